@@ -1,0 +1,117 @@
+# Vitrine: `make run` runs it, `make test` tests it, `make help` says the rest.
+# Settings are VITRINE_* variables (schemas/settings.py), e.g. VITRINE_HTTP_PORT=8010 make run
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3.11
+PY := .venv/bin/python
+DONE := .cache/done
+CODE := schemas vision feature_store indexing messaging jobs serving cli benchmarks
+BENCHES := freshness updates queries shard store extraction retrieval build
+UV := 0.13.8
+
+.PHONY: help setup setup-dev browser run stop status test check format lock bench $(BENCHES:%=bench-%) clean distclean
+
+help:  ## this list
+	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+	@echo "  make bench-NAME     one of: $(BENCHES)"
+
+setup: $(DONE)/packages $(DONE)/jars  ## install what is missing: virtual environment, Python packages, Maven jars
+	@command -v chromium >/dev/null || echo "setup: no chromium, so the tests of the page will be skipped (make browser installs it)"
+
+setup-dev: setup $(DONE)/packages-dev
+
+run: $(DONE)/packages $(DONE)/jars  ## start everything, import a catalogue (CATALOGUE=folder-or-file), search with a photo
+	@$(PY) -m cli.main run $(if $(CATALOGUE),--catalogue "$(CATALOGUE)")
+
+stop: $(DONE)/packages  ## stop what `make run` started; nothing is lost
+	@$(PY) -m cli.main stop
+
+status: $(DONE)/packages  ## topics, lag, job, shards
+	@$(PY) -m cli.main status
+
+check: $(DONE)/packages-dev $(DONE)/jars  ## style, types, layers, unit tests
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy --strict $(CODE:%=-p %)
+	.venv/bin/lint-imports
+	$(PY) -m pytest -q tests/unit
+
+test: $(DONE)/packages-dev $(DONE)/jars  ## all tests on real Kafka, Flink and Chromium, beside a running system
+	$(PY) -m pytest tests
+
+format: $(DONE)/packages-dev
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: $(BENCHES:%=bench-%)  ## every benchmark, one after the other
+
+$(BENCHES:%=bench-%): bench-%: $(DONE)/packages-dev $(DONE)/jars
+	$(PY) -m benchmarks.$*
+
+browser:  ## install Debian's Chromium for the tests of the page (as root)
+	@command -v chromium >/dev/null && exit 0; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "vitrine: install chromium by your system's package manager (as root on Debian: make browser)" >&2; exit 2; fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
+
+lock: $(DONE)/uv  ## pin and hash the requirements anew from pyproject.toml
+	.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--python-version 3.11 pyproject.toml -o requirements.txt
+	.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--python-version 3.11 --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean:  ## remove what tools leave behind; the environment and the data in .vitrine stay
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean  ## also remove the environment and the fetched jars
+	rm -rf .venv .cache vitrine.egg-info
+
+# --- set-up: each file under .cache/done stands for a step that needs no repeating ---
+
+.venv/bin/python:
+	@.ci/prerequisites
+	@echo "setup: virtual environment .venv"
+	@$(PYTHON) -m venv .venv
+
+$(DONE)/uv: | .venv/bin/python
+	@mkdir -p $(DONE)
+	@echo "setup: the installer uv"
+	@$(PY) -m pip install --quiet --disable-pip-version-check "uv==$(UV)" || echo "setup: no uv $(UV), pip will do (slower)"
+	@touch $@
+
+# uv is several times faster; where it cannot reach the registry as pip is configured to, pip does it.
+define install
+	@began=$$SECONDS; \
+	echo "setup: $(1) ($(3))"; \
+	{ [ -x .venv/bin/uv ] && .venv/bin/uv pip install --quiet --python $(PY) --require-hashes -r $(2); } \
+		|| $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2); \
+	{ [ -x .venv/bin/uv ] && .venv/bin/uv pip install --quiet --python $(PY) --no-deps --no-build-isolation -e .; } \
+		|| $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	echo "setup: $(1) installed in $$((SECONDS - began)) s"
+	@touch $@
+endef
+
+$(DONE)/packages: requirements.txt pyproject.toml $(DONE)/uv
+	$(call install,Python packages,requirements.txt,half a minute with a fast registry; 6.4 GB on disk of which torch is most)
+
+$(DONE)/packages-dev: requirements-dev.txt $(DONE)/packages
+	$(call install,Python packages for development,requirements-dev.txt,seconds; 0.3 GB)
+
+$(DONE)/jars: docker/kafka/pom.xml docker/flink/pom.xml
+	@.ci/prerequisites
+	@mkdir -p $(DONE)
+	@began=$$SECONDS; \
+	echo "setup: Kafka and Flink's Kafka connector by Maven (60 MB)"; \
+	rm -rf .cache/jars.part; \
+	mvn -Dstyle.color=never --quiet --batch-mode --strict-checksums -f docker/kafka/pom.xml dependency:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory="$(CURDIR)/.cache/jars.part/kafka"; \
+	mvn -Dstyle.color=never --quiet --batch-mode --strict-checksums -f docker/flink/pom.xml dependency:copy-dependencies \
+		-DexcludeTransitive=true -DoutputDirectory="$(CURDIR)/.cache/jars.part/flink"; \
+	rm -rf .cache/jars; mv .cache/jars.part .cache/jars; \
+	echo "setup: jars fetched in $$((SECONDS - began)) s"
+	@touch $@
