@@ -1,0 +1,81 @@
+"""Dead letters: what a stage could not use, whole, with where it came from (JSON, topic `dead-letters`)."""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """`reason`: stable word; `detail`: for a person; `transient`: trying again may help.
+
+    `key` and `value` are the original bytes, base64; a `value` over
+    `MAX_KEPT_BYTES` is cut (`truncated`), its source offset still leads to it.
+    """
+
+    reason: str
+    detail: str
+    stage: str
+    transient: bool
+    topic: str
+    partition: int
+    offset: int
+    at_ms: int
+    key: str | None
+    value: str | None
+    truncated: bool = False
+
+    def key_bytes(self) -> bytes | None:
+        return None if self.key is None else base64.b64decode(self.key)
+
+    def value_bytes(self) -> bytes | None:
+        return None if self.value is None else base64.b64decode(self.value)
+
+
+MAX_KEPT_BYTES = 512 * 1024
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(DeadLetter)
+
+
+def make_dead_letter(
+    *,
+    reason: str,
+    detail: str,
+    stage: str,
+    transient: bool,
+    topic: str,
+    partition: int,
+    offset: int,
+    at_ms: int,
+    key: bytes | None,
+    value: bytes | None,
+) -> DeadLetter:
+    """The dead letter of one record, its bytes cut to `MAX_KEPT_BYTES`."""
+    return DeadLetter(
+        reason=reason,
+        # Text from outside may hold lone surrogates (file names), which JSON cannot.
+        detail=detail[:2000].encode(errors="backslashreplace").decode(),
+        stage=stage,
+        transient=transient,
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        at_ms=at_ms,
+        key=None if key is None else base64.b64encode(key[:4096]).decode(),
+        value=None if value is None else base64.b64encode(value[:MAX_KEPT_BYTES]).decode(),
+        truncated=value is not None and len(value) > MAX_KEPT_BYTES,
+    )
+
+
+def encode_dead_letter(letter: DeadLetter) -> bytes:
+    return _encoder.encode(letter)
+
+
+def decode_dead_letter(value: bytes) -> DeadLetter:
+    """Raises `msgspec.MsgspecError` when the bytes are no dead letter."""
+    try:
+        return _decoder.decode(value)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from error

@@ -1,0 +1,185 @@
+"""Index deltas: a batch for one shard, as an Arrow IPC stream (topic `index-deltas`).
+
+A row is one image and carries its *state* register (`state_seq` > 0), its
+*vector* register (`vector_seq` > 0), or both; each is whole, so a shard keeps
+the greater sequence and forgets the rest (last writer wins). Deltas therefore
+commute, and any of them may come twice.
+
+The schema's metadata carries `format`, `extractor_id` and `progress`. Progress
+says which part of `product-events` stands behind this batch: once the batch is
+applied, this shard reflects partition p up to and including the record with
+that sequence, which Kafka stamped `timestamp_ms`.
+
+Evolution: columns are only added, at the end, nullable; readers take columns
+by name and treat an absent one as null.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from schemas.errors import CorruptError
+
+FORMAT = "1"
+
+DELTA_SCHEMA = pa.schema(
+    [
+        ("image_id", pa.binary(16)),
+        ("product_id", pa.string()),
+        ("state_seq", pa.int64()),
+        ("valid", pa.bool_()),
+        ("image_seq", pa.int64()),
+        ("url", pa.string()),
+        ("category", pa.string()),
+        ("brand", pa.string()),
+        ("price", pa.float64()),
+        ("sales", pa.int64()),
+        ("praise", pa.float64()),
+        ("attributes", pa.binary()),
+        ("vector_seq", pa.int64()),
+        ("vector", pa.binary()),
+    ]
+)
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True):
+    """Everything in partition `partition` (of `partitions`) up to `sequence` is behind this batch."""
+
+    partition: int
+    partitions: int
+    sequence: int
+    timestamp_ms: int
+
+
+@dataclass(slots=True)
+class DeltaBatch:
+    """Deltas of one shard, a column per list, all of one length; the writer's side.
+
+    Absent numbers are NaN (price, praise) and -1 (sales). `attributes` is the
+    JSON object of all other attributes (title, category, brand, colour,
+    unknown ones). `vector` is little-endian float32.
+    """
+
+    extractor_id: str = ""
+    progress: list[Progress] = field(default_factory=list)
+    image_id: list[bytes] = field(default_factory=list)
+    product_id: list[str] = field(default_factory=list)
+    state_seq: list[int] = field(default_factory=list)
+    valid: list[bool] = field(default_factory=list)
+    image_seq: list[int] = field(default_factory=list)
+    url: list[str] = field(default_factory=list)
+    category: list[str] = field(default_factory=list)
+    brand: list[str] = field(default_factory=list)
+    price: list[float] = field(default_factory=list)
+    sales: list[int] = field(default_factory=list)
+    praise: list[float] = field(default_factory=list)
+    attributes: list[bytes] = field(default_factory=list)
+    vector_seq: list[int] = field(default_factory=list)
+    vector: list[bytes | None] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.image_id)
+
+    def add(
+        self,
+        image_id: bytes,
+        product_id: str,
+        *,
+        state_seq: int = 0,
+        valid: bool = False,
+        image_seq: int = 0,
+        url: str = "",
+        category: str = "",
+        brand: str = "",
+        price: float = float("nan"),
+        sales: int = -1,
+        praise: float = float("nan"),
+        attributes: bytes = b"",
+        vector_seq: int = 0,
+        vector: bytes | None = None,
+    ) -> None:
+        """Appends one row. `state_seq` 0: no state in it; `vector_seq` 0: no vector in it."""
+        self.image_id.append(image_id)
+        self.product_id.append(product_id)
+        self.state_seq.append(state_seq)
+        self.valid.append(valid)
+        self.image_seq.append(image_seq)
+        self.url.append(url)
+        self.category.append(category)
+        self.brand.append(brand)
+        self.price.append(price)
+        self.sales.append(sales)
+        self.praise.append(praise)
+        self.attributes.append(attributes)
+        self.vector_seq.append(vector_seq)
+        self.vector.append(vector)
+
+
+_COLUMNS = DELTA_SCHEMA.names
+
+
+def encode_deltas(batch: DeltaBatch) -> bytes:
+    """One Arrow IPC stream with one record batch (also when it has no rows, only progress)."""
+    metadata = {
+        b"format": FORMAT.encode(),
+        b"extractor_id": batch.extractor_id.encode(),
+        b"progress": msgspec.json.encode(batch.progress),
+    }
+    schema = DELTA_SCHEMA.with_metadata(metadata)
+    arrays = [pa.array(getattr(batch, name), type=DELTA_SCHEMA.field(name).type) for name in _COLUMNS]
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+    return bytes(sink.getvalue().to_pybytes())
+
+
+_progress_decoder = msgspec.json.Decoder(list[Progress])
+
+
+def decode_deltas(value: bytes) -> DeltaBatch:
+    """Bytes of one record of `index-deltas`. Raises `CorruptError` when they are none."""
+    try:
+        reader = pa.ipc.open_stream(value)
+        table = reader.read_next_batch()
+        metadata = reader.schema.metadata or {}
+        if metadata.get(b"format") != FORMAT.encode():
+            raise CorruptError(
+                f"delta format {metadata.get(b'format')!r}; this version reads {FORMAT}: upgrade the searchers first"
+            )
+        batch = DeltaBatch(
+            extractor_id=metadata.get(b"extractor_id", b"").decode(),
+            progress=_progress_decoder.decode(metadata.get(b"progress", b"[]")),
+        )
+        names = set(table.schema.names)
+        empty = DeltaBatch()
+        empty.add(b"", "")
+        for name in _COLUMNS:
+            if name in names:
+                setattr(batch, name, _values(table.column(name)))
+            else:
+                setattr(batch, name, getattr(empty, name) * table.num_rows)
+    except (pa.ArrowException, StopIteration, msgspec.MsgspecError, KeyError, UnicodeDecodeError, OSError) as error:
+        raise CorruptError(f"index delta does not decode: {error}") from error
+    return batch
+
+
+def _values(column: Any) -> list[Any]:
+    """The column as a list; by way of numpy, which takes a fifth of `to_pylist`'s time."""
+    if column.null_count and not pa.types.is_binary(column.type):
+        values: list[Any] = column.to_pylist()
+    else:
+        values = column.to_numpy(zero_copy_only=False).tolist()
+    return values
+
+
+def attributes_json(attributes: dict[str, Any]) -> bytes:
+    """The `attributes` column: everything but the numeric fields that have columns of their own."""
+    return _json_encoder.encode({k: v for k, v in attributes.items() if k not in _NUMERIC})
+
+
+_NUMERIC = frozenset(("price", "sales", "praise"))
+_json_encoder = msgspec.json.Encoder(order="sorted")

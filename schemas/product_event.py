@@ -1,0 +1,210 @@
+"""Product events: what a shop's back end writes to `product-events`.
+
+JSON, by any Kafka client; the published JSON Schema is
+`schemas/json/product_event.schema.json` and a test holds both together.
+`decode_event` is the only way in: it accepts the bare event or a CloudEvents
+1.0 envelope around it, and raises `RejectedError` for everything else.
+
+Evolution: new optional fields may be added; a field is never renamed and
+never changes its type. Unknown fields beside the known ones are ignored;
+unknown *product attributes* are kept and returned.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from schemas.errors import RejectedError
+
+MAX_EVENT_BYTES = 1_000_000
+MAX_PRODUCT_ID_BYTES = 512
+MAX_URL_BYTES = 4096
+MAX_IMAGES = 500
+MAX_DEPTH = 32
+"""Lists and objects within one another in an attribute's value."""
+
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""What the stores' MessagePack and the index's columns can hold."""
+
+TEXT_ATTRIBUTES = ("title", "category", "brand", "colour")
+_TEXTS = frozenset(TEXT_ATTRIBUTES)
+
+
+class ImageRef(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A picture of the product. `version` (optional) changes when the bytes behind the same URL change."""
+
+    url: str
+    version: str | Int64 | None = None
+
+    @property
+    def version_text(self) -> str | None:
+        return None if self.version is None else str(self.version)
+
+
+class ProductAdded(msgspec.Struct, frozen=True, tag_field="type", tag="product_added", kw_only=True, gc=False):
+    """Lists a product, or lists a known one again. What is given replaces; what is left out stays as it was."""
+
+    product_id: str
+    version: Int64 | None = None
+    product: dict[str, Any] | None = None
+    images: list[ImageRef] | None = None
+
+
+class ProductUpdated(msgspec.Struct, frozen=True, tag_field="type", tag="product_updated", kw_only=True, gc=False):
+    """Changes attributes (JSON merge patch, RFC 7386: null deletes) and images of a known product."""
+
+    product_id: str
+    version: Int64 | None = None
+    product: dict[str, Any] | None = None
+    images_added: list[ImageRef] = []
+    images_removed: list[str] = []
+
+
+class ProductRemoved(msgspec.Struct, frozen=True, tag_field="type", tag="product_removed", kw_only=True, gc=False):
+    """Takes a product down; everything about it is kept for a later `product_added`."""
+
+    product_id: str
+    version: Int64 | None = None
+
+
+class Heartbeat(msgspec.Struct, frozen=True, tag_field="type", tag="heartbeat", kw_only=True):
+    """Written by Vitrine itself to every partition, so that the watermark moves when no event arrives."""
+
+    partition: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+class Forwarded(msgspec.Struct, frozen=True, tag_field="type", tag="forwarded", kw_only=True):
+    """An event that lay in another partition than its product's, sent on by the catalogue stage.
+
+    Its origin makes it recognisable when a replay of the origin sends it again.
+    """
+
+    origin_partition: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    origin_sequence: Annotated[int, Meta(ge=1, le=2**63 - 1)]
+    event: msgspec.Raw
+
+
+ProductEvent = ProductAdded | ProductUpdated | ProductRemoved
+AnyEvent = ProductAdded | ProductUpdated | ProductRemoved | Heartbeat | Forwarded
+
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+_product_decoder: msgspec.json.Decoder[ProductEvent] = msgspec.json.Decoder(ProductEvent)
+
+
+class _Envelope(msgspec.Struct, kw_only=True):
+    """CloudEvents 1.0, structured mode (https://github.com/cloudevents/spec)."""
+
+    specversion: str
+    data: msgspec.Raw = msgspec.Raw()
+    data_base64: str | None = None
+
+
+_UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError)
+"""What decoding raises: ValueError stands for text that is not UTF-8 and for data_base64 that is not base64."""
+
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
+
+
+def decode_event(value: bytes | None) -> AnyEvent:
+    """Bytes of one record of `product-events` to a checked event.
+
+    Raises `RejectedError` with reason `empty`, `too_large`, `not_json`,
+    `invalid_event` or `cloudevent`; never anything else, whatever the bytes.
+    """
+    if not value:
+        raise RejectedError("empty", "the record has no value; to take a product down send a product_removed event")
+    if len(value) > MAX_EVENT_BYTES:
+        raise RejectedError("too_large", f"{len(value)} bytes; an event may have {MAX_EVENT_BYTES}")
+    try:
+        event = _decoder.decode(value)
+    except _UNREADABLE as error:
+        event = _open_envelope(value, error)
+    if isinstance(event, ProductAdded | ProductUpdated | ProductRemoved):
+        check_event(event)
+    return event
+
+
+def decode_forwarded(event: Forwarded) -> ProductEvent:
+    """The product event inside a `Forwarded`; raises as `decode_event` does."""
+    try:
+        inner = _product_decoder.decode(event.event)
+    except _UNREADABLE as error:
+        raise RejectedError("invalid_event", f"forwarded event: {error}") from error
+    check_event(inner)
+    return inner
+
+
+def _open_envelope(value: bytes, error: Exception) -> ProductEvent:
+    """The event inside a CloudEvents envelope, or the rejection that `error` stands for."""
+    if isinstance(error, RecursionError):
+        raise RejectedError("not_json", "nested too deeply to be read") from error
+    if not isinstance(error, msgspec.ValidationError):
+        raise RejectedError("not_json", str(error)) from error
+    if b'"specversion"' not in value:
+        raise RejectedError("invalid_event", str(error)) from error
+    try:
+        envelope = _envelope_decoder.decode(value)
+        if not envelope.specversion.startswith("1."):
+            raise RejectedError("cloudevent", f"specversion {envelope.specversion!r}; only 1.0 is read")
+        data = bytes(envelope.data)
+        if envelope.data_base64 is not None:
+            data = base64.b64decode(envelope.data_base64, validate=True)
+        return _product_decoder.decode(data)
+    except _UNREADABLE as inner:
+        raise RejectedError("cloudevent", f"the envelope's data is not a product event: {inner}") from inner
+
+
+def check_event(event: ProductEvent) -> None:
+    """The rules that types cannot say. Raises `RejectedError('invalid_event', ...)`."""
+    product_id = event.product_id
+    if not product_id or len(product_id.encode()) > MAX_PRODUCT_ID_BYTES:
+        raise RejectedError("invalid_event", f"product_id must have 1 to {MAX_PRODUCT_ID_BYTES} bytes")
+    if isinstance(event, ProductRemoved):
+        return
+    if event.product:
+        check_attributes(event.product)
+    images = (event.images or []) if isinstance(event, ProductAdded) else event.images_added
+    if len(images) > MAX_IMAGES:
+        raise RejectedError("invalid_event", f"{len(images)} images; a product may have {MAX_IMAGES}")
+    for image in images:
+        if not image.url or len(image.url.encode()) > MAX_URL_BYTES:
+            raise RejectedError("invalid_event", f"image url must have 1 to {MAX_URL_BYTES} bytes")
+
+
+def check_attributes(product: dict[str, Any]) -> None:
+    """Types of the known attributes; null is always allowed (it deletes). Values are as JSON gives them."""
+    for name, value in product.items():
+        if value is None:
+            continue
+        kind = type(value)  # exact, so that true is no number; and half the cost of isinstance
+        if name in _TEXTS:
+            if kind is not str:
+                raise RejectedError("invalid_event", f"product.{name} must be text, found {kind.__name__}")
+        elif name == "price":
+            if (kind is not float and kind is not int) or not 0 <= value < 1e15:
+                raise RejectedError("invalid_event", "product.price must be a number from 0 to 1e15")
+        elif name == "sales":
+            if kind is not int or not 0 <= value < 2**62:
+                raise RejectedError("invalid_event", "product.sales must be a whole number from 0")
+        elif name == "praise":
+            if (kind is not float and kind is not int) or not 0 <= value <= 1:
+                raise RejectedError("invalid_event", "product.praise must be a number from 0 to 1")
+        elif kind is not str and kind is not float:
+            _check_storable(name, value)
+
+
+def _check_storable(name: str, value: int | list[Any] | dict[str, Any]) -> None:
+    """Refuses what JSON can say and the stores cannot hold: whole numbers beyond 64 bits, deep nesting."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        if any(isinstance(each, int) and not -(2**63) <= each < 2**63 for each in level):
+            raise RejectedError("invalid_event", f"product.{name[:100]}: whole numbers must fit 64 bits")
+        containers = [each for each in level if isinstance(each, list | dict)]
+        if not containers:
+            return
+        level = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
+    raise RejectedError("invalid_event", f"product.{name[:100]} is nested deeper than {MAX_DEPTH} levels")

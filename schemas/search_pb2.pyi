@@ -1,0 +1,195 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class SearchRequest(_message.Message):
+    __slots__ = ("vectors", "count", "limit", "extractor_id", "nprobe", "generation")
+    VECTORS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    EXTRACTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    NPROBE_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    vectors: bytes
+    count: int
+    limit: int
+    extractor_id: str
+    nprobe: int
+    generation: str
+    def __init__(self, vectors: _Optional[bytes] = ..., count: _Optional[int] = ..., limit: _Optional[int] = ..., extractor_id: _Optional[str] = ..., nprobe: _Optional[int] = ..., generation: _Optional[str] = ...) -> None: ...
+
+class Hit(_message.Message):
+    __slots__ = ("image_id", "product_id", "score", "url", "price", "sales", "praise", "attributes", "state_seq")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    SALES_FIELD_NUMBER: _ClassVar[int]
+    PRAISE_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    STATE_SEQ_FIELD_NUMBER: _ClassVar[int]
+    image_id: bytes
+    product_id: str
+    score: float
+    url: str
+    price: float
+    sales: int
+    praise: float
+    attributes: bytes
+    state_seq: int
+    def __init__(self, image_id: _Optional[bytes] = ..., product_id: _Optional[str] = ..., score: _Optional[float] = ..., url: _Optional[str] = ..., price: _Optional[float] = ..., sales: _Optional[int] = ..., praise: _Optional[float] = ..., attributes: _Optional[bytes] = ..., state_seq: _Optional[int] = ...) -> None: ...
+
+class Hits(_message.Message):
+    __slots__ = ("hits",)
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    hits: _containers.RepeatedCompositeFieldContainer[Hit]
+    def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ...) -> None: ...
+
+class SearchResponse(_message.Message):
+    __slots__ = ("results", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    WATERMARK_MS_FIELD_NUMBER: _ClassVar[int]
+    PENDING_IMAGES_FIELD_NUMBER: _ClassVar[int]
+    MISSING_SHARDS_FIELD_NUMBER: _ClassVar[int]
+    EXTRACTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_MS_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[Hits]
+    watermark_ms: int
+    pending_images: int
+    missing_shards: _containers.RepeatedScalarFieldContainer[int]
+    extractor_id: str
+    search_ms: float
+    generation: str
+    def __init__(self, results: _Optional[_Iterable[_Union[Hits, _Mapping]]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ...) -> None: ...
+
+class ProductRequest(_message.Message):
+    __slots__ = ("product_id", "generation")
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    generation: str
+    def __init__(self, product_id: _Optional[str] = ..., generation: _Optional[str] = ...) -> None: ...
+
+class ImageStatus(_message.Message):
+    __slots__ = ("image_id", "url", "valid", "searchable", "state_seq", "vector_seq", "vector")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    VALID_FIELD_NUMBER: _ClassVar[int]
+    SEARCHABLE_FIELD_NUMBER: _ClassVar[int]
+    STATE_SEQ_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_SEQ_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_FIELD_NUMBER: _ClassVar[int]
+    image_id: bytes
+    url: str
+    valid: bool
+    searchable: bool
+    state_seq: int
+    vector_seq: int
+    vector: bytes
+    def __init__(self, image_id: _Optional[bytes] = ..., url: _Optional[str] = ..., valid: bool = ..., searchable: bool = ..., state_seq: _Optional[int] = ..., vector_seq: _Optional[int] = ..., vector: _Optional[bytes] = ...) -> None: ...
+
+class ReplicaStatus(_message.Message):
+    __slots__ = ("shard", "replica", "images", "watermark_ms", "price", "sales", "praise", "attributes", "error", "generation")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    WATERMARK_MS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    SALES_FIELD_NUMBER: _ClassVar[int]
+    PRAISE_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    replica: int
+    images: _containers.RepeatedCompositeFieldContainer[ImageStatus]
+    watermark_ms: int
+    price: float
+    sales: int
+    praise: float
+    attributes: bytes
+    error: str
+    generation: str
+    def __init__(self, shard: _Optional[int] = ..., replica: _Optional[int] = ..., images: _Optional[_Iterable[_Union[ImageStatus, _Mapping]]] = ..., watermark_ms: _Optional[int] = ..., price: _Optional[float] = ..., sales: _Optional[int] = ..., praise: _Optional[float] = ..., attributes: _Optional[bytes] = ..., error: _Optional[str] = ..., generation: _Optional[str] = ...) -> None: ...
+
+class ProductResponse(_message.Message):
+    __slots__ = ("replicas",)
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    replicas: _containers.RepeatedCompositeFieldContainer[ReplicaStatus]
+    def __init__(self, replicas: _Optional[_Iterable[_Union[ReplicaStatus, _Mapping]]] = ...) -> None: ...
+
+class StatusRequest(_message.Message):
+    __slots__ = ("asker", "generations", "extractor_ids")
+    ASKER_FIELD_NUMBER: _ClassVar[int]
+    GENERATIONS_FIELD_NUMBER: _ClassVar[int]
+    EXTRACTOR_IDS_FIELD_NUMBER: _ClassVar[int]
+    asker: str
+    generations: _containers.RepeatedScalarFieldContainer[str]
+    extractor_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, asker: _Optional[str] = ..., generations: _Optional[_Iterable[str]] = ..., extractor_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ShardStatus(_message.Message):
+    __slots__ = ("shard", "replica", "ready", "images", "searchable", "pending", "digest", "watermark_ms", "delta_offset", "lag", "extractor_id", "generation", "memory_bytes", "error", "index_kind", "rows", "shards", "serving", "delta_offsets", "failed")
+    class DeltaOffsetsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: int
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    SEARCHABLE_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    WATERMARK_MS_FIELD_NUMBER: _ClassVar[int]
+    DELTA_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    LAG_FIELD_NUMBER: _ClassVar[int]
+    EXTRACTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    INDEX_KIND_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    SERVING_FIELD_NUMBER: _ClassVar[int]
+    DELTA_OFFSETS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    replica: int
+    ready: bool
+    images: int
+    searchable: int
+    pending: int
+    digest: bytes
+    watermark_ms: int
+    delta_offset: int
+    lag: int
+    extractor_id: str
+    generation: str
+    memory_bytes: int
+    error: str
+    index_kind: str
+    rows: int
+    shards: int
+    serving: bool
+    delta_offsets: _containers.ScalarMap[int, int]
+    failed: bool
+    def __init__(self, shard: _Optional[int] = ..., replica: _Optional[int] = ..., ready: bool = ..., images: _Optional[int] = ..., searchable: _Optional[int] = ..., pending: _Optional[int] = ..., digest: _Optional[bytes] = ..., watermark_ms: _Optional[int] = ..., delta_offset: _Optional[int] = ..., lag: _Optional[int] = ..., extractor_id: _Optional[str] = ..., generation: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., error: _Optional[str] = ..., index_kind: _Optional[str] = ..., rows: _Optional[int] = ..., shards: _Optional[int] = ..., serving: bool = ..., delta_offsets: _Optional[_Mapping[int, int]] = ..., failed: bool = ...) -> None: ...
+
+class StatusResponse(_message.Message):
+    __slots__ = ("shards", "serving", "serving_extractor_id")
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    SERVING_FIELD_NUMBER: _ClassVar[int]
+    SERVING_EXTRACTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    shards: _containers.RepeatedCompositeFieldContainer[ShardStatus]
+    serving: str
+    serving_extractor_id: str
+    def __init__(self, shards: _Optional[_Iterable[_Union[ShardStatus, _Mapping]]] = ..., serving: _Optional[str] = ..., serving_extractor_id: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,191 @@
+"""Settings: one frozen object a process, from one file plus the environment, read once in `main.py`.
+
+Precedence: environment (`VITRINE_HTTP_PORT`), then `VITRINE_HOME/vitrine.toml`
+(`http_port = 8000`), then the default here. An unknown key or a wrong type is
+an `OperatorError` that names it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from schemas.errors import OperatorError
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Count = Annotated[int, Meta(ge=1, le=4096)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting, with its meaning and unit."""
+
+    home: str = ".vitrine"
+    """Folder of all state: logs, stores, snapshots, process ids (VITRINE_HOME). Made absolute when read."""
+
+    host: str = "127.0.0.1"
+    """Address that every server binds to."""
+    http_port: Port = 8000
+    """The blender: search over HTTP and the page."""
+    kafka_port: Port = 9092
+    """The single-node broker that `vitrine start` runs; the controller listens on the next port."""
+    flink_port: Port = 8081
+    """Flink's REST interface and dashboard."""
+    grpc_port: Port = 7100
+    """The broker's gRPC port; searcher of shard s, replica r listens on grpc_port + 1 + s * replicas + r."""
+    metrics_port: Port = 9250
+    """First port of Flink's Prometheus reporter (job manager, task managers take the following)."""
+    kafka_bootstrap: str = ""
+    """Kafka to use, host:port[,host:port]; empty: 127.0.0.1:kafka_port, which `vitrine start` runs."""
+
+    shards: Count = 2
+    """Searcher shards of a system that has no full index yet; afterwards the serving generation's number counts."""
+    delta_partitions: Annotated[int, Meta(ge=0, le=4096)] = 0
+    """Partitions of index-deltas, fixed once the topic exists; 0: as many as `shards`."""
+    replicas: Count = 1
+    """Searchers per shard."""
+    event_partitions: Count = 4
+    """Partitions of product-events, each with a catalogue store partition of its own."""
+    feature_partitions: Count = 4
+    """Partitions of extract-requests, each with a feature store partition of its own."""
+    parallelism: Count = 1
+    """Parallel subtasks of the streaming job."""
+
+    encoder: str = "efficientnet_lite0_composite"
+    """Encoder by name: efficientnet_lite0|1|2, each with _composite or without, or a torchvision model."""
+    weights: str = ""
+    """Local weights file for a torchvision encoder; empty: the package's or torchvision's own."""
+    further_encoders: list[str] = []
+    """Encoders that the streaming job keeps current besides `encoder`: a name, or name=weights file."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, ..."""
+    extraction_batch: Count = 32
+    """Images per CNN batch at most."""
+    extraction_threads: Count = 1
+    """CPU threads of the CNN process."""
+
+    bundle_time_ms: Annotated[int, Meta(ge=1, le=10_000)] = 5
+    """Flink's Python bundle time: the latency of the catalogue stage (DESIGN section 7)."""
+    checkpoint_interval_ms: Annotated[int, Meta(ge=100)] = 10_000
+    """Time between Flink checkpoints: what a restart replays at most."""
+    heartbeat_interval_ms: Annotated[int, Meta(ge=10, le=60_000)] = 500
+    """Time between heartbeats per partition of product-events: how stale the watermark of an idle shop may be."""
+    snapshot_interval_s: Annotated[float, Meta(gt=0)] = 60.0
+    """Time between a searcher's snapshots."""
+
+    generations: str = ""
+    """Folder of the full indexes and their alias, seen by builds and by every searcher; empty: in `home`."""
+    keep_generations: Count = 3
+    """Full indexes kept, the serving one included; older ones are removed after a publication."""
+    index_kind: str = ""
+    """exact, ivf_flat, ivf_sq8 or ivf_pq; empty: exact below 20,000 images a shard, ivf_flat from there on."""
+    index_lists: Annotated[int, Meta(ge=0)] = 0
+    """Inverted lists of a shard; 0: from its number of images."""
+    index_recall: Annotated[float, Meta(gt=0, le=1)] = 0.99
+    """Recall @10 against exact search that nprobe is chosen for."""
+    index_headroom: Annotated[float, Meta(ge=0, le=8)] = 0.25
+    """Free space of each inverted list, as a part of its entries, for the deltas until the next build."""
+    index_seed: Annotated[int, Meta(ge=0)] = 0
+    """Of the training sample and of k-means."""
+    publish_min_of_serving: Annotated[float, Meta(ge=0)] = 0.9
+    """Least searchable images of a new generation, as a part of the serving one's."""
+    publish_min_of_catalogue: Annotated[float, Meta(ge=0, le=1)] = 0.95
+    """Least searchable images of a new generation, as a part of the catalogue's valid images."""
+    publish_min_recall: Annotated[float, Meta(ge=0, le=1)] = 0.97
+    """Least recall @10 that a build measured, in any shard."""
+    publish_min_overlap: Annotated[float, Meta(ge=0, le=1)] = 0.9
+    """Least mean overlap @10 of both generations' answers to the recorded queries; extractors being equal."""
+    recorded_queries: Annotated[int, Meta(ge=0, le=100_000)] = 500
+    """Query vectors that the broker keeps a uniform sample of, for warming and for checks; 0: none."""
+
+    fetch_allowed_hosts: list[str] = []
+    """Hosts that images may be fetched from (exact, or *.example.com); empty: any public host."""
+    fetch_allowed_networks: list[str] = []
+    """Private networks (CIDR) that are allowed all the same; by default none is."""
+    fetch_allowed_folders: list[str] = []
+    """Folders that file URLs may lie below, besides `home` and imported catalogues."""
+    fetch_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    """Time for one image, connection to last byte."""
+    fetch_max_attempts: Count = 5
+    """Attempts before an image goes to the dead letters."""
+    fetch_backoff_s: Annotated[float, Meta(gt=0)] = 1.0
+    """Wait before the second attempt; doubled after each further one."""
+    image_max_bytes: Annotated[int, Meta(ge=1)] = 20_000_000
+    """Largest image file of the catalogue."""
+    image_max_pixels: Annotated[int, Meta(ge=1)] = 50_000_000
+    """Largest image in pixels (width times height)."""
+    query_max_bytes: Annotated[int, Meta(ge=1)] = 10_000_000
+    """Largest photo of a query."""
+
+    @property
+    def home_path(self) -> Path:
+        return Path(self.home)
+
+    @property
+    def bootstrap(self) -> str:
+        return self.kafka_bootstrap or f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def partitions_of_deltas(self) -> int:
+        """Partitions of index-deltas: where a product's deltas lie is `shard_of_product` of this number."""
+        return self.delta_partitions or self.shards
+
+    @property
+    def generations_folder(self) -> Path:
+        return Path(self.generations) if self.generations else self.home_path / "generations"
+
+    def searcher_port(self, shard: int, replica: int = 0) -> int:
+        return self.grpc_port + 1 + shard * self.replicas + replica
+
+    @property
+    def catalogue_store(self) -> Path:
+        return self.home_path / "stores" / "catalogue"
+
+    @property
+    def feature_store(self) -> Path:
+        return self.home_path / "stores" / "features"
+
+    @property
+    def allowed_folders_file(self) -> Path:
+        """One absolute folder a line, appended to by `vitrine import`."""
+        return self.home_path / "allowed-folders.txt"
+
+    def shard_folder(self, shard: int, replica: int = 0, generation: str = "live") -> Path:
+        """Where a searcher keeps its snapshot of a generation ("live": grown without a full index)."""
+        return self.home_path / "shards" / f"{shard}-{replica}" / generation
+
+
+_LISTS = frozenset(("fetch_allowed_hosts", "fetch_allowed_networks", "fetch_allowed_folders", "further_encoders"))
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Reads, checks and freezes the settings. Raises `OperatorError` naming the wrong key and its source."""
+    environment = os.environ if environment is None else environment
+    home = Path(str(overrides.get("home") or environment.get("VITRINE_HOME") or ".vitrine")).expanduser().resolve()
+    values: dict[str, Any] = {}
+    file = home / "vitrine.toml"
+    if file.exists():
+        try:
+            values.update(tomllib.loads(file.read_text()))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise OperatorError(f"{file} is not TOML: {error}; mend or remove the file") from error
+    for name in Settings.__struct_fields__:
+        text = environment.get(f"VITRINE_{name.upper()}")
+        if text is not None and text != "":
+            values[name] = [part for part in text.split(",") if part] if name in _LISTS else text
+    values.update(overrides)
+    values["home"] = str(home)
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise OperatorError(f"setting not usable: {error}; see {file} and the VITRINE_* variables") from error
+
+
+def settings_json(settings: Settings) -> str:
+    """For the start-up log line (no field holds a secret)."""
+    return msgspec.json.encode(settings).decode()

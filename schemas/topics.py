@@ -1,0 +1,35 @@
+"""The topics: names, keys, retention. `messaging.admin` creates them from this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PRODUCT_EVENTS = "product-events"
+EXTRACT_REQUESTS = "extract-requests"
+IMAGE_FEATURES = "image-features"
+INDEX_DELTAS = "index-deltas"
+DEAD_LETTERS = "dead-letters"
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic and the settings that its meaning depends on."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+
+def topic_specs(*, event_partitions: int, feature_partitions: int, delta_partitions: int) -> list[TopicSpec]:
+    """All topics for these counts. `product-events` is stamped by the broker: the watermark stands on that clock."""
+    large = {"max.message.bytes": str(16 * 1024 * 1024)}
+    kept = {"retention.ms": str(8 * DAY_MS), **large}
+    return [
+        TopicSpec(PRODUCT_EVENTS, event_partitions, {"message.timestamp.type": "LogAppendTime", **kept}),
+        TopicSpec(EXTRACT_REQUESTS, feature_partitions, dict(kept)),
+        TopicSpec(IMAGE_FEATURES, feature_partitions, {"cleanup.policy": "compact", **large}),
+        TopicSpec(INDEX_DELTAS, delta_partitions, dict(kept)),
+        TopicSpec(DEAD_LETTERS, 1, {"retention.ms": str(30 * DAY_MS), **large}),
+    ]
