@@ -1,0 +1,195 @@
+"""Creating and describing topics."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+
+from messaging.producer import _quiet
+from schemas.errors import OperatorError, TransientError
+from schemas.settings import Settings
+from schemas.topics import INDEX_DELTAS, TopicSpec, topic_specs
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as the broker has it. `ends[p]`: the offset that partition p's next record will get."""
+
+    name: str
+    topic_id: str
+    ends: list[int]
+    beginnings: list[int]
+
+
+def _client(bootstrap: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 1000}, logger=_quiet)
+
+
+def wait_for_kafka(bootstrap: str, timeout_s: float = 60.0) -> None:
+    """Returns once a broker answers. Raises `OperatorError` naming the address after `timeout_s`."""
+    client = _client(bootstrap)
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            if client.list_topics(timeout=2).brokers:
+                return
+            problem = "no broker is registered"
+        except KafkaException as error:
+            problem = str(error)
+        if time.monotonic() > deadline:
+            raise OperatorError(f"Kafka at {bootstrap} does not answer ({problem}); is it started? See vitrine status")
+        time.sleep(0.1)
+
+
+def ensure_topics(settings: Settings) -> list[str]:
+    """Creates what is missing and returns those names; checks partition counts of what is there.
+
+    Raises `OperatorError` when a topic has another number of partitions than
+    the settings say: the placement of products and shards depends on it.
+    """
+    client = _client(settings.bootstrap)
+    specs = topic_specs(
+        event_partitions=settings.event_partitions,
+        feature_partitions=settings.feature_partitions,
+        delta_partitions=settings.partitions_of_deltas,
+    )
+    try:
+        present = client.list_topics(timeout=20).topics
+    except KafkaException as error:
+        raise OperatorError(f"Kafka at {settings.bootstrap} does not answer: {error}") from error
+    created = []
+    for spec in specs:
+        topic = present.get(spec.name)
+        if topic is None:
+            created.append(spec.name)
+            continue
+        if len(topic.partitions) != spec.partitions:
+            raise OperatorError(
+                f"topic {spec.name} has {len(topic.partitions)} partitions, the settings say {spec.partitions}; "
+                f"put the old number back into the settings{_other_way(spec.name, len(topic.partitions))}, "
+                "or start with an empty VITRINE_HOME"
+            )
+    new = [
+        NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=-1, config=spec.config)
+        for spec in specs
+        if spec.name in created
+    ]
+    if new:
+        for name, future in client.create_topics(new, operation_timeout=20).items():
+            try:
+                future.result()
+            except KafkaException as error:
+                if "already exists" not in str(error):
+                    raise OperatorError(f"topic {name} could not be created: {error}") from error
+        _await_leaders(client, specs)
+    return created
+
+
+def _other_way(name: str, present: int) -> str:
+    if name != INDEX_DELTAS:
+        return ""
+    return f" (VITRINE_DELTA_PARTITIONS={present}; the number of shards changes with `vitrine build --shards N`)"
+
+
+def _await_leaders(client: AdminClient, specs: list[TopicSpec], timeout_s: float = 20.0) -> None:
+    """Returns once every partition answers: its broker takes it up a moment after the controller made the topic."""
+    wanted = {spec.name: list(range(spec.partitions)) for spec in specs}
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            _offsets(client, wanted, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+            return
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                raise OperatorError(f"new topics do not answer ({error}); see the broker's log") from error
+            time.sleep(0.05)
+
+
+def describe(bootstrap: str, names: list[str]) -> dict[str, TopicState]:
+    """State of the topics that exist. Raises `TransientError` when the broker does not answer."""
+    client = _client(bootstrap)
+    try:
+        present = client.list_topics(timeout=10).topics
+        wanted = [name for name in names if name in present]
+        partitions = {name: sorted(present[name].partitions) for name in wanted}
+        ends = _offsets(client, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        beginnings = _offsets(client, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        return {
+            name: TopicState(
+                name,
+                topic_id(bootstrap, name, client),
+                [ends[name, p] for p in partitions[name]],
+                [beginnings[name, p] for p in partitions[name]],
+            )
+            for name in wanted
+        }
+    except KafkaException as error:
+        raise TransientError("kafka_unavailable", f"{bootstrap}: {error}") from error
+
+
+def _offsets(client: AdminClient, partitions: dict[str, list[int]], spec: Any) -> dict[tuple[str, int], int]:
+    wanted = {TopicPartition(name, p): spec for name, numbers in partitions.items() for p in numbers}
+    if not wanted:
+        return {}
+    found = client.list_offsets(wanted, request_timeout=10)
+    return {(tp.topic, tp.partition): int(future.result().offset) for tp, future in found.items()}
+
+
+def offsets_at(bootstrap: str, name: str, timestamp_ms: int) -> list[int]:
+    """Per partition the offset of the first record stamped at that time (Unix, ms) or later; its end where none is.
+
+    Raises `TransientError` when the broker does not answer, `OperatorError` when there is no such topic.
+    """
+    found = describe(bootstrap, [name])
+    if name not in found:
+        raise OperatorError(f"{bootstrap} has no topic {name}; vitrine start creates it")
+    ends = found[name].ends
+    try:
+        wanted = {name: list(range(len(ends)))}
+        offsets = _offsets(_client(bootstrap), wanted, OffsetSpec.for_timestamp(timestamp_ms))
+    except KafkaException as error:
+        raise TransientError("kafka_unavailable", f"{bootstrap}: {error}") from error
+    return [end if offsets[name, p] < 0 else offsets[name, p] for p, end in enumerate(ends)]
+
+
+def topic_id(bootstrap: str, name: str, client: AdminClient | None = None) -> str:
+    """Kafka's identity of the topic: another one once it was deleted and created anew."""
+    from confluent_kafka import TopicCollection
+
+    client = client or _client(bootstrap)
+    futures = client.describe_topics(TopicCollection([name]), request_timeout=10)
+    return str(futures[name].result().topic_id)
+
+
+_COORDINATOR_COMES = frozenset(
+    (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
+)
+
+
+def committed_offsets(bootstrap: str, group: str, topic: str, partitions: int) -> list[int | None]:
+    """What a consumer group has committed per partition; None where it has not.
+
+    Asked through a consumer that never joins: the admin client's
+    `list_consumer_group_offsets` crashes the process (SIGSEGV in librdkafka,
+    confluent-kafka 2.16) while a new cluster has no group coordinator yet.
+    """
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False}, logger=_quiet)
+    wanted = [TopicPartition(topic, p) for p in range(partitions)]
+    deadline = time.monotonic() + 10
+    try:
+        while True:
+            try:
+                found = consumer.committed(wanted, timeout=10)
+                break
+            except KafkaException as error:
+                if error.args[0].code() not in _COORDINATOR_COMES or time.monotonic() > deadline:
+                    raise TransientError("kafka_unavailable", f"offsets of group {group}: {error}") from error
+                time.sleep(0.2)
+    finally:
+        consumer.close()
+    offsets = {tp.partition: tp.offset for tp in found}
+    return [offsets[p] if offsets[p] >= 0 else None for p in range(partitions)]

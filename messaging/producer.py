@@ -1,0 +1,97 @@
+"""Writing to the log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from schemas.errors import TransientError
+
+
+class EventProducer:
+    """An idempotent producer that places keys as the Java client does (murmur2).
+
+    `send` only queues; a record is in the log once `flush` returned or its
+    `delivered` callback was called without error. Thread-safe.
+    """
+
+    def __init__(self, bootstrap: str, *, linger_ms: float = 2.0, delivery_timeout_s: float = 120.0) -> None:
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "linger.ms": linger_ms,
+                "delivery.timeout.ms": int(delivery_timeout_s * 1000),
+                "message.max.bytes": 16 * 1024 * 1024,
+                "queue.buffering.max.messages": 200_000,
+            },
+            logger=_quiet,
+        )
+        self._first_error: KafkaError | None = None
+
+    def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None = None,
+        delivered: Callable[[Any, Any], None] | None = None,
+    ) -> None:
+        """Queues one record; waits when the queue is full. `delivered(error, message)` runs inside later calls."""
+        extra: dict[str, Any] = {} if partition is None else {"partition": partition}
+        while True:
+            try:
+                self._producer.produce(topic, value=value, key=key, on_delivery=delivered or self._note, **extra)
+            except BufferError:
+                self._producer.poll(0.1)
+                continue
+            except KafkaException as error:
+                raise TransientError("kafka_unavailable", f"{topic}: {error}") from error
+            self._producer.poll(0)
+            return
+
+    def _note(self, error: KafkaError | None, _message: object) -> None:
+        if error is not None and self._first_error is None:
+            self._first_error = error
+
+    def flush(self, timeout_s: float = 60.0) -> None:
+        """Waits until all that was sent is in the log. Raises `TransientError` for what is not."""
+        left = self._producer.flush(timeout_s)
+        error, self._first_error = self._first_error, None
+        if error is not None:
+            raise TransientError("kafka_unavailable", f"a record was not written: {error}")
+        if left:
+            raise TransientError("kafka_unavailable", f"{left} records not written within {timeout_s:.0f} s")
+
+    def __len__(self) -> int:
+        """Records queued and not yet in the log."""
+        return len(self._producer)
+
+    def __enter__(self) -> EventProducer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
+        if kind is None:
+            self.flush()
+
+
+class _Quiet:
+    """Takes librdkafka's own log lines: outages reach the caller as errors, not as chatter on stderr."""
+
+    def log(self, level: int, message: str, *arguments: object) -> None:
+        import logging
+
+        logging.getLogger("messaging.librdkafka").debug(message, *arguments)
+
+
+_quiet = _Quiet()
+
+
+def now_ms() -> int:
+    """Unix time in milliseconds, as Kafka stamps records."""
+    return time.time_ns() // 1_000_000
