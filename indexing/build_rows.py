@@ -1,0 +1,161 @@
+"""Rows of the forward index from whole images, without a shard: what the delta writer would have made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexing.build_spool import Spool, TextSpool
+from indexing.digest import NO_VECTOR, image_digest, vector_hash
+from indexing.forward import ROW_DTYPE, VALID
+from indexing.state import NameCodes
+from schemas.delta import DeltaBatch
+from schemas.errors import RejectedError
+
+_NAN = float("nan")
+_UNKNOWN = -1
+
+
+class RowBuilder:
+    """Appends images to the spools; a row's number is its place in the order of arrival. One thread.
+
+    Vectors are kept without their rows' numbers in between: `vector_rows` has
+    the row of each.
+    """
+
+    def __init__(self, extractor_id: str, dimension: int, rows: Spool, texts: Spool, vectors: Spool) -> None:
+        self._extractor_id = extractor_id
+        self._dimension = dimension
+        self._rows = rows
+        self._texts = TextSpool(texts)
+        self._vectors = vectors
+        self._vector_rows: list[NDArray[np.int64]] = []
+        self.categories = NameCodes()
+        self.brands = NameCodes()
+        self.count = 0
+        self.ignored_vectors = 0
+
+    def add(self, batch: DeltaBatch) -> None:
+        """Appends a batch. Raises `RejectedError` for a row that is not a whole image; then none of it was added."""
+        for image_id, state_seq in zip(batch.image_id, batch.state_seq, strict=True):
+            if not isinstance(image_id, bytes) or len(image_id) != 16:
+                raise RejectedError("invalid_image_id", f"{image_id!r}: an image id has 16 bytes; see schemas.ids")
+            if not state_seq or state_seq < 0:
+                raise RejectedError(
+                    "image_without_state", f"image {image_id.hex()}: a build takes whole images, state and vector"
+                )
+        if len(batch):
+            vectors = self._usable_vectors(batch)
+            self._rows.append(self._records(batch, vectors).tobytes())
+            has_vector = np.array([vector is not None for vector in vectors])
+            self._vectors.append(b"".join(vector for vector in vectors if vector is not None))
+            self._vector_rows.append(np.nonzero(has_vector)[0] + self.count)
+            self.count += len(batch)
+
+    def _usable_vectors(self, batch: DeltaBatch) -> list[bytes | None]:
+        """Each row's vector, None where there is none or where a shard would not take it."""
+        usable: list[bytes | None] = []
+        for vector, vector_seq in zip(batch.vector, batch.vector_seq, strict=True):
+            if not vector or not vector_seq or vector_seq < 0:
+                usable.append(None)
+            elif batch.extractor_id != self._extractor_id or len(vector) != 4 * self._dimension:
+                self.ignored_vectors += 1
+                usable.append(None)
+            else:
+                usable.append(vector)
+        found = [i for i, vector in enumerate(usable) if vector is not None]
+        if found:
+            matrix = np.frombuffer(b"".join(vector for vector in usable if vector is not None), dtype="<f4")
+            finite = np.isfinite(matrix.reshape(len(found), self._dimension)).all(axis=1)
+            for i in np.array(found)[~finite].tolist():
+                self.ignored_vectors += 1
+                usable[i] = None
+        return usable
+
+    def _records(self, batch: DeltaBatch, vectors: list[bytes | None]) -> NDArray[np.void]:
+        records = np.zeros(len(batch), dtype=ROW_DTYPE)
+        valid = np.array([bool(value) for value in batch.valid])
+        prices = [_NAN if value is None else value for value in batch.price]
+        sales = [_UNKNOWN if value is None else value for value in batch.sales]
+        praises = [_NAN if value is None else value for value in batch.praise]
+        image_seqs = [value or 0 for value in batch.image_seq]
+        vector_seqs = [0 if vector is None else seq for seq, vector in zip(batch.vector_seq, vectors, strict=True)]
+        hashes = [NO_VECTOR if vector is None else vector_hash(vector) for vector in vectors]
+        digests: list[bytes] = []
+        texts: list[tuple[int, int, int, int, int, int, int]] = []
+        for i, image_id in enumerate(batch.image_id):
+            product, url = (batch.product_id[i] or "").encode(), (batch.url[i] or "").encode()
+            category, brand = batch.category[i] or "", batch.brand[i] or ""
+            attributes = batch.attributes[i] or b""
+            texts.append(
+                (
+                    self._texts.append(product + url),
+                    self._texts.append(attributes),
+                    len(product),
+                    len(url),
+                    len(attributes),
+                    self.categories.code(category),
+                    self.brands.code(brand),
+                )
+            )
+            digests.append(
+                image_digest(
+                    image_id,
+                    product,
+                    url,
+                    category.encode(),
+                    brand.encode(),
+                    attributes,
+                    state_seq=batch.state_seq[i],
+                    image_seq=image_seqs[i],
+                    price=prices[i],
+                    sales=sales[i],
+                    praise=praises[i],
+                    vector_seq=vector_seqs[i],
+                    vector=hashes[i],
+                )
+                if valid[i]
+                else NO_VECTOR
+            )
+        records["image_id"] = np.frombuffer(b"".join(batch.image_id), dtype="V16")
+        records["state_seq"], records["image_seq"], records["vector_seq"] = batch.state_seq, image_seqs, vector_seqs
+        records["price"], records["sales"], records["praise"] = prices, sales, praises
+        columns = np.array(texts, dtype=np.int64).T
+        for name, column in zip(_TEXT_COLUMNS, columns, strict=True):
+            records[name] = column
+        records["flags"] = np.where(valid, VALID, 0)
+        records["vector_hash"] = np.frombuffer(b"".join(hashes), dtype="V16")
+        records["digest"] = np.frombuffer(b"".join(digests), dtype="V16")
+        return records
+
+    def rows(self) -> NDArray[np.void]:
+        """All records, mapped. Nothing can be added any more."""
+        return self._rows.mapped().view(ROW_DTYPE)
+
+    def texts(self) -> list[memoryview]:
+        """The text chunks that the records point into, mapped. Nothing can be added any more."""
+        return self._texts.chunks()
+
+    def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """(vectors (n, dimension), mapped; their row numbers (n,)). Nothing can be added any more."""
+        matrix = self._vectors.mapped().view(np.float32).reshape(-1, self._dimension)
+        rows = np.concatenate(self._vector_rows) if self._vector_rows else np.empty(0, dtype=np.int64)
+        return matrix, rows
+
+
+_TEXT_COLUMNS = (
+    "identity_offset",
+    "attributes_offset",
+    "product_size",
+    "url_size",
+    "attributes_size",
+    "category",
+    "brand",
+)
+
+
+def searchable(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Which rows a search may return, shape (n,)."""
+    flags, vector_seq = rows["flags"], rows["vector_seq"]
+    usable: NDArray[np.bool_] = (flags == VALID) & (vector_seq > 0) & (vector_seq >= rows["image_seq"])
+    return usable

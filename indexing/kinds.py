@@ -1,0 +1,34 @@
+"""Index kinds: what a shard's lists hold, and which kind fits how many vectors."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+EXACT_BELOW = 20_000
+"""Vectors of a shard under which exact search takes a few milliseconds, and needs no training."""
+
+
+class IndexKind(StrEnum):
+    """The names that manifests, settings and `vitrine plan` use.
+
+    exact: every vector is compared; recall 1. ivf_flat: vectors in inverted
+    lists around trained centroids, `nprobe` of them compared; what is compared
+    is compared exactly, recall is the share of neighbours in the probed lists.
+    ivf_sq8, ivf_pq: the lists hold codes (a byte a number; 64 bytes), the best
+    by code are compared again by their stored vectors, which stay on disk.
+    """
+
+    EXACT = "exact"
+    IVF_FLAT = "ivf_flat"
+    IVF_SQ8 = "ivf_sq8"
+    IVF_PQ = "ivf_pq"
+
+    @property
+    def coded(self) -> bool:
+        """The lists hold codes beside the vectors."""
+        return self in (IndexKind.IVF_SQ8, IndexKind.IVF_PQ)
+
+
+def default_kind(vectors: int) -> IndexKind:
+    """exact for a shard of few vectors, ivf_flat from `EXACT_BELOW` on."""
+    return IndexKind.EXACT if vectors < EXACT_BELOW else IndexKind.IVF_FLAT

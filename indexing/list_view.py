@@ -1,0 +1,117 @@
+"""What one scan holds: blocks of memory under a faiss index, of which only the tails move."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import faiss as _faiss
+import numpy as np
+from numpy.typing import NDArray
+
+faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
+
+_ID_SIZE = 8
+
+MakeIndex: TypeAlias = Callable[[Any, int, int], Any]
+"""(quantizer, float32 words of a code, lists) -> a trained faiss IndexIVF by inner product that scans such codes."""
+
+
+@dataclass(slots=True)
+class Block:
+    """Memory of one list: `codes` (capacity, dimension) float32 and `ids` (capacity,) int64 in one buffer."""
+
+    buffer: NDArray[np.uint8]
+    codes: NDArray[np.float32]
+    ids: NDArray[np.int64]
+
+    @property
+    def capacity(self) -> int:
+        return len(self.ids)
+
+
+def block_over(buffer: NDArray[np.uint8], dimension: int) -> Block:
+    capacity = len(buffer) // (dimension * 4 + _ID_SIZE)
+    codes_end = capacity * dimension * 4
+    return Block(
+        buffer, buffer[:codes_end].view(np.float32).reshape(capacity, dimension), buffer[codes_end:].view(np.int64)
+    )
+
+
+def block_bytes(capacity: int, dimension: int) -> int:
+    """Memory of a list: its codes, then its row numbers."""
+    return capacity * (dimension * 4 + _ID_SIZE)
+
+
+def new_block(capacity: int, dimension: int) -> Block:
+    block = block_over(np.empty(block_bytes(capacity, dimension), dtype=np.uint8), dimension)
+    block.ids.fill(-1)  # free entries select nothing
+    return block
+
+
+def flat_index(quantizer: Any, width: int, lists: int) -> Any:
+    """A faiss index without lists of its own that scans vectors of `width` numbers."""
+    return faiss.IndexIVFFlat(quantizer, width, lists, faiss.METRIC_INNER_PRODUCT, False)
+
+
+class ListView:
+    """A fixed set of blocks, searched by faiss. The writer moves `table[list, 0]`, the tails, and nothing else."""
+
+    def __init__(
+        self,
+        dimension: int,
+        quantizer: Any,
+        blocks: list[Block],
+        table: NDArray[np.uint64],
+        make_index: MakeIndex = flat_index,
+    ) -> None:
+        """table: a row (tail, capacity, address) per block; it is copied into faiss's own."""
+        self.blocks = blocks
+        self._lists = faiss.OnDiskInvertedLists()
+        self._lists.prefetch_nthread = 0
+        self._lists.nlist = len(blocks)
+        self._lists.code_size = dimension * 4
+        self._lists.lists.resize(len(blocks))
+        self.table = _table(self._lists, len(blocks))
+        self.table[:] = table
+        self._index = make_index(quantizer, dimension, len(blocks))
+        self._index.replace_invlists(self._lists, False)
+        self._index.is_trained = True
+        self._parameters: tuple[Any, int, Any] = (None, 0, None)
+
+    def search(
+        self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Scores and row numbers, (n, k) each. The caller keeps `selector` and this view alive meanwhile."""
+        known_selector, known_nprobe, parameters = self._parameters
+        if known_selector is not selector or known_nprobe != nprobe:
+            parameters = faiss.SearchParametersIVF()
+            parameters.sel = selector
+            parameters.nprobe = nprobe
+            self._parameters = selector, nprobe, parameters
+        scores = np.empty((len(vectors), k), dtype=np.float32)
+        rows = np.empty((len(vectors), k), dtype=np.int64)
+        self._index.search_c(
+            len(vectors), faiss.swig_ptr(vectors), k, faiss.swig_ptr(scores), faiss.swig_ptr(rows), parameters
+        )
+        return scores, rows
+
+
+def table_row(size: int, block: Block) -> tuple[int, int, int]:
+    """(tail, capacity, address) of a block, as faiss reads them."""
+    return size, block.capacity, block.buffer.ctypes.data
+
+
+def _table(lists: Any, count: int) -> NDArray[np.uint64]:
+    """The memory of a vector of faiss::OnDiskOneList {size_t size, capacity, offset}, shape (count, 3)."""
+    if count == 0:
+        return np.empty((0, 3), dtype=np.uint64)
+    address = int(lists.lists.data().this)
+    memory = (ctypes.c_uint64 * (3 * count)).from_address(address)
+    table: NDArray[np.uint64] = np.ctypeslib.as_array(memory).reshape(count, 3)
+    table[-1] = (count, 0, 0)
+    if lists.list_size(count - 1) != count:
+        raise RuntimeError(f"faiss {faiss.__version__} lays OnDiskInvertedLists out differently: use faiss 1.13-1.15")
+    return table

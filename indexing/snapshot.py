@@ -1,0 +1,336 @@
+"""A shard on disk: checksummed files that load without conversion, replaced atomically.
+
+    folder/CURRENT                    name of the complete snapshot
+    folder/<name>/manifest.json       schemas.manifest: counts, digest, delta offset, checksums
+                  rows.bin            records of forward.ROW_DTYPE
+                  validity.bin        one bit a row
+                  texts.bin           chunks of the text buffer, one behind the other
+                  lists.bin           per list its codes, then its row numbers, free space included
+                  centroids.bin       float32, only when trained
+                  codes.bin           laid out as lists.bin, and codec.bin its parameters, only of coded kinds
+                  layout.json         sizes and capacities of lists, sizes of chunks, names by code
+
+`write_files` and `load_files` know nothing of a live shard: the full index
+writes the same files from arrays of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from indexing.contents import Codes, ShardContents
+from indexing.digest import digest_bytes
+from indexing.durable import sync_folder
+from indexing.forward import ROW_DTYPE, SUPERSEDED, VALID
+from indexing.inverted_lists import InvertedLists
+from indexing.kinds import IndexKind
+from indexing.kinds_codec import Codec
+from indexing.kinds_coded import CodedLists, Lists
+from indexing.shard import Shard
+from schemas.errors import CorruptError
+from schemas.manifest import FORMAT, ShardFile, ShardManifest, decode_manifest, encode_manifest
+
+_log = logging.getLogger(__name__)
+
+_WRITTEN_ROWS = 1 << 12
+
+_LIST_FILES = ("lists.bin", "centroids.bin", "codes.bin", "codec.bin")
+CURRENT = "CURRENT"
+MANIFEST = "manifest.json"
+_HINT = "remove the folder, and the shard is rebuilt from the full index or from index-deltas"
+
+
+class _Layout(msgspec.Struct, kw_only=True):
+    sizes: list[int]
+    capacities: list[int]
+    chunks: list[int]
+    categories: list[str]
+    brands: list[str]
+
+
+def save(shard: Shard, folder: Path, delta_offsets: Mapping[int, int]) -> ShardManifest:
+    """Writes a snapshot and makes it the current one; the one before stays valid until then.
+
+    `delta_offsets`: next offset to apply, by partition of `index-deltas`. From the writer
+    thread this takes as long as writing the files does; to hold the writer up
+    for the copy of the rows alone, call `shard.contents()` there and `publish`
+    with it in another thread (one at a time).
+    """
+    return publish(shard.contents(), folder, delta_offsets)
+
+
+def publish(
+    contents: ShardContents, folder: Path, delta_offsets: Mapping[int, int], *, generation: str = ""
+) -> ShardManifest:
+    """Writes the files below `folder`, moves CURRENT to them, removes what was there before."""
+    started = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{sum(delta_offsets.values()):020d}-{time.time_ns():x}"
+    unfinished = folder / f".{name}"
+    manifest = write_files(contents, unfinished, delta_offsets, generation=generation)
+    unfinished.rename(folder / name)
+    _write_synced(folder / f".{CURRENT}", [name.encode()])
+    (folder / f".{CURRENT}").rename(folder / CURRENT)
+    sync_folder(folder)
+    for other in folder.iterdir():
+        if other.is_dir() and other.name != name:
+            shutil.rmtree(other)
+    _log.info(
+        "snapshot folder=%s rows=%d delta_offsets=%s seconds=%.2f",
+        folder / name,
+        manifest.rows,
+        dict(delta_offsets),
+        time.monotonic() - started,
+    )
+    return manifest
+
+
+def exists(folder: Path) -> bool:
+    """Whether a snapshot was ever completed in `folder`."""
+    return (folder / CURRENT).exists()
+
+
+def restore(folder: Path) -> tuple[Shard, ShardManifest]:
+    """The current snapshot as a shard, and its manifest.
+
+    Raises `FileNotFoundError` when there is none, `CorruptError` naming the
+    file when its bytes are not those that were written.
+    """
+    name = (folder / CURRENT).read_text().strip()
+    if not name or "/" in name:
+        raise CorruptError(f"{folder / CURRENT} names no snapshot: {_HINT}")
+    try:
+        return load_files(folder / name)
+    except CorruptError as error:
+        raise CorruptError(f"{error}: {_HINT}") from error
+
+
+def write_files(
+    contents: ShardContents,
+    folder: Path,
+    delta_offsets: Mapping[int, int],
+    *,
+    generation: str = "",
+    headroom: float = 0.25,
+) -> ShardManifest:
+    """Writes a shard's files into the new folder `folder`, the manifest last, all of it synced.
+
+    headroom: free space of each list, as a part of its entries.
+    """
+    folder.mkdir(parents=True)
+    files: dict[str, ShardFile] = {}
+    sizes = [len(ids) for _, ids in contents.lists]
+    # Even, so that the row numbers behind the codes lie at a multiple of 8 bytes.
+    capacities = [(int(size * (1 + headroom)) + 2) & ~1 for size in sizes]
+    layout = _Layout(
+        sizes=sizes,
+        capacities=capacities,
+        chunks=[len(chunk) for chunk in contents.texts],
+        categories=contents.categories,
+        brands=contents.brands,
+    )
+    parts: dict[str, Iterable[Any]] = {
+        "rows.bin": [contents.rows.view(np.uint8)],
+        "validity.bin": [contents.validity],
+        "texts.bin": contents.texts,
+        "lists.bin": _list_bytes(contents.lists, contents.dimension, capacities),
+        "layout.json": [msgspec.json.encode(layout)],
+    }
+    if contents.centroids is not None:
+        parts["centroids.bin"] = [np.ascontiguousarray(contents.centroids)]
+    if contents.codec is not None:
+        parts["codes.bin"] = _list_bytes(contents.codes, contents.codec.width, capacities)
+        parts["codec.bin"] = [np.ascontiguousarray(contents.codec.parameters)]
+    for name, pieces in parts.items():
+        files[name] = _write_synced(folder / name, pieces)
+    # Columns, not records: rows may be mapped from a file larger than memory.
+    flags, vector_seq = contents.rows["flags"], contents.rows["vector_seq"]
+    valid = flags & (VALID | SUPERSEDED) == VALID
+    usable = valid & (vector_seq > 0) & (vector_seq >= contents.rows["image_seq"])
+    manifest = ShardManifest(
+        format=FORMAT,
+        extractor_id=contents.extractor_id,
+        dimension=contents.dimension,
+        kind=contents.kind.value,
+        rows=len(contents.rows),
+        images=int((flags & SUPERSEDED == 0).sum()),
+        valid=int(valid.sum()),
+        searchable=int(usable.sum()),
+        digest=digest_bytes(_digest_sum(contents.rows["digest"][valid])).hex(),
+        lists=len(sizes),
+        nprobe=contents.nprobe,
+        delta_offset=next(iter(delta_offsets.values())) if len(delta_offsets) == 1 else -1,
+        delta_offsets=dict(delta_offsets),
+        watermark_ms=contents.watermark_ms,
+        progress=contents.progress,
+        files=files,
+        training=contents.training,
+        generation=generation,
+        created_ms=time.time_ns() // 1_000_000,
+    )
+    write_manifest(manifest, folder)
+    return manifest
+
+
+def write_manifest(manifest: ShardManifest, folder: Path) -> None:
+    """Writes the manifest of the files in `folder`, over the one that is there, and syncs the folder.
+
+    For a folder that no reader knows yet: a crash in the middle leaves no manifest that decodes.
+    """
+    _write_synced(folder / MANIFEST, [encode_manifest(manifest)])
+    sync_folder(folder)
+
+
+def map_lists(folder: Path, manifest: ShardManifest) -> Lists:
+    """The lists of files just written, mapped and not read, to measure them. Checks no checksum."""
+    layout = msgspec.json.decode((folder / "layout.json").read_bytes(), type=_Layout)
+    files = {name: _mapped(folder / name) for name in manifest.files if name in _LIST_FILES}
+    return _lists_over(files, manifest, layout)
+
+
+def _lists_over(files: Mapping[str, NDArray[np.uint8]], manifest: ShardManifest, layout: _Layout) -> Lists:
+    """Lists over the memory of their files. Raises `KeyError` or `ValueError` when these do not fit the manifest."""
+    kind, dimension = IndexKind(manifest.kind), manifest.dimension
+    centroids = None
+    if kind is not IndexKind.EXACT:
+        centroids = files["centroids.bin"].view(np.float32).reshape(manifest.lists, dimension)
+    vectors = InvertedLists.load(dimension, centroids, files["lists.bin"], layout.sizes, layout.capacities)
+    if not kind.coded:
+        return vectors
+    codec = Codec(kind, dimension, files["codec.bin"].view(np.float32))
+    codes = InvertedLists.load(
+        codec.width, centroids, files["codes.bin"], layout.sizes, layout.capacities, codec.make_index
+    )
+    return CodedLists(codec, vectors, codes)
+
+
+def load_files(folder: Path) -> tuple[Shard, ShardManifest]:
+    """Loads what `write_files` wrote.
+
+    Raises `CorruptError` naming the file that is not as it was written; the
+    caller adds what to do about it.
+    """
+    try:
+        manifest = decode_manifest((folder / MANIFEST).read_bytes())
+    except FileNotFoundError as error:
+        raise CorruptError(f"{folder / MANIFEST} is missing") from error
+    except CorruptError as error:
+        raise CorruptError(f"{folder / MANIFEST}: {error}") from error
+    coded = manifest.kind in (IndexKind.IVF_SQ8, IndexKind.IVF_PQ)
+    data = {
+        # A coded kind scans its codes: the vectors, read only to rank the best again, stay on disk.
+        name: (_map_checked if coded and name == "lists.bin" else _read_checked)(folder / name, expected)
+        for name, expected in manifest.files.items()
+    }
+    try:
+        layout = msgspec.json.decode(data["layout.json"].tobytes(), type=_Layout)
+        lists = _lists_over(data, manifest, layout)
+        contents = ShardContents(
+            extractor_id=manifest.extractor_id,
+            dimension=manifest.dimension,
+            rows=data["rows.bin"].view(ROW_DTYPE),
+            validity=data["validity.bin"],
+            texts=_chunks(data["texts.bin"], layout.chunks),
+            lists=lists.parts(),
+            centroids=lists.centroids,
+            categories=layout.categories,
+            brands=layout.brands,
+            nprobe=manifest.nprobe,
+            progress=manifest.progress,
+            watermark_ms=manifest.watermark_ms,
+            training=manifest.training,
+        )
+    except (KeyError, ValueError, msgspec.MsgspecError) as error:
+        raise CorruptError(f"{folder}: files do not fit the manifest ({error})") from error
+    shard = Shard.load(contents, lists)
+    digest = shard.stats().digest.hex()
+    if digest != manifest.digest:
+        raise CorruptError(f"{folder / MANIFEST}: digest {manifest.digest}, but the rows sum to {digest}")
+    return shard, manifest
+
+
+def _digest_sum(digests: NDArray[Any]) -> int:
+    """Sum of digests (type V16) modulo 2**128."""
+    halves = np.frombuffer(digests.tobytes(), dtype="<u4").reshape(-1, 4).astype(np.uint64).sum(axis=0)
+    return sum(int(part) << (32 * place) for place, part in enumerate(halves)) & ((1 << 128) - 1)
+
+
+def _list_bytes(lists: Sequence[tuple[Codes, NDArray[np.int64]]], width: int, capacities: list[int]) -> Iterator[Any]:
+    for (codes, ids), capacity in zip(lists, capacities, strict=True):
+        free = capacity - len(ids)
+        for start in range(0, len(ids), _WRITTEN_ROWS):
+            yield np.ascontiguousarray(codes[start : start + _WRITTEN_ROWS])
+        yield bytes(free * width * 4)
+        yield np.ascontiguousarray(ids)
+        yield np.full(free, -1, dtype=np.int64)
+
+
+def _chunks(texts: NDArray[np.uint8], sizes: list[int]) -> list[memoryview]:
+    memory = texts.data
+    ends = np.cumsum(sizes, dtype=np.int64).tolist()
+    if (ends[-1] if ends else 0) != len(texts):
+        raise ValueError("sizes of the text chunks do not sum up")
+    return [memory[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+
+
+def _write_synced(path: Path, pieces: Iterable[Any]) -> ShardFile:
+    """Writes, syncs, and says what it wrote."""
+    checksum = blake2b(digest_size=16)
+    size = 0
+    with path.open("wb") as file:
+        for piece in pieces:
+            if len(piece):
+                view = memoryview(piece).cast("B")
+                checksum.update(view)
+                file.write(view)
+                size += len(view)
+        file.flush()
+        os.fsync(file.fileno())
+    return ShardFile(size, checksum.hexdigest())
+
+
+def _read_checked(path: Path, expected: ShardFile) -> NDArray[np.uint8]:
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except FileNotFoundError as error:
+        raise CorruptError(f"{path} is missing") from error
+    if len(data) != expected.size:
+        raise CorruptError(f"{path} has {len(data)} bytes instead of {expected.size}")
+    if blake2b(data.data, digest_size=16).hexdigest() != expected.checksum:
+        raise CorruptError(f"{path} does not match its checksum")
+    return data
+
+
+def _map_checked(path: Path, expected: ShardFile) -> NDArray[np.uint8]:
+    """As `_read_checked`, but mapped: what is read to check it need not stay in memory."""
+    checksum = blake2b(digest_size=16)
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            while piece := file.read(1 << 20):
+                checksum.update(piece)
+    except FileNotFoundError as error:
+        raise CorruptError(f"{path} is missing") from error
+    if size != expected.size:
+        raise CorruptError(f"{path} has {size} bytes instead of {expected.size}")
+    if checksum.hexdigest() != expected.checksum:
+        raise CorruptError(f"{path} does not match its checksum")
+    return _mapped(path)
+
+
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    """Copy-on-write: lists want memory that they may append to, the file stays as it is."""
+    if not path.stat().st_size:
+        return np.empty(0, dtype=np.uint8)
+    return np.memmap(path, dtype=np.uint8, mode="c")

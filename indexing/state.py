@@ -1,0 +1,113 @@
+"""What writer and readers of a shard share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from indexing.digest import NO_VECTOR, add_digest, digest_bytes, image_digest, subtract_digest, vector_hash
+from indexing.forward import VALID, ForwardIndex, Row
+from indexing.inverted_lists import InvertedLists
+from indexing.kinds_coded import Lists
+from indexing.progress import SourceProgress
+from indexing.validity import ValidityBitmap
+
+_NAN = float("nan")
+NEW_ROW = Row(b"", 0, 0, 0, _NAN, -1, _NAN, 0, 0, 0, 0, 0, -1, -1, 0, NO_VECTOR, NO_VECTOR)
+"""What an image is before its first delta."""
+
+
+class NameCodes:
+    """Names by dense code; codes are never given back. Written by one thread, read by any."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names: list[bytes] = []
+        self._codes: dict[str, int] = {}
+        for name in names:
+            self.code(name)
+
+    def code(self, name: str) -> int:
+        """The name's code, a new one for a new name. Writer thread only."""
+        code = self._codes.get(name)
+        if code is None:
+            self._names.append(name.encode())
+            code = self._codes[name] = len(self._names) - 1
+        return code
+
+    def name(self, code: int) -> bytes:
+        """UTF-8 of the name."""
+        return self._names[code]
+
+    def names(self) -> list[str]:
+        """All names, by code."""
+        return [name.decode() for name in self._names]
+
+
+class ShardState:
+    """The structures and counts of one shard. One thread writes, any thread reads."""
+
+    def __init__(self, extractor_id: str, dimension: int) -> None:
+        self.extractor_id = extractor_id
+        self.dimension = dimension
+        self.nprobe = 1
+        self.training: dict[str, Any] = {}
+        self.forward = ForwardIndex()
+        self.validity = ValidityBitmap()
+        self.lists: Lists = InvertedLists(dimension)
+        self.progress = SourceProgress()
+        self.row_of: dict[bytes, int] = {}
+        self.rows_of_product: dict[bytes, tuple[int, ...]] = {}
+        self.categories = NameCodes()
+        self.brands = NameCodes()
+        self.digest = 0
+        self.valid = 0
+        self.searchable = 0
+        self.applied_rows = 0
+        self.ignored_vectors = 0
+        self.ignored_rows = 0
+
+    def index(self, number: int, row: Row) -> None:
+        """Makes a new image's row findable by image and by product. Writer thread only."""
+        self.row_of[row.image_id] = number
+        key = row.image_id[:8]
+        self.rows_of_product[key] = (*self.rows_of_product.get(key, ()), number)
+
+    def account(self, old: Row, row: Row) -> None:
+        """Moves counts and digest on from an image's old row to its new one. Writer thread only."""
+        if old.flags & VALID:
+            self.digest = subtract_digest(self.digest, old.digest)
+        if row.flags & VALID:
+            self.digest = add_digest(self.digest, row.digest)
+        self.valid += (row.flags & VALID) - (old.flags & VALID)
+        self.searchable += row.searchable - old.searchable
+
+    def digest_of(self, row: Row) -> bytes:
+        """Digest of the image as this row has it. Writer thread only."""
+        texts = self.forward.texts_of(row)
+        assert texts is not None, "the writer never reads a text that it dropped"
+        return image_digest(
+            row.image_id,
+            texts.product_id,
+            texts.url,
+            self.categories.name(row.category),
+            self.brands.name(row.brand),
+            texts.attributes,
+            state_seq=row.state_seq,
+            image_seq=row.image_seq,
+            price=row.price,
+            sales=row.sales,
+            praise=row.praise,
+            vector_seq=row.vector_seq,
+            vector=row.vector_hash,
+        )
+
+    def recompute_digest(self) -> bytes:
+        """The digest from every row and vector anew, to check the one that is kept. Writer idle."""
+        total = 0
+        for number in self.row_of.values():
+            row = self.forward.read(number)
+            if row.flags & VALID:
+                vector = self.lists.vector(number) if row.vector_seq else None
+                hashed = NO_VECTOR if vector is None else vector_hash(vector.tobytes())
+                total = add_digest(total, self.digest_of(row._replace(vector_hash=hashed)))
+        return digest_bytes(total)

@@ -1,0 +1,114 @@
+"""Variable-width fields of the forward index: an append-only buffer in chunks.
+
+Chunks never move, so a reader needs no lock, growth copies nothing, and a
+snapshot can take them by reference. Bytes that no row points to any more are
+counted per chunk; `sparsest` names the chunk most worth emptying.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+CHUNK_SIZE = 1 << 20
+_SHIFT = 32
+_MASK = (1 << _SHIFT) - 1
+
+
+class TextBuffer:
+    """Written by one thread, read by any. An offset is `chunk << 32 | position in the chunk`."""
+
+    def __init__(self, chunks: Sequence[bytes | memoryview] = ()) -> None:
+        self._chunks: list[bytes | bytearray | None] = [bytes(chunk) if len(chunk) else None for chunk in chunks]
+        self._filled = [len(chunk) for chunk in chunks]
+        self._live = [0] * len(chunks)
+        self._room = 0
+        self._total = sum(self._filled)
+        self._live_total = 0
+
+    def append(self, data: bytes) -> int:
+        """Stores `data` and returns its offset. Writer thread only."""
+        size = len(data)
+        if size == 0:
+            return 0
+        if size > self._room:
+            # A text larger than a chunk gets a chunk of its own.
+            self._room = max(CHUNK_SIZE, size)
+            self._chunks.append(bytearray(self._room))
+            self._filled.append(0)
+            self._live.append(0)
+        number = len(self._chunks) - 1
+        position = self._filled[number]
+        chunk = self._chunks[number]
+        assert isinstance(chunk, bytearray), "the chunk with room is never dropped"
+        chunk[position : position + size] = data
+        self._filled[number] = position + size
+        self._room -= size
+        self._live[number] += size
+        self._total += size
+        self._live_total += size
+        return number << _SHIFT | position
+
+    def read(self, offset: int, size: int) -> bytes | None:
+        """The text, or None when its chunk was dropped since the row was read: read the row again."""
+        if size == 0:
+            return b""
+        chunk = self._chunks[offset >> _SHIFT]
+        if chunk is None:
+            return None
+        position = offset & _MASK
+        return bytes(chunk[position : position + size])
+
+    def locate(self, offset: int, size: int) -> tuple[bytes | bytearray | None, int]:
+        """The chunk that a text lies in, None when it was dropped, and the position in it. Any thread."""
+        return self._chunks[offset >> _SHIFT] if size else b"", offset & _MASK
+
+    def retain(self, offsets: NDArray[np.uint64], sizes: NDArray[np.int64]) -> None:
+        """Counts texts as in use after a restore (`append` does it by itself). Writer thread only."""
+        used = sizes > 0
+        numbers = (offsets[used] >> np.uint64(_SHIFT)).astype(np.int64)
+        for number, size in enumerate(np.bincount(numbers, weights=sizes[used]).astype(np.int64).tolist()):
+            self._live[number] += size
+            self._live_total += size
+
+    def release(self, offset: int, size: int) -> None:
+        """Counts a text as no longer in use. Writer thread only."""
+        if size:
+            self._live[offset >> _SHIFT] -= size
+            self._live_total -= size
+
+    @property
+    def garbage(self) -> int:
+        """Bytes that no row points to."""
+        return self._total - self._live_total
+
+    @property
+    def allocated(self) -> int:
+        """Bytes of memory held."""
+        return sum(len(chunk) for chunk in self._chunks if chunk is not None)
+
+    def sparsest(self) -> int | None:
+        """The closed chunk with the greatest share of garbage, if any chunk has some. Writer thread only."""
+        best, best_share = None, 0.0
+        for number in range(len(self._chunks) - 1):
+            filled = self._filled[number]
+            if filled and (share := 1.0 - self._live[number] / filled) > best_share:
+                best, best_share = number, share
+        return best
+
+    def drop(self, number: int) -> None:
+        """Frees a chunk that no row points into any more; a reader in the middle of it keeps it alive."""
+        if self._live[number] != 0:
+            raise ValueError(f"text chunk {number} still has {self._live[number]} bytes in use")
+        self._total -= self._filled[number]
+        self._chunks[number] = None
+        self._filled[number] = 0
+
+    def contents(self) -> list[memoryview]:
+        """Every chunk's bytes written so far, by reference (they never change). Writer thread only."""
+        return [
+            memoryview(b"" if chunk is None else chunk)[:filled]
+            for chunk, filled in zip(self._chunks, self._filled, strict=True)
+        ]
