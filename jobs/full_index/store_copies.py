@@ -1,0 +1,63 @@
+"""Copies of the stores for one replay: RocksDB checkpoints, taken from the owners while the stream runs on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from feature_store.copies import request_checkpoint
+from feature_store.open import catalogue_store, feature_store
+from feature_store.rebuild import RebuildReport, rebuild
+from feature_store.rocks import partition_folder, read_store_info
+from messaging.admin import describe
+from messaging.consumer import PartitionReader
+from schemas.errors import TransientError
+from schemas.settings import Settings
+from schemas.topics import IMAGE_FEATURES
+
+log = logging.getLogger(__name__)
+
+_IDLE_POLLS = 50
+
+
+def copy_store(store: Path, copy: Path, partitions: int) -> None:
+    """Copies every partition; a store that does not exist (nothing was ever written) gives an empty copy."""
+    copy.mkdir(parents=True)
+    if read_store_info(store) is None:
+        return
+    started = time.monotonic()
+    for partition in range(partitions):
+        request_checkpoint(store, partition, partition_folder(copy, partition))
+    log.info("event=store_copied store=%s copy=%s took_s=%.2f", store, copy, time.monotonic() - started)
+
+
+def complete_catalogue(folder: Path, partitions: int) -> None:
+    """Makes every partition exist, also those without a product, so that the folder is a store of its own."""
+    store = catalogue_store(folder, partitions)
+    for partition in range(partitions):
+        store.writer(partition).close()
+
+
+def features_from_log(settings: Settings, folder: Path) -> RebuildReport:
+    """A feature store in `folder` from `image-features` alone."""
+    folder.mkdir(parents=True)
+    return rebuild(_image_features(settings), feature_store(folder, settings.feature_partitions))
+
+
+def _image_features(settings: Settings) -> Iterator[tuple[bytes | None, bytes | None]]:
+    state = describe(settings.bootstrap, [IMAGE_FEATURES])[IMAGE_FEATURES]
+    for partition, (begin, end) in enumerate(zip(state.beginnings, state.ends, strict=True)):
+        reader = PartitionReader(settings.bootstrap, IMAGE_FEATURES, partition, begin)
+        try:
+            idle = 0
+            # Compaction leaves gaps, also at the end: the position then stops short of it.
+            while reader.position < end and idle < _IDLE_POLLS:
+                messages = reader.poll(1000, 0.1)
+                idle = 0 if messages else idle + 1
+                yield from ((message.key, message.value) for message in messages if message.offset < end)
+            if reader.position == begin < end:
+                raise TransientError("kafka_unavailable", f"{IMAGE_FEATURES}/{partition} does not answer at {begin}")
+        finally:
+            reader.close()

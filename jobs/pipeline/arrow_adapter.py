@@ -1,0 +1,93 @@
+"""Puts a `Stage` into a Flink job: the one adapter between plain Python and PyFlink.
+
+A vectorised (Arrow) table function: Flink hands over a bundle of Kafka
+records as columns; the stage's records come back as three arrays in the first
+row, are unpacked on the JVM by UNNEST and written by one Kafka sink that takes
+topic and key from columns. See docs/adr/0003 for the shape and its speed.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from pyflink.table import DataTypes, FunctionContext
+from pyflink.table.udf import ScalarFunction, udf
+
+from jobs.pipeline.stage import Record, Stage
+
+log = logging.getLogger(__name__)
+
+RESULT_TYPE = DataTypes.ROW(
+    [
+        DataTypes.FIELD("topics", DataTypes.ARRAY(DataTypes.STRING())),
+        DataTypes.FIELD("keys", DataTypes.ARRAY(DataTypes.BYTES())),
+        DataTypes.FIELD("vals", DataTypes.ARRAY(DataTypes.BYTES())),
+    ]
+)
+
+
+class FlinkMetrics:
+    """Flink's metric group behind the `Metrics` port. Names appear in the dashboard and in Prometheus."""
+
+    def __init__(self, group: Any) -> None:
+        self._group = group
+        self._counters: dict[str, Any] = {}
+        self._gauges: dict[str, float] = {}
+
+    def count(self, name: str, n: int = 1) -> None:
+        counter = self._counters.get(name)
+        if counter is None:
+            counter = self._counters[name] = self._group.counter(name)
+        counter.inc(n)
+
+    def gauge(self, name: str, value: float) -> None:
+        if name not in self._gauges:
+            # Beam's gauges are whole numbers.
+            self._group.gauge(name, lambda: int(self._gauges[name]))
+        self._gauges[name] = value
+
+
+class StageFunction(ScalarFunction):  # type: ignore[misc]
+    """Runs one stage inside a Flink Python worker. `factory` (pickled) makes it there."""
+
+    def __init__(self, name: str, factory: Callable[[], Stage]) -> None:
+        self._name = name
+        self._factory = factory
+
+    def open(self, function_context: FunctionContext) -> None:
+        started = time.monotonic()
+        group = function_context.get_metric_group().add_group("vitrine", self._name)
+        self._stage = self._factory()
+        self._stage.open(FlinkMetrics(group))
+        # What is loaded by now stays for good: the collector need not walk it beside every few batches.
+        gc.collect()
+        gc.freeze()
+        log.info("event=stage_opened stage=%s took_s=%.2f", self._name, time.monotonic() - started)
+
+    def close(self) -> None:
+        stage = getattr(self, "_stage", None)
+        if stage is not None:
+            stage.close()
+
+    def eval(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """`rows`: key, value, partition, offset, timestamp in ms; a frame of as many rows comes back."""
+        columns = [rows.iloc[:, i].tolist() for i in range(5)]
+        out = self._stage.process([Record(*row) for row in zip(*columns, strict=True)])
+        empty: list[list[Any]] = [[] for _ in range(len(rows) - 1)]
+        return pd.DataFrame(
+            {
+                "topics": [[record.topic for record in out], *empty],
+                "keys": [[record.key for record in out], *empty],
+                "vals": [[record.value for record in out], *empty],
+            }
+        )
+
+
+def stage_udf(name: str, factory: Callable[[], Stage]) -> Any:
+    """The stage as a function for `Table.map`."""
+    return udf(StageFunction(name, factory), result_type=RESULT_TYPE, func_type="pandas", name=name)

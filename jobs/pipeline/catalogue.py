@@ -1,0 +1,309 @@
+"""The catalogue stage: product events in; deltas, extraction requests and dead letters out.
+
+An adapter around `core.apply`: it finds the records, keeps them with the log
+position they stand for in one write, looks features up, and words the result
+as Kafka records. One instance owns the store partitions whose Kafka
+partitions its subtask reads.
+
+Replay: an event at or below its partition's applied position changes no
+state; the product's whole present state is emitted again, since the records
+that followed from it may have been lost with the task. Deltas commute, so
+more than needed is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from feature_store.open import catalogue_store, feature_store
+from feature_store.products import ProductStore
+from jobs.pipeline.core import Origin, Outcome, add_state, apply, display_attributes
+from jobs.pipeline.dead_letters import dead_letter
+from jobs.pipeline.delta_outbox import DeltaOutbox
+from jobs.pipeline.stage import Metrics, Out, Record
+from schemas.delta import Progress
+from schemas.errors import RejectedError
+from schemas.extract_request import ExtractRequest, encode_request
+from schemas.ids import (
+    ImageKey,
+    feature_partition,
+    image_id,
+    image_key,
+    kafka_partition,
+    routing_key,
+    sequence,
+    shard_of_product,
+)
+from schemas.product_event import Forwarded, Heartbeat, ProductEvent, decode_event, decode_forwarded
+from schemas.product_record import ImageEntry, ProductRecord
+from schemas.settings import Settings
+from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS
+
+STAGE = "catalogue"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueConfig:
+    """What the stage must know; travels to the Flink worker by pickle.
+
+    `forward_misplaced`: live, an event in a wrong partition is sent on; a
+    replay skips it, because its forwarded copy lies in the log as well.
+    `further_extractors`: ids of those whose vectors are kept current besides
+    `extractor_id`.
+    """
+
+    store_folder: str
+    feature_folder: str
+    event_partitions: int
+    feature_partitions: int
+    delta_partitions: int
+    extractor_id: str
+    epoch: int = 0
+    forward_misplaced: bool = True
+    further_extractors: tuple[str, ...] = ()
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, extractor_id: str, epoch: int = 0, further_extractors: Sequence[str] = ()
+    ) -> CatalogueConfig:
+        return cls(
+            store_folder=str(settings.catalogue_store),
+            feature_folder=str(settings.feature_store),
+            event_partitions=settings.event_partitions,
+            feature_partitions=settings.feature_partitions,
+            delta_partitions=settings.partitions_of_deltas,
+            extractor_id=extractor_id,
+            epoch=epoch,
+            further_extractors=tuple(further_extractors),
+        )
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one partition's part of a batch comes to."""
+
+    records: dict[str, ProductRecord | None]
+    dirty: set[str] = field(default_factory=set)
+    touched: dict[str, set[str]] = field(default_factory=dict)
+    wanted: dict[str, set[str]] = field(default_factory=dict)
+
+    def note(self, product_id: str, changed: set[str], wanted: set[str]) -> None:
+        if changed:
+            self.touched.setdefault(product_id, set()).update(changed)
+        if wanted:
+            self.wanted.setdefault(product_id, set()).update(wanted)
+
+
+class CatalogueStage:
+    """See the module's docstring; the contract is `jobs.pipeline.stage.Stage`."""
+
+    def __init__(self, config: CatalogueConfig) -> None:
+        self._config = config
+
+    def open(self, metrics: Metrics) -> None:
+        config = self._config
+        self._metrics = metrics
+        self._products = ProductStore(catalogue_store(Path(config.store_folder), config.event_partitions))
+        self._features = feature_store(Path(config.feature_folder), config.feature_partitions).reader()
+
+    def close(self) -> None:
+        self._products.close()
+        self._features.close()
+
+    def process(self, batch: Sequence[Record]) -> list[Out]:
+        by_partition: dict[int, list[Record]] = {}
+        for record in batch:
+            by_partition.setdefault(record.partition, []).append(record)
+        outbox = DeltaOutbox(self._config.delta_partitions, self._config.extractor_id)
+        out: list[Out] = []
+        progress: list[Progress] = []
+        heartbeat = False
+        for partition, records in by_partition.items():
+            heartbeat |= self._partition(partition, records, outbox, out)
+            last = records[-1]
+            progress.append(
+                Progress(
+                    partition,
+                    self._config.event_partitions,
+                    sequence(self._config.epoch, last.offset),
+                    last.timestamp_ms,
+                )
+            )
+        out.extend(outbox.seal(progress, everywhere=heartbeat))
+        self._metrics.count("events", len(batch))
+        return out
+
+    def _partition(self, partition: int, records: list[Record], outbox: DeltaOutbox, out: list[Out]) -> bool:
+        """One partition's records, in log order. Returns whether a heartbeat was among them."""
+        heartbeat = False
+        events: list[tuple[Record, ProductEvent, Origin | None]] = []
+        for record in records:
+            try:
+                event = decode_event(record.value)
+                origin = None
+                if isinstance(event, Heartbeat):
+                    heartbeat = True
+                    continue
+                if isinstance(event, Forwarded):
+                    origin = Origin(event.origin_partition, event.origin_sequence)
+                    event = decode_forwarded(event)
+                events.append((record, event, origin))
+            except RejectedError as error:
+                out.append(self._dead_letter(record, error))
+        if events:
+            work = self._apply(partition, events, out)
+            self._emit(work, outbox, out)
+        return heartbeat
+
+    def _apply(self, partition: int, events: list[tuple[Record, ProductEvent, Origin | None]], out: list[Out]) -> _Work:
+        """Runs the core over the events and stores the records, with the position, in one write."""
+        epoch = self._config.epoch
+        ids = list({event.product_id for _, event, _ in events})
+        work = _Work(dict(zip(ids, self._products.get_many(partition, ids), strict=True)))
+        applied_until = self._products.applied(partition)
+        counts: dict[str, int] = {}
+        number = 0
+        for record, event, origin in events:
+            known = work.records[event.product_id]
+            if known is None and self._misplaced(record, event, origin, out):
+                continue
+            number = sequence(epoch, record.offset)
+            if number <= applied_until and known is not None:
+                counts["events_replayed"] = counts.get("events_replayed", 0) + 1
+                attached = {entry.url for entry in known.images if entry.attached} if known.listed else set()
+                work.note(event.product_id, {entry.url for entry in known.images}, attached)
+                continue
+            try:
+                result = apply(known, event, number, origin)
+            except RejectedError as error:
+                out.append(self._dead_letter(record, error))
+                continue
+            counts[result.outcome.value] = counts.get(result.outcome.value, 0) + 1
+            if result.outcome is Outcome.APPLIED:
+                work.records[event.product_id] = result.record
+                work.dirty.add(event.product_id)
+                work.note(event.product_id, result.changed, result.wanted)
+        if work.dirty:
+            dirty = [changed for product_id in work.dirty if (changed := work.records[product_id]) is not None]
+            self._products.write(partition, dirty, max(number, applied_until))
+        for name, count in counts.items():
+            self._metrics.count(name, count)
+        return work
+
+    def _emit(self, work: _Work, outbox: DeltaOutbox, out: list[Out]) -> None:
+        """Words the touched images as deltas, each once, in its final state of this batch.
+
+        The state goes with the main extractor's row: shards of every extractor
+        take states from any batch, and vectors from their own's alone.
+        """
+        config = self._config
+        wanted: list[tuple[ProductRecord, ImageEntry, ImageKey]] = []
+        for product_id, urls in work.wanted.items():
+            record = work.records[product_id]
+            if record is None or not record.listed:
+                continue
+            wanted += [
+                (record, entry, image_key(entry.url, entry.version))
+                for entry in record.images
+                if entry.attached and entry.url in urls
+            ]
+        vectors: dict[tuple[str, str], bytes] = {}
+        if wanted:
+            vectors = self._look_up(wanted, config.extractor_id, out)
+            for extractor_id in config.further_extractors:
+                self._add_further(wanted, extractor_id, outbox, out)
+        for product_id in {**work.touched, **work.wanted}:
+            record = work.records[product_id]
+            if record is None:
+                continue
+            urls = work.touched.get(product_id, set())
+            partition = shard_of_product(product_id, config.delta_partitions)
+            attributes = display_attributes(record)
+            for entry in record.images:
+                vector = vectors.get((product_id, entry.url))
+                if entry.url in urls or vector is not None:
+                    size = len(attributes) + (len(vector) if vector else 0)
+                    add_state(outbox.batch(partition, size), record, entry, vector, attributes)
+
+    def _add_further(
+        self,
+        wanted: list[tuple[ProductRecord, ImageEntry, ImageKey]],
+        extractor_id: str,
+        outbox: DeltaOutbox,
+        out: list[Out],
+    ) -> None:
+        """The same images' known vectors under a further extractor, as rows without a state."""
+        vectors = self._look_up(wanted, extractor_id, out)
+        for record, entry, _ in wanted:
+            vector = vectors.get((record.product_id, entry.url))
+            if vector is not None:
+                partition = shard_of_product(record.product_id, self._config.delta_partitions)
+                outbox.batch(partition, len(vector), extractor_id).add(
+                    image_id(record.product_id, entry.url),
+                    record.product_id,
+                    vector_seq=entry.image_seq,
+                    vector=vector,
+                )
+
+    def _look_up(
+        self, wanted: list[tuple[ProductRecord, ImageEntry, ImageKey]], extractor_id: str, out: list[Out]
+    ) -> dict[tuple[str, str], bytes]:
+        """Known features by (product, URL); a request goes out for each that is not known."""
+        config = self._config
+        keys = [key for _, _, key in wanted]
+        found = self._features.get_many(keys, extractor_id)
+        vectors: dict[tuple[str, str], bytes] = {}
+        saved_ms = 0.0
+        for (record, entry, key), feature in zip(wanted, found, strict=True):
+            if feature is not None:
+                vectors[record.product_id, entry.url] = feature.vector
+                saved_ms += feature.cnn_ms
+                continue
+            request = ExtractRequest(
+                product_id=record.product_id,
+                image_id=image_id(record.product_id, entry.url).hex(),
+                image_key=key.hex(),
+                url=entry.url,
+                vector_seq=entry.image_seq,
+                extractor_id=extractor_id,
+            )
+            partition = feature_partition(key, config.feature_partitions)
+            out.append(
+                Out(EXTRACT_REQUESTS, routing_key(partition, config.feature_partitions), encode_request(request))
+            )
+        if extractor_id == config.extractor_id:
+            self._metrics.count("features_reused", len(vectors))
+            self._metrics.count("features_missing", len(wanted) - len(vectors))
+        else:
+            self._metrics.count("further_features_reused", len(vectors))
+            self._metrics.count("further_features_missing", len(wanted) - len(vectors))
+        self._metrics.count("cnn_ms_saved", round(saved_ms))
+        return vectors
+
+    def _misplaced(self, record: Record, event: ProductEvent, origin: Origin | None, out: list[Out]) -> bool:
+        """Whether a product new to this partition belongs to another; then the event is sent on there."""
+        key = event.product_id.encode()
+        right = kafka_partition(key, self._config.event_partitions)
+        if right == record.partition:
+            return False
+        self._metrics.count("events_misplaced")
+        if not self._config.forward_misplaced:
+            return True
+        if origin is None and record.value is not None:
+            origin = Origin(record.partition, sequence(self._config.epoch, record.offset))
+        assert origin is not None
+        forwarded = Forwarded(
+            origin_partition=origin.partition,
+            origin_sequence=origin.sequence,
+            event=msgspec.Raw(msgspec.json.encode(event)),
+        )
+        out.append(Out(PRODUCT_EVENTS, key, msgspec.json.encode(forwarded)))
+        return True
+
+    def _dead_letter(self, record: Record, error: RejectedError) -> Out:
+        self._metrics.count("dead_letters")
+        return dead_letter(STAGE, PRODUCT_EVENTS, record, error.reason, error.detail, transient=False)

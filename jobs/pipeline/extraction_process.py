@@ -1,0 +1,175 @@
+"""The extraction stage's child process: fetches, decodes and runs the network (`python -m` of this module).
+
+A process of its own, because the network would take the Python worker's
+interpreter lock, and because a decoder that a hostile image crashes then
+takes nothing else down. Orders come on standard input; when it ends, the
+parent is gone, and so is this process. Reports go to what was standard
+output, which is turned into standard error for everything else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.pipeline.extraction_fetching import GIVE_UP_AFTER, FetchQueue
+from jobs.pipeline.extraction_messages import (
+    Broken,
+    Configure,
+    Embed,
+    Embedded,
+    Failed,
+    Fetch,
+    Fetched,
+    Forget,
+    Ready,
+    Report,
+    receive_order,
+    send,
+)
+from schemas.errors import OperatorError, RejectedError, TransientError
+from schemas.ids import content_hash
+
+FILL_S = 0.005
+"""How long a batch waits for one more image: a decode takes about this long."""
+
+log = logging.getLogger("jobs.extraction")
+
+
+class Worker:
+    """A thread per fetch, a few that decode, one for the network; the main thread takes the orders."""
+
+    def __init__(self, configure: Configure, reports: BinaryIO) -> None:
+        from vision.decode import ImageLimits
+        from vision.embedder import create_embedder
+        from vision.fetch import Fetcher
+        from vision.fetch_policy import FetchPolicy
+
+        self._reports = reports
+        self._lock = threading.Lock()
+        self._limits = ImageLimits(configure.max_bytes, configure.max_pixels)
+        self._batch = configure.batch
+        policy = {name: tuple(v) if isinstance(v, list) else v for name, v in configure.policy.items()}
+        self._fetcher = Fetcher(FetchPolicy(**policy))  # type: ignore[arg-type]
+        self._embedder = create_embedder(configure.encoder, configure.weights, configure.device, configure.threads)
+        self._files: dict[bytes, bytes] = {}
+        self._prepared: queue.Queue[tuple[bytes, NDArray[np.uint8]]] = queue.Queue()
+        self._decoders = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="decode")
+        self._fetches = FetchQueue(self._fetch, self._give_up, configure.fetch_threads, configure.fetches_per_host)
+        threading.Thread(target=self._embed_forever, name="network", daemon=True).start()
+        self._report(Ready(self._embedder.extractor_id))
+
+    def obey(self, order: Fetch | Embed | Forget) -> None:
+        match order:
+            case Fetch(image_key, url):
+                self._fetches.submit(image_key, url)
+            case Embed(image_key):
+                self._decoders.submit(self._prepare, image_key)
+            case Forget(image_key):
+                self._files.pop(image_key, None)
+
+    def _report(self, report: Report) -> None:
+        with self._lock:
+            try:
+                send(self._reports, report)
+            except OSError:
+                os._exit(0)  # the parent is gone
+
+    def _fetch(self, key: bytes, url: str) -> bool:
+        """Whether the host is well."""
+        started = time.perf_counter()
+        try:
+            data = self._fetcher.fetch(url)
+        except RejectedError as error:
+            self._report(Failed(key, error.reason, error.detail, False))
+            return True
+        except TransientError as error:
+            self._report(Failed(key, error.reason, error.detail, True))
+            return False
+        except Exception as error:
+            log.exception("event=fetch_failed url=%s", url)
+            self._report(Failed(key, "fetch_failed", f"{url}: {type(error).__name__}: {error}", True))
+            return False
+        self._files[key] = data
+        self._report(Fetched(key, content_hash(data), (time.perf_counter() - started) * 1000))
+        return True
+
+    def _give_up(self, key: bytes, url: str) -> None:
+        detail = f"{url}: its host failed {GIVE_UP_AFTER} times in a row or more; not tried this time"
+        self._report(Failed(key, "host_failing", detail, True))
+
+    def _prepare(self, key: bytes) -> None:
+        """Decodes beside the network, which works on the images before."""
+        try:
+            self._prepared.put((key, self._embedder.prepare(self._files.pop(key), self._limits)))
+        except RejectedError as error:
+            self._report(Failed(key, error.reason, error.detail, False))
+        except Exception as error:
+            log.exception("event=prepare_failed image_key=%s", key.hex())
+            self._report(Failed(key, "image_not_prepared", f"{type(error).__name__}: {error}", False))
+
+    def _embed_forever(self) -> None:
+        while True:
+            images = [self._prepared.get()]
+            while len(images) < self._batch:
+                try:
+                    images.append(self._prepared.get(timeout=FILL_S))
+                except queue.Empty:
+                    break
+            self._embed(images)
+
+    def _embed(self, images: list[tuple[bytes, NDArray[np.uint8]]]) -> None:
+        started = time.perf_counter()
+        try:
+            vectors = self._embedder.embed([image for _, image in images])
+        except Exception as error:
+            log.exception("event=embed_failed images=%d", len(images))
+            for key, _ in images:
+                self._report(Failed(key, "network_failed", f"{type(error).__name__}: {error}", True))
+            return
+        share_ms = (time.perf_counter() - started) * 1000 / len(images)
+        for (key, _), vector in zip(images, vectors, strict=True):
+            self._report(Embedded(key, vector.astype("<f4").tobytes(), share_ms))
+
+
+def _be_the_first_to_go() -> None:
+    """Where memory runs out, the kernel ends this process, which can be replaced, and not the Flink worker."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("500")
+    except OSError as error:
+        log.info("event=oom_score_unchanged reason=%r", str(error))
+
+
+def main() -> int:
+    reports = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _be_the_first_to_go()
+    orders = sys.stdin.buffer
+    configure = receive_order(orders)
+    if not isinstance(configure, Configure):
+        return 0
+    os.nice(configure.niceness)
+    try:
+        worker = Worker(configure, reports)
+    except (OperatorError, OSError) as error:
+        send(reports, Broken(str(error)))
+        return 2
+    while (order := receive_order(orders)) is not None:
+        assert not isinstance(order, Configure)
+        worker.obey(order)
+    os._exit(0)  # threads that still fetch must not keep this process
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""From image to feature record: drives the child process and reuses what is known by content.
+
+Holds what is under way from one batch to the next, so that an image whose
+host is slow is fetched once, however often its request goes round.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+
+from feature_store.features import FeatureWriter
+from jobs.pipeline.extraction_child import CRASHES, ExtractionChild
+from jobs.pipeline.extraction_messages import Embedded, Failed, Fetched
+from jobs.pipeline.stage import Metrics
+from schemas.feature import FeatureRecord
+from schemas.ids import ImageKey
+
+MAX_FAILURES_KEPT = 10_000
+"""Of images whose requests are going round, and of contents that kill the process."""
+
+log = logging.getLogger(__name__)
+
+
+class Extraction:
+    """The images of one extractor. Owned by one thread. Every record that comes out is in the store already.
+
+    A batch is `begin`, then `advance` while it `waits`, then `end`.
+    """
+
+    def __init__(self, child: ExtractionChild, features: FeatureWriter, extractor_id: str, metrics: Metrics) -> None:
+        self._child = child
+        self._features = features
+        self._extractor_id = extractor_id
+        self._metrics = metrics
+        self._urls: dict[bytes, str] = {}
+        self._hashes: dict[bytes, bytes] = {}
+        self._embedding: dict[bytes, list[bytes]] = {}
+        self._failures: OrderedDict[bytes, Failed] = OrderedDict()
+        self._fetching: set[bytes] = set()
+        self._crashing: OrderedDict[bytes, Failed] = OrderedDict()
+        self._restarts = child.restarts
+        self._wanted: Mapping[bytes, str] = {}
+        self._results: dict[bytes, FeatureRecord | Failed] = {}
+        self._fresh: set[bytes] = set()
+        self._progress = 0.0
+
+    @property
+    def under_way(self) -> int:
+        """Images that the child process has."""
+        return len(self._urls)
+
+    def begin(self, wanted: Mapping[bytes, str], most: int = sys.maxsize) -> None:
+        """Begins a batch: takes the wanted images (key to URL) on, beside what was left under way, `most` in all."""
+        self._wanted, self._results, self._fresh = wanted, {}, set()
+        self._progress = time.monotonic()
+        for key, url in wanted.items():
+            failure = self._failures.pop(key, None)
+            if failure is not None:
+                self._results[key] = failure
+            elif key not in self._urls and len(self._urls) < most:
+                self._urls[key] = url
+                self._fetching.add(key)
+                self._child.fetch(key, url)
+                self._fresh.add(key)
+
+    def waits(self, grace_s: float) -> bool:
+        """Whether the batch should wait for its images.
+
+        For one whose fetch began with this batch, until `grace_s` have passed
+        without any progress; not for one that is fetched since a batch before:
+        the hosts that hang hold a batch up once. Images that the network works
+        on are waited for.
+        """
+        missing = self._wanted.keys() - self._results.keys()
+        if not missing:
+            return False
+        patient = self._fresh & missing and not self._idle_for(grace_s)
+        return not self._child.ready or not missing <= self._fetching or bool(patient)
+
+    def progresses(self, grace_s: float) -> bool:
+        """Whether anything came of any image within `grace_s`, or since the batch began."""
+        return self._child.ready and not self._idle_for(grace_s)
+
+    def advance(self, timeout_s: float = 0.0) -> None:
+        """Stores what has come in; waits up to `timeout_s` for the first. Also between batches."""
+        reports = self._child.reports(timeout_s)
+        self._settle(reports)
+        if self._notice_restart():
+            self._fresh.update(self._wanted)
+        if reports or not self._child.ready:
+            self._progress = time.monotonic()
+
+    def end(self) -> dict[bytes, FeatureRecord | Failed]:
+        """Ends the batch: what came of its wanted images. One that is missing is under way, or was not taken on."""
+        results, self._wanted, self._results = self._results, {}, {}
+        return results
+
+    def _idle_for(self, seconds: float) -> bool:
+        return time.monotonic() - self._progress > seconds
+
+    def _notice_restart(self) -> bool:
+        new = self._child.restarts - self._restarts
+        if not new:
+            return False
+        self._restarts += new
+        self._metrics.count("process_restarts", new)
+        self._begin_again()
+        return True
+
+    def _begin_again(self) -> None:
+        """The child lost everything: what was fetched is fetched again."""
+        for aliases in self._embedding.values():
+            for key in aliases[1:]:
+                if not self._child.knows(key):
+                    self._child.fetch(key, self._urls[key])
+        self._embedding.clear()
+        self._hashes.clear()
+        self._fetching = set(self._urls)
+
+    def _settle(self, reports: Iterable[Fetched | Embedded | Failed]) -> None:
+        fetched: list[Fetched] = []
+        records: list[FeatureRecord] = []
+        failures: list[Failed] = []
+        for report in reports:
+            match report:
+                case Fetched():
+                    fetched.append(report)
+                    self._metrics.count("fetch_ms", round(report.fetch_ms))
+                case Embedded(key, vector, cnn_ms):
+                    digest = self._hashes[key]
+                    for alias in self._embedding.pop(digest, [key]):
+                        records.append(self._record(alias, digest, vector, cnn_ms))
+                    self._metrics.count("extracted")
+                    self._metrics.count("cnn_us", round(cnn_ms * 1000))
+                case Failed(key):
+                    digest = self._hashes.get(key, b"")
+                    if report.reason == CRASHES and digest:
+                        _keep(self._crashing, digest, report)
+                    for alias in self._embedding.pop(digest, [key]):
+                        failures.append(Failed(alias, report.reason, report.detail, report.transient))
+        records += self._by_content(fetched, failures)
+        self._features.put_many(records)
+        for record in records:
+            self._end(record.image_key)
+            if record.image_key in self._wanted:
+                self._results[record.image_key] = record
+        for failure in failures:
+            self._end(failure.image_key)
+            if failure.image_key in self._wanted:
+                self._results[failure.image_key] = failure
+            else:
+                _keep(self._failures, failure.image_key, failure)
+
+    def _by_content(self, fetched: list[Fetched], failures: list[Failed]) -> list[FeatureRecord]:
+        """Records of images whose bytes are known; the others go to the network, equal bytes once.
+
+        Bytes that have killed the process under another URL are not tried again.
+        """
+        if not fetched:
+            return []
+        hashes = [report.content_hash for report in fetched]
+        records = []
+        for report, known in zip(fetched, self._features.find_content(hashes, self._extractor_id), strict=True):
+            key, digest = report.image_key, report.content_hash
+            self._fetching.discard(key)
+            if known is not None:
+                self._child.forget(key)
+                records.append(self._record(key, digest, known.vector, known.cnn_ms))
+                self._metrics.count("reused_by_content")
+                continue
+            crash = self._crashing.get(digest)
+            if crash is not None:
+                self._child.forget(key)
+                failures.append(Failed(key, crash.reason, crash.detail, crash.transient))
+                continue
+            self._hashes[key] = digest
+            if digest in self._embedding:
+                if key not in self._embedding[digest]:
+                    self._embedding[digest].append(key)
+                    self._metrics.count("reused_by_content")
+                self._child.forget(key)
+            else:
+                self._embedding[digest] = [key]
+                self._child.embed(key)
+        return records
+
+    def _record(self, key: bytes, digest: bytes, vector: bytes, cnn_ms: float) -> FeatureRecord:
+        now_ms = time.time_ns() // 1_000_000
+        return FeatureRecord(ImageKey(key), self._extractor_id, vector, digest, now_ms, cnn_ms, self._urls[key])
+
+    def _end(self, key: bytes) -> None:
+        self._urls.pop(key, None)
+        self._hashes.pop(key, None)
+        self._fetching.discard(key)
+
+
+def _keep(failures: OrderedDict[bytes, Failed], key: bytes, failure: Failed) -> None:
+    failures[key] = failure
+    if len(failures) > MAX_FAILURES_KEPT:
+        failures.popitem(last=False)

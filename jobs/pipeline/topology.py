@@ -1,0 +1,137 @@
+"""Kafka in, stage, Kafka out: the Table API plumbing that both jobs build on."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pyflink.table import StreamTableEnvironment
+
+from jobs.pipeline.arrow_adapter import stage_udf
+from jobs.pipeline.stage import Stage
+
+RECORD_COLUMNS = (
+    "k, v, p, o, CAST(EXTRACT(EPOCH FROM t) AS BIGINT) * 1000 + CAST(EXTRACT(MILLISECOND FROM t) AS BIGINT) AS t"
+)
+"""A stage's five columns, from a `raw_table`; the timestamp in ms."""
+
+
+def workers_in_processes() -> None:
+    """For a mini-cluster, whose Python workers are otherwise threads of the client that take turns.
+
+    PyFlink reads this from the environment alone; call it before the job is made.
+    """
+    os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112 - PyFlink's spelling
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSource:
+    """A topic to read: from the group's committed offsets, or from the oldest record where there are none.
+
+    `from_beginning`: from the oldest record in any case. A restart by Flink
+    goes on at its checkpoint either way.
+    """
+
+    topic: str
+    bootstrap: str
+    group: str
+    max_poll_records: int = 2000
+    from_beginning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSink:
+    """Where a stage's records go; the topic is a column of each."""
+
+    bootstrap: str
+    topics: tuple[str, ...]
+    linger_ms: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One stage with its source. `bundle_time_ms` is its latency, `batch_size` the most records of one call."""
+
+    name: str
+    source: KafkaSource
+    factory: Callable[[], Stage]
+    bundle_time_ms: int
+    batch_size: int
+
+
+def add_region(tables: StreamTableEnvironment, region: Region, sink: KafkaSink) -> None:
+    """Declares one region and attaches it to the job of `tables`'s environment.
+
+    Attached at once, because a region is translated with the configuration of
+    that moment: each has its own bundle size and time.
+    """
+    config = tables.get_config()
+    config.set("python.fn-execution.bundle.time", str(region.bundle_time_ms))
+    config.set("python.fn-execution.bundle.size", str(region.batch_size))
+    config.set("python.fn-execution.arrow.batch.size", str(region.batch_size))
+    tables.execute_sql(raw_table(f"{region.name}_source", _source_options(region.source)))
+    tables.execute_sql(_sink_ddl(f"{region.name}_sink", sink))
+    rows = tables.sql_query(f"SELECT {RECORD_COLUMNS} FROM {region.name}_source")
+    tables.create_temporary_view(f"{region.name}_out", rows.map(stage_udf(region.name, region.factory)))
+    statements = tables.create_statement_set()
+    statements.add_insert_sql(
+        f"INSERT INTO {region.name}_sink "
+        f"SELECT u.k, vals[u.i], topics[u.i] FROM "
+        f"(SELECT topics, keys, vals FROM {region.name}_out WHERE CARDINALITY(vals) > 0) "
+        f"CROSS JOIN UNNEST(keys) WITH ORDINALITY AS u(k, i)"
+    )
+    statements.attach_as_datastream()
+
+
+def raw_table(name: str, options: Mapping[str, str]) -> str:
+    """DDL of a topic to read: key, value, partition, offset and timestamp of its records as they lie there."""
+    settings = {
+        **options,
+        "key.format": "raw",
+        "key.fields": "k",
+        "value.format": "raw",
+        "value.fields-include": "EXCEPT_KEY",
+    }
+    return f"""CREATE TEMPORARY TABLE {name} (
+        k BYTES, v BYTES,
+        p INT METADATA FROM 'partition' VIRTUAL,
+        o BIGINT METADATA FROM 'offset' VIRTUAL,
+        t TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
+    ) WITH ({", ".join(f"'{key}' = '{value}'" for key, value in settings.items())})"""
+
+
+def _source_options(source: KafkaSource) -> dict[str, str]:
+    return {
+        "connector": "kafka",
+        "topic": plain(source.topic),
+        "properties.bootstrap.servers": plain(source.bootstrap),
+        "properties.group.id": plain(source.group),
+        "properties.auto.offset.reset": "earliest",
+        "properties.max.poll.records": str(source.max_poll_records),
+        "properties.max.partition.fetch.bytes": "16777216",
+        "properties.fetch.max.wait.ms": "100",
+        "scan.startup.mode": "earliest-offset" if source.from_beginning else "group-offsets",
+        "scan.topic-partition-discovery.interval": "0",
+    }
+
+
+def _sink_ddl(name: str, sink: KafkaSink) -> str:
+    return f"""CREATE TEMPORARY TABLE {name} (
+        k BYTES, v BYTES, `topic` STRING METADATA
+    ) WITH (
+        'connector' = 'kafka', 'topic' = '{";".join(plain(topic) for topic in sink.topics)}',
+        'properties.bootstrap.servers' = '{plain(sink.bootstrap)}',
+        'properties.linger.ms' = '{sink.linger_ms}',
+        'properties.max.request.size' = '16777216',
+        'properties.buffer.memory' = '67108864',
+        'sink.delivery-guarantee' = 'at-least-once',
+        'key.format' = 'raw', 'key.fields' = 'k', 'value.format' = 'raw', 'value.fields-include' = 'EXCEPT_KEY')"""
+
+
+def plain(text: str) -> str:
+    """Names and addresses go into DDL as they are; anything that could end the literal is refused."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:,\[\]-]+", text):
+        raise ValueError(f"{text!r} is no topic, group or address")
+    return text

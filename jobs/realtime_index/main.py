@@ -1,0 +1,96 @@
+"""Entry of the streaming job: `python -m jobs.realtime_index` or `flink run -py jobs/realtime_index/main.py`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyflink.common import Configuration
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import StreamTableEnvironment
+
+from jobs.pipeline.extractors import configured, warn_of_foreign_serving
+from jobs.pipeline.log_epoch import current_epoch
+from jobs.pipeline.topology import workers_in_processes
+from jobs.realtime_index.pipeline import build
+from messaging.admin import ensure_topics, wait_for_kafka
+from schemas.errors import OperatorError
+from schemas.settings import Settings, load_settings, settings_json
+
+JOB_NAME = "vitrine-realtime-index"
+
+log = logging.getLogger("jobs.realtime_index")
+
+
+def configuration(settings: Settings, connector: str | None) -> Configuration:
+    """Flink's settings of this job; the cluster's own configuration holds memory, ports and reporters.
+
+    Process mode, because thread mode hangs with rocksdict. `connector`: the
+    Kafka connector's jar, for a mini-cluster; under `flink run` it comes by
+    `--jarfile`, and naming it here would hide Flink's own Python jar.
+    """
+    values = {
+        "python.execution-mode": "process",
+        "python.executable": sys.executable,
+        # Off: with it the regions of a slot share one Python process, and one's import of a library stalls the other.
+        "python.fn-execution.memory.managed": "false",
+        "parallelism.default": str(settings.parallelism),
+        "execution.checkpointing.interval": f"{settings.checkpoint_interval_ms} ms",
+        "execution.checkpointing.mode": "AT_LEAST_ONCE",
+        "execution.checkpointing.timeout": "10 min",
+        "execution.checkpointing.tolerable-failed-checkpoints": "100",
+        "restart-strategy.type": "exponential-delay",
+        "restart-strategy.exponential-delay.initial-backoff": "500 ms",
+        "restart-strategy.exponential-delay.max-backoff": "10 s",
+        "restart-strategy.exponential-delay.backoff-multiplier": "1.5",
+        "restart-strategy.exponential-delay.reset-backoff-threshold": "1 min",
+        "pipeline.object-reuse": "true",
+        "table.exec.sink.not-null-enforcer": "DROP",
+    }
+    if connector is not None:
+        values["pipeline.jars"] = Path(connector).resolve().as_uri()
+    config = Configuration()
+    for name, value in values.items():
+        config.set_string(name, value)
+    return config
+
+
+def run(settings: Settings, connector: str | None) -> None:
+    """Checks the log, builds the job and submits it (or runs it to its end on a mini-cluster)."""
+    wait_for_kafka(settings.bootstrap)
+    ensure_topics(settings)
+    extractors = configured(settings)
+    epoch = current_epoch(settings)
+    log.info("event=job_start name=%s extractors=%s epoch=%d settings=%s", JOB_NAME,
+             ",".join(spec.extractor_id for spec in extractors), epoch, settings_json(settings))  # fmt: skip
+    warn_of_foreign_serving(settings, extractors)
+    workers_in_processes()
+    environment = StreamExecutionEnvironment.get_execution_environment(configuration(settings, connector))
+    tables = StreamTableEnvironment.create(environment)
+    build(tables, settings, extractors, epoch)
+    environment.execute(JOB_NAME)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m jobs.realtime_index", description="Vitrine's streaming job.")
+    parser.add_argument(
+        "--connector",
+        default=os.environ.get("VITRINE_FLINK_CONNECTOR"),
+        help="jar of Flink's Kafka connector, to run on a mini-cluster of this process (VITRINE_FLINK_CONNECTOR)",
+    )
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        run(load_settings(), arguments.connector)
+    except OperatorError as error:
+        print(f"vitrine: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

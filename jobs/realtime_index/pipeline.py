@@ -1,0 +1,67 @@
+"""The streaming job: two regions, catalogue and extraction, that share nothing but Kafka.
+
+They are apart so that a burst of new images never delays a price or a
+removal, and so that the failure of one restarts only that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from pyflink.table import StreamTableEnvironment
+
+from feature_store.rocks import STORE_FILE
+from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.extraction import ExtractionConfig, ExtractionStage
+from jobs.pipeline.extractors import ExtractorSpec
+from jobs.pipeline.topology import KafkaSink, KafkaSource, Region, add_region
+from schemas.settings import Settings
+from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
+
+CATALOGUE_GROUP = "vitrine-catalogue"
+EXTRACTION_GROUP = "vitrine-extraction"
+
+CATALOGUE_BATCH = 1000
+
+
+def store_exists(settings: Settings) -> bool:
+    """Whether the catalogue store was ever opened here."""
+    return (settings.catalogue_store / STORE_FILE).exists()
+
+
+def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequence[ExtractorSpec], epoch: int) -> None:
+    """Attaches both regions to the job of `tables`. Nothing runs yet. `extractors`: the main one first.
+
+    Where the catalogue store is missing (new, or lost), the whole log is read
+    again: the group's committed offsets stand for a store that is not there.
+    """
+    bootstrap = settings.bootstrap
+    sink = KafkaSink(bootstrap, (INDEX_DELTAS, EXTRACT_REQUESTS, PRODUCT_EVENTS, IMAGE_FEATURES, DEAD_LETTERS))
+    main, *further = extractors
+    catalogue = CatalogueConfig.from_settings(
+        settings, main.extractor_id, epoch, [spec.extractor_id for spec in further]
+    )
+    extraction = ExtractionConfig.from_settings(settings, extractors)
+    add_region(
+        tables,
+        Region(
+            "catalogue",
+            KafkaSource(PRODUCT_EVENTS, bootstrap, CATALOGUE_GROUP, from_beginning=not store_exists(settings)),
+            partial(CatalogueStage, catalogue),
+            settings.bundle_time_ms,
+            CATALOGUE_BATCH,
+        ),
+        sink,
+    )
+    add_region(
+        tables,
+        Region(
+            "extraction",
+            KafkaSource(EXTRACT_REQUESTS, bootstrap, EXTRACTION_GROUP, max_poll_records=settings.extraction_batch * 2),
+            partial(ExtractionStage, extraction),
+            settings.bundle_time_ms,
+            settings.extraction_batch,
+        ),
+        sink,
+    )
