@@ -1,0 +1,65 @@
+"""The one port of the serving tier: what a searcher, a broker and the blender's view of either have in common.
+
+A searcher is a `SearchBackend` of one shard, a broker one of all shards; both
+speak it over gRPC (`serving.grpc_api`) or in the same process
+(`serving.local`). One contract suite runs over every form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from schemas.errors import RejectedError
+from schemas.search_pb2 import (
+    ProductRequest,
+    ProductResponse,
+    SearchRequest,
+    SearchResponse,
+    StatusRequest,
+    StatusResponse,
+)
+
+EXTRACTOR_MISMATCH = "extractor_mismatch"
+INVALID_QUERY = "invalid_query"
+NOT_READY = "not_ready"
+OVERDUE = "overdue"
+UNREACHABLE = "unreachable"
+UNKNOWN_GENERATION = "unknown_generation"
+
+MAX_IMAGES_PER_QUERY = 65_536
+"""Most images that one query may ask for: 100 products, each with the 500 images that a product may have, and more."""
+
+
+def unknown_generation(name: str, held: Iterable[str]) -> RejectedError:
+    """No searcher holds the generation that a query names; `held`: those that they do."""
+    return RejectedError(
+        UNKNOWN_GENERATION,
+        f"no searcher holds a generation {name!r} (they hold: {', '.join(sorted(held)) or 'none'}); vitrine alias "
+        "lists those on disk and holds one beside the serving one with --beside",
+    )
+
+
+class SearchBackend(Protocol):
+    """Called from one event loop. The messages passed in and out belong to the caller.
+
+    Every method raises `RejectedError` (reason `extractor_mismatch`,
+    `invalid_query` or `unknown_generation`: asking again is of no use) or
+    `TransientError` (reason `not_ready`, `overdue`, `unreachable` or
+    `internal`: another replica, or this one later, may answer).
+    """
+
+    async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
+        """The best images per query, best first. A broker names shards without an answer in `missing_shards`."""
+
+    async def product(self, request: ProductRequest, timeout_s: float) -> ProductResponse:
+        """What every replica of the product's shard holds of it, in every generation or in that named."""
+
+    async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
+        """Counts, digest, position of every generation that every replica holds.
+
+        `request` says who asks and what it routes to; None: somebody who only looks.
+        """
+
+    async def close(self) -> None:
+        """Lets go of connections and threads; not to be used afterwards."""

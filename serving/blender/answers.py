@@ -1,0 +1,180 @@
+"""What the blender answers: one definition for the bytes and for OpenAPI."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, NotRequired, TypedDict
+
+import msgspec
+
+
+class Result(TypedDict):
+    """One product, shown by its best matching image. Attributes unknown to Vitrine stand beside these."""
+
+    product_id: str
+    score: float
+    image_url: str
+    title: str | None
+    category: str | None
+    brand: str | None
+    colour: NotRequired[str]
+    price: float | None
+    sales: int | None
+    praise: float | None
+
+
+class TookMs(msgspec.Struct, frozen=True):
+    """Milliseconds, as the blender saw them; waiting for a batch included."""
+
+    total: float
+    embed: float
+    search: float
+
+
+class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Products, most similar first.
+
+    `watermark`: the results reflect every event up to then (RFC 3339; null
+    until every partition was heard of). `pending_images`: images that still
+    wait for their vector and so cannot be found yet. `partial`: the shards in
+    `missing_shards` did not answer, their products are missing.
+    `generation`: the full index that answered, as a whole; "live" where there
+    is none yet.
+    """
+
+    results: list[Result]
+    watermark: str | None
+    partial: bool
+    missing_shards: list[int]
+    pending_images: int
+    took_ms: TookMs
+    generation: str
+
+
+class ImageReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """One image as a replica holds it. `valid`: listed; `searchable`: valid and with its vector."""
+
+    image_id: str
+    url: str
+    valid: bool
+    searchable: bool
+    state_seq: int
+    vector_seq: int
+
+
+class ReplicaReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What one replica shows of the product, in one of the generations it holds.
+
+    `error` (and nothing else) when it did not answer.
+    """
+
+    generation: str
+    shard: int
+    replica: int
+    answered: bool
+    searchable: bool
+    watermark: str | None
+    price: float | None
+    sales: int | None
+    praise: float | None
+    attributes: dict[str, Any]
+    images: list[ImageReceipt]
+    error: str | None
+
+
+class ProductReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The takedown receipt.
+
+    `searchable`: some replica that answers can show the product. `complete`:
+    every replica answered for every generation that it holds; one that did not
+    answer shows nothing at present, and catches up with the log before it does
+    again. `known`: some replica has heard of the product.
+    """
+
+    product_id: str
+    known: bool
+    searchable: bool
+    complete: bool
+    watermark: str | None
+    replicas: list[ReplicaReceipt]
+
+
+class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica of one shard of one generation. `digest`: 32 hex digits, equal wherever the same deltas were applied.
+
+    `serving`: of the generation that answers queries which name none.
+    """
+
+    generation: str
+    serving: bool
+    shard: int
+    replica: int
+    ready: bool
+    images: int
+    searchable: int
+    pending: int
+    rows: int
+    digest: str
+    watermark: str | None
+    delta_offset: int
+    lag: int
+    extractor_id: str
+    index_kind: str
+    memory_bytes: int
+    error: str | None
+
+
+class GenerationStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A full index that searchers hold. `complete`: each of its `shards` has a replica that answers queries."""
+
+    name: str
+    extractor_id: str
+    shards: int
+    complete: bool
+    searchable: int
+
+
+class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole index. Counts are of the generation `serving`, over its shards, each by its first ready replica.
+
+    `generations`: all that searchers hold, the serving one first; `shards`:
+    every replica of each of them.
+    """
+
+    ready: bool
+    serving: str
+    extractor_id: str
+    dimension: int
+    images: int
+    searchable: int
+    pending: int
+    watermark: str | None
+    generations: list[GenerationStatus]
+    shards: list[SearcherStatus]
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """`waiting_for` names what is not there yet."""
+
+    ready: bool
+    waiting_for: list[str]
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """`reason`: stable word; `detail`: what was found and what to do."""
+
+    reason: str
+    detail: str
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """Every answer of status 400 and above."""
+
+    error: ErrorBody
+
+
+def rfc3339(unix_ms: int) -> str | None:
+    """2026-01-01T10:00:00.123Z; None for 0, which means not known."""
+    if unix_ms <= 0:
+        return None
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

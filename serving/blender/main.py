@@ -1,0 +1,149 @@
+"""The blender process: `python -m serving.blender`, or with `--embedded` the whole serving tier in one process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+from indexing.generations import Generations
+from schemas.errors import OperatorError
+from schemas.settings import Settings
+from serving.backend import SearchBackend
+from serving.blender.api import create_app
+from serving.blender.encoders import Encoders
+from serving.blender.examples import Examples
+from serving.blender.metrics import BlenderMetrics
+from serving.blender.pictures import Fetch, Pictures
+from serving.blender.publication import Publication
+from serving.blender.service import BlenderService
+from serving.blender.vision_embedder import first_extractor, load_extractor
+from serving.broker.recorded import RecordedQueries
+from serving.broker.service import BrokerService
+from serving.grpc_api import GrpcBackend
+from serving.local import LocalBackend
+from serving.process import run_process
+from serving.searcher.build import build_host
+from serving.searcher.host import SearcherHost
+from serving.searcher.main import SWITCH_INTERVAL_S
+from serving.searcher.metrics import SearcherMetricFamilies
+from vision.fetch import fetch
+from vision.fetch_policy import FetchPolicy
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 5
+"""For requests under way when the process is told to stop."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m serving.blender", description="Serves search over HTTP.")
+    parser.add_argument(
+        "--embedded", action="store_true", help="run the broker and one searcher per shard in this process"
+    )
+    options = parser.parse_args(arguments)
+
+    async def body(settings: Settings, stop: asyncio.Event) -> None:
+        # The port comes first: a second blender ends here, before it connects to anything.
+        with _listening(settings.host, settings.http_port) as listener:
+            await (_serve_embedded if options.embedded else _serve_remote)(settings, stop, listener)
+
+    return run_process("blender", body)
+
+
+async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socket.socket) -> None:
+    backend = GrpcBackend(f"{settings.host}:{settings.grpc_port}")
+    try:
+        await _serve(settings, stop, listener, backend, ())
+    finally:
+        await backend.close()
+
+
+async def _serve_embedded(settings: Settings, stop: asyncio.Event, listener: socket.socket) -> None:
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    hosts: list[SearcherHost] = []
+    families = SearcherMetricFamilies(CollectorRegistry())
+
+    def connect(shard: int, replica: int) -> SearchBackend:
+        """Also for shards that a full index adds later."""
+        host = build_host(settings, shard, replica, metrics=families.of(shard, replica))
+        hosts.append(host)
+        host.start()
+        return LocalBackend(host)
+
+    broker = BrokerService(
+        connect,
+        settings.shards,
+        generations=Generations(settings.generations_folder),
+        recorded=RecordedQueries(settings.home_path / "recorded-queries", settings.recorded_queries),
+    )
+    try:
+        broker.start()
+        await _serve(settings, stop, listener, broker, (broker.metrics.registry, families.registry))
+    finally:
+        await asyncio.gather(*(asyncio.to_thread(host.stop) for host in hosts))
+
+
+async def _serve(
+    settings: Settings,
+    stop: asyncio.Event,
+    listener: socket.socket,
+    backend: SearchBackend,
+    registries: tuple[CollectorRegistry, ...],
+) -> None:
+    # With torchvision's weights this starts a process: seconds.
+    extractor, generation = await asyncio.to_thread(first_extractor, settings)
+    metrics = BlenderMetrics()
+    encoders = Encoders(extractor, generation, partial(load_extractor, settings), metrics)
+    service = BlenderService(backend, encoders, metrics, Publication(settings.generations_folder))
+    pictures = Pictures(_file_fetch(settings))
+    examples = Examples(settings.home_path / "sample")
+    app = create_app(service, pictures, settings.query_max_bytes, registries, examples=examples)
+    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S))
+    log.info("event=listening host=%s http_port=%d extractor=%s", settings.host, settings.http_port, extractor)
+    stopper = asyncio.create_task(_stop_with(server, stop))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        stopper.cancel()
+
+
+def _file_fetch(settings: Settings) -> Fetch:
+    """The catalogue's policy, for files alone."""
+    policy = replace(FetchPolicy.from_settings(settings), allowed_schemes=("file",))
+    return lambda url: fetch(url, policy)
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to `run_process`: there are feeds to stop after the server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _stop_with(server: uvicorn.Server, stop: asyncio.Event) -> None:
+    await stop.wait()
+    server.should_exit = True
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        listener = socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise OperatorError(
+            f"port {port} on {host} cannot be bound ({error}); stop what listens there or set VITRINE_HTTP_PORT"
+        ) from error
+    # Connections inherit it; asyncio sets it only on sockets that name their protocol, as a listener's do not. Without
+    # it an answer's body waits for the acknowledgement of its head: 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

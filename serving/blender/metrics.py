@@ -1,0 +1,46 @@
+"""The blender's Prometheus metrics."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from serving.searcher.metrics import SECONDS
+
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class BlenderMetrics:
+    """One registry per blender, so that several can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.requests = Counter(
+            "vitrine_blender_requests", "HTTP requests by route and status", ["method", "route", "status"], registry=r
+        )
+        self.request_seconds = Histogram(
+            "vitrine_blender_request_seconds", "HTTP requests, whole", ["route"], buckets=SECONDS, registry=r
+        )
+        self.embed_seconds = Histogram(
+            "vitrine_blender_embed_seconds", "Photo to vector, waiting included", buckets=SECONDS, registry=r
+        )
+        self.search_seconds = Histogram(
+            "vitrine_blender_search_seconds", "Vector to products, waiting included", buckets=SECONDS, registry=r
+        )
+        self.embed_batch = Histogram("vitrine_blender_embed_batch", "Photos per CNN batch", buckets=SIZES, registry=r)
+        self.search_batch = Histogram("vitrine_blender_search_batch", "Vectors per call", buckets=SIZES, registry=r)
+        self.partial = Counter("vitrine_blender_partial_answers", "Answers that lack a shard", registry=r)
+        self.generation = Gauge("vitrine_index_generation_info", "1 for what serves", ["generation"], registry=r)
+        self.searchable = Gauge("vitrine_index_searchable_images", "Images that can be found", registry=r)
+        self.publish_failed = Gauge("vitrine_publish_failed", "1 when the last publication was refused", registry=r)
+        self.check_failed = Gauge(
+            "vitrine_publish_check_failed", "1 for each check that refused it", ["check"], registry=r
+        )
+        self.alias_unreadable = Gauge("vitrine_alias_unreadable", "1 when the alias cannot be read", registry=r)
+
+    def serves(self, generation: str, searchable: int) -> None:
+        """What serves now, by the broker; "" for nothing."""
+        self.generation.clear()
+        if generation:
+            self.generation.labels(generation).set(1)
+        self.searchable.set(searchable)

@@ -1,0 +1,69 @@
+// The HTTP interface of the blender, as promises. Every failure is an `AskError`; an aborted call stays an AbortError.
+
+export class AskError extends Error {
+  constructor(reason, detail = "", status = 0) {
+    super(detail || reason);
+    this.reason = reason;
+    this.detail = detail;
+    this.status = status;
+  }
+
+  /** Whether the same question may be answered a moment later. */
+  get passes() {
+    return ["not_ready", "overloaded", "unreachable"].includes(this.reason);
+  }
+}
+
+async function ask(address, options = {}) {
+  let response;
+  try {
+    response = await fetch(address, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new AskError("no_connection", String(error));
+  }
+  if (response.ok) return response;
+  let reason = "";
+  let detail = "";
+  try {
+    ({ reason, detail } = (await response.json()).error);
+  } catch {
+    // A proxy in between answers in its own words; the status says enough.
+    reason = response.status === 413 ? "too_large" : "";
+  }
+  throw new AskError(reason, detail, response.status);
+}
+
+const json = async (address, options) => (await ask(address, options)).json();
+
+export function searchByPhoto(photo, limit, signal) {
+  const form = new FormData();
+  form.append("image", photo, "photo");
+  return json(`v1/search/image?limit=${limit}`, { method: "POST", body: form, signal });
+}
+
+export const similarTo = (productId, limit, signal) =>
+  json(`v1/products/${encodeURIComponent(productId)}/similar?limit=${limit}`, { signal });
+
+export const receipt = (productId, signal) => json(`v1/products/${encodeURIComponent(productId)}/status`, { signal });
+
+export const examples = async () => (await json("v1/examples")).examples;
+
+export const picture = async (url, signal) => (await ask(pictureAddress(url), { signal })).blob();
+
+/** The index's state, and how far this machine's clock is behind the server's, in ms. */
+export async function index() {
+  const asked = Date.now();
+  const response = await ask("v1/index", { cache: "no-store" });
+  const answered = Date.now();
+  // The header has whole seconds: on average half a second is cut off. Smaller differences are not a wrong clock.
+  const server = Date.parse(response.headers.get("date")) + 500;
+  const behind = server - (asked + answered) / 2;
+  return { status: await response.json(), clockBehindMs: Math.abs(behind) > 2000 ? behind : 0 };
+}
+
+/** Where a browser finds a catalogue picture: pictures in files are served by the blender. Only http(s) otherwise. */
+export function pictureAddress(url) {
+  if (/^file:/i.test(url)) return `v1/picture?url=${encodeURIComponent(url)}`;
+  return /^https?:/i.test(url) ? url : "";
+}

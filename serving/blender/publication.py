@@ -1,0 +1,50 @@
+"""How the last publication went, for /metrics: whoever watches the blender learns that an index was refused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from indexing.generations import Generations
+from schemas.errors import CorruptError
+from schemas.publish_report import LAST_PUBLISH, PublishReport, decode_publish_report
+from serving.blender.metrics import BlenderMetrics
+
+log = logging.getLogger(__name__)
+
+
+class Publication:
+    """Reads the generations' folder, off the event loop."""
+
+    def __init__(self, folder: Path) -> None:
+        self._generations = Generations(folder)
+        self._report_file = folder / LAST_PUBLISH
+        self._problem = ""
+
+    async def look(self, metrics: BlenderMetrics) -> None:
+        """Sets the gauges from what is there now; before the first publication nothing has failed."""
+        report, problem = await asyncio.to_thread(self._read)
+        metrics.alias_unreadable.set(bool(problem))
+        if problem and problem != self._problem:
+            log.error("event=generations_unreadable problem=%s", problem)
+        self._problem = problem
+        metrics.publish_failed.set(report is not None and not report.passed)
+        metrics.check_failed.clear()
+        for check in report.checks if report is not None else ():
+            metrics.check_failed.labels(check.name).set(not check.passed)
+
+    def _read(self) -> tuple[PublishReport | None, str]:
+        problem = ""
+        try:
+            self._generations.alias()
+        except (CorruptError, OSError) as error:
+            problem = str(error)
+        try:
+            return decode_publish_report(self._report_file.read_bytes()), problem
+        except FileNotFoundError:
+            return None, problem
+        except (CorruptError, OSError) as error:
+            # It only tells; the alias and the generations are what counts.
+            log.warning("event=publish_report_unreadable file=%s problem=%s", self._report_file, error)
+            return None, problem

@@ -1,0 +1,301 @@
+"""The blender: embeds, searches, collapses images to products, answers. Plain Python, no HTTP in it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.errors import RejectedError, TransientError
+from schemas.search_pb2 import (
+    Hit,
+    ProductRequest,
+    SearchRequest,
+    SearchResponse,
+    StatusRequest,
+    StatusResponse,
+)
+from serving.backend import INVALID_QUERY, MAX_IMAGES_PER_QUERY, SearchBackend, unknown_generation
+from serving.blender.answers import IndexStatus, ProductReceipt, Readiness, SearchAnswer, TookMs, rfc3339
+from serving.blender.batching import MicroBatcher
+from serving.blender.encoders import Encoders
+from serving.blender.metrics import BlenderMetrics
+from serving.blender.publication import Publication
+from serving.blender.ranking import collapse, result_of
+from serving.blender.receipts import index_status, product_receipt, waiting_for
+from vision.extractor import dimension_of
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 3.0
+"""For the whole way to the shards and back; a shard that is slower is left out of the answer."""
+LOOK_S = 1.0
+MAX_BATCH = 32
+MAX_WAITING = 2048
+SIMILAR_VECTORS = 8
+"""A product's images that are asked with, at most."""
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    """Where a query goes: the generation named ("": the broker's choice), and the extractor that its vector is of."""
+
+    extractor_id: str
+    generation: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    vector: bytes
+    images: int
+    aim: _Aim
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    hits: list[Hit]
+    answer: SearchResponse
+
+
+class BlenderService:
+    """Everything that the HTTP interface offers, from a backend and (for photos) encoders. One event loop.
+
+    The extractor id goes along with every query: an index of another extractor
+    refuses it, so that no bad result is ever shown. What serves is asked for
+    every second, with the extractor that photos are embedded with: the broker
+    keeps a generation of it until that has changed.
+    """
+
+    def __init__(
+        self,
+        backend: SearchBackend,
+        encoders: Encoders,
+        metrics: BlenderMetrics,
+        publication: Publication | None = None,
+        look_s: float = LOOK_S,
+    ) -> None:
+        self._backend = backend
+        self._encoders = encoders
+        self.metrics = metrics
+        self._publication = publication
+        self._look_s = look_s
+        self._asker = f"blender-{secrets.token_hex(6)}"
+        self._status = StatusResponse()
+        self._watching: asyncio.Task[None] | None = None
+        self._batcher: MicroBatcher[_Query, _Found] = MicroBatcher(
+            self._ask, max_batch=MAX_BATCH, concurrency=2, max_waiting=MAX_WAITING, observe=metrics.search_batch.observe
+        )
+
+    def start(self) -> None:
+        """Begins to follow what serves and to load its encoder; needs the running loop."""
+        self._watching = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._encoders.close()
+        await self._backend.close()
+
+    async def search_image(self, data: bytes, limit: int, generation: str = "") -> SearchAnswer:
+        """Products that look like the photo in `data`, in `generation` or in the one that serves.
+
+        Raises `RejectedError` for what is no picture, and for a generation that nobody holds.
+        """
+        began = time.perf_counter()
+        aim = _Aim(await self._extractor_of(generation) if generation else self._encoders.current, generation)
+        vector = await self._encoders.vector(data, aim.extractor_id, generation)
+        embed_s = time.perf_counter() - began
+        self.metrics.embed_seconds.observe(embed_s)
+        return await self._search([vector], limit, began, embed_s, aim)
+
+    async def search_vector(self, vector: Vector, limit: int, generation: str = "") -> SearchAnswer:
+        """Products near a vector of the index's extractor, of any length but zero."""
+        began = time.perf_counter()
+        aim = _Aim(await self._extractor_of(generation) if generation else self._extractor_for(vector), generation)
+        return await self._search([_normalised(vector, aim.extractor_id)], limit, began, 0.0, aim)
+
+    async def similar(self, product_id: str, limit: int, generation: str = "") -> SearchAnswer:
+        """Products near any image of this one, itself left out. Raises `RejectedError('not_found', ...)`."""
+        began = time.perf_counter()
+        request = ProductRequest(product_id=product_id, generation=generation)
+        answer = await self._backend.product(request, TIMEOUT_S)
+        answered = [replica for replica in answer.replicas if not replica.error]
+        if not answered:
+            problem = answer.replicas[0].error if answer.replicas else "it has no replica"
+            raise TransientError("not_ready", f"the product's shard does not answer ({problem}); see GET /v1/index")
+        # The serving generation's come first. Its replicas may be a moment apart; the one that has seen most of the
+        # log knows best.
+        source = answered[0].generation
+        replicas = [replica for replica in answered if replica.generation == source]
+        replica = max(replicas, key=lambda status: status.watermark_ms)
+        images = [image for image in replica.images if image.searchable and image.vector]
+        if not images:
+            raise RejectedError(
+                "not_found",
+                f"product {product_id!r} is not searchable (unknown, taken down, or its images wait for their "
+                "vectors); GET /v1/products/{id}/status says which",
+            )
+        aim = _Aim(await self._extractor_of(source), generation)
+        vectors = [np.frombuffer(image.vector, dtype="<f4") for image in images[:SIMILAR_VECTORS]]
+        return await self._search(vectors, limit, began, 0.0, aim, exclude=product_id, excluded_images=len(images))
+
+    async def receipt(self, product_id: str) -> ProductReceipt:
+        """What every replica shows of the product."""
+        answer = await self._backend.product(ProductRequest(product_id=product_id), TIMEOUT_S)
+        return product_receipt(product_id, answer)
+
+    async def index(self) -> IndexStatus:
+        """Counts, digest and position of every searcher, generation by generation."""
+        return index_status(await self._look())
+
+    async def readiness(self) -> Readiness:
+        """Ready when photos can be embedded for an index of which every shard has a replica that answers queries."""
+        waiting = []
+        if (problem := self._encoders.problem) is not None:
+            waiting.append(problem)
+        try:
+            index = await self.index()
+        except TransientError as error:
+            waiting.append(str(error))
+        else:
+            waiting += waiting_for(index)
+            current = self._encoders.current
+            if index.ready and not any(each.complete and each.extractor_id == current for each in index.generations):
+                waiting.append(f"photos are embedded with {current} still, {index.serving} is of {index.extractor_id}")
+        return Readiness(ready=not waiting, waiting_for=waiting)
+
+    # -- what serves ---------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except TransientError as error:
+                # Queries say so to whoever asks; the encoder is loaded meanwhile.
+                self._encoders.follow("", "")
+                log.debug("event=broker_silent problem=%s", error)
+            except Exception:
+                log.exception("event=look_failed")
+            await asyncio.sleep(self._look_s)
+
+    async def _look(self) -> StatusResponse:
+        """Asks what serves, and takes note."""
+        request = StatusRequest(asker=self._asker, extractor_ids=[self._encoders.current])
+        status = await self._backend.status(TIMEOUT_S, request)
+        self._status = status
+        self._encoders.follow(status.serving_extractor_id, status.serving)
+        self.metrics.serves(status.serving, index_status(status).searchable)
+        if self._publication is not None:
+            await self._publication.look(self.metrics)
+        return status
+
+    async def _extractor_of(self, generation: str) -> str:
+        """Raises `RejectedError` when no searcher holds it."""
+        for _ in range(2):
+            for status in self._status.shards:
+                if status.generation == generation and status.extractor_id:
+                    return status.extractor_id
+            await self._look()
+        raise unknown_generation(generation, {status.generation for status in self._status.shards})
+
+    def _extractor_for(self, vector: Vector) -> str:
+        """Of a vector without further word: the serving extractor, or the one before while that is in use still."""
+        serving, current = self._status.serving_extractor_id or self._encoders.current, self._encoders.current
+        return current if vector.size == dimension_of(current) != dimension_of(serving) else serving
+
+    async def _search(
+        self,
+        vectors: list[Vector],
+        limit: int,
+        began: float,
+        embed_s: float,
+        aim: _Aim,
+        exclude: str | None = None,
+        excluded_images: int = 0,
+    ) -> SearchAnswer:
+        """Asks for enough images that `limit` distinct products come out, where there are as many."""
+        search_began = time.perf_counter()
+        images = 2 * limit + excluded_images
+        while True:
+            found = await asyncio.gather(*(self._batcher.submit(_Query(v.tobytes(), images, aim)) for v in vectors))
+            if len({part.answer.generation for part in found}) > 1:
+                continue  # a swap came in between; an answer is of one generation
+            if len(found) == 1:
+                hits = found[0].hits
+            else:
+                hits = sorted((hit for part in found for hit in part.hits), key=lambda hit: -hit.score)
+            best = collapse(hits, limit, exclude)
+            # Fewer hits than asked for: the shards have no more to give.
+            exhausted = all(len(part.hits) < images for part in found)
+            if len(best) >= limit or exhausted or images >= MAX_IMAGES_PER_QUERY:
+                break
+            images = min(images * 4, MAX_IMAGES_PER_QUERY)
+        missing = sorted({shard for part in found for shard in part.answer.missing_shards})
+        if missing:
+            self.metrics.partial.inc()
+        now = time.perf_counter()
+        self.metrics.search_seconds.observe(now - search_began)
+        return SearchAnswer(
+            results=[result_of(hit) for hit in best],
+            watermark=rfc3339(min(part.answer.watermark_ms for part in found)),
+            partial=bool(missing),
+            missing_shards=missing,
+            pending_images=max(part.answer.pending_images for part in found),
+            took_ms=TookMs(
+                total=round((now - began) * 1000, 2),
+                embed=round(embed_s * 1000, 2),
+                search=round((now - search_began) * 1000, 2),
+            ),
+            generation=found[0].answer.generation,
+        )
+
+    async def _ask(self, queries: list[_Query]) -> list[_Found]:
+        """One call to the backend per number of images asked for, and aim; nearly always that is one call."""
+        groups: dict[tuple[int, _Aim], list[int]] = defaultdict(list)
+        for position, query in enumerate(queries):
+            groups[query.images, query.aim].append(position)
+        answers = await asyncio.gather(
+            *(
+                self._backend.search(
+                    SearchRequest(
+                        vectors=b"".join(queries[position].vector for position in positions),
+                        count=len(positions),
+                        limit=images,
+                        extractor_id=aim.extractor_id,
+                        generation=aim.generation,
+                    ),
+                    TIMEOUT_S,
+                )
+                for (images, aim), positions in groups.items()
+            )
+        )
+        found: dict[int, _Found] = {}
+        for positions, answer in zip(groups.values(), answers, strict=True):
+            for position, hits in zip(positions, answer.results, strict=True):
+                found[position] = _Found(list(hits.hits), answer)
+        return [found[position] for position in range(len(queries))]
+
+
+def _normalised(vector: Vector, extractor_id: str) -> Vector:
+    dimension = dimension_of(extractor_id)
+    if vector.shape != (dimension,):
+        raise RejectedError(
+            INVALID_QUERY,
+            f"the vector has {vector.size} numbers, this index has {dimension} ({extractor_id}); "
+            "embed with the index's extractor",
+        )
+    if not np.isfinite(vector).all():
+        raise RejectedError(INVALID_QUERY, "the vector has numbers that are not finite float32; leave it out")
+    length = float(np.linalg.norm(vector.astype(np.float64)))
+    if length == 0.0:
+        raise RejectedError(INVALID_QUERY, "the vector is all zeros and has no direction; embed the photo again")
+    return (vector / length).astype("<f4")

@@ -1,0 +1,5 @@
+import sys
+
+from serving.broker.main import main
+
+sys.exit(main())

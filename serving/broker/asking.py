@@ -1,0 +1,127 @@
+"""One answer per shard, from whichever replica is first, and the answers of all shards merged.
+
+Trying a second replica when the first is slow is the hedged request of Dean
+and Barroso, "The Tail at Scale" (CACM 2013).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
+from heapq import merge
+from itertools import islice
+from typing import TypeVar
+
+from schemas.errors import RejectedError, TransientError
+from schemas.search_pb2 import Hit, Hits, SearchRequest, SearchResponse
+from serving.backend import NOT_READY, OVERDUE, SearchBackend
+from serving.broker.metrics import BrokerMetrics
+from serving.broker.slots import Slot, Slots
+from serving.broker.table import Held
+
+_Answer = TypeVar("_Answer")
+_Call = Callable[[SearchBackend, float], Coroutine[None, None, _Answer]]
+
+
+class Asking:
+    """Asks slots for one generation at a time. Lives on one event loop."""
+
+    def __init__(self, slots: Slots, hedge_after_s: float, metrics: BrokerMetrics) -> None:
+        self._slots = slots
+        self._hedge_after_s = hedge_after_s
+        self._metrics = metrics
+
+    async def search(self, request: SearchRequest, route: Held, budget_s: float) -> SearchResponse:
+        """The answer of `route`, all its shards merged; those that did not answer are in `missing_shards`.
+
+        Raises `TransientError('not_ready', ...)` when no shard answers, and `RejectedError` as soon as one says so.
+        """
+        began = time.perf_counter()
+        named = SearchRequest()
+        named.CopyFrom(request)
+        named.generation = route.name
+
+        async def ask(backend: SearchBackend, left_s: float) -> SearchResponse:
+            answer = await backend.search(named, left_s)
+            if answer.generation != route.name:
+                raise TransientError(NOT_READY, f"asked for {route.name}, a searcher answered from {answer.generation}")
+            return answer
+
+        outcomes = await asyncio.gather(
+            *(self._first_answer(shard, route.name, ask, budget_s) for shard in range(route.shards)),
+            return_exceptions=True,
+        )
+        answers: list[SearchResponse] = []
+        missing: list[int] = []
+        problem = ""
+        for shard, outcome in enumerate(outcomes):
+            match outcome:
+                case SearchResponse():
+                    answers.append(outcome)
+                case TransientError():
+                    missing.append(shard)
+                    problem = problem or str(outcome)
+                    self._metrics.missing_shards.labels(str(shard)).inc()
+                case BaseException():
+                    raise outcome
+        if not answers:
+            raise TransientError(NOT_READY, f"no shard answered ({problem}); see GET /v1/index for every searcher")
+        return SearchResponse(
+            results=_merged(answers, request.count, request.limit),
+            watermark_ms=min(answer.watermark_ms for answer in answers),
+            pending_images=sum(answer.pending_images for answer in answers),
+            missing_shards=missing,
+            extractor_id=answers[0].extractor_id,
+            generation=route.name,
+            search_ms=(time.perf_counter() - began) * 1000,
+        )
+
+    async def _first_answer(self, shard: int, generation: str, call: _Call[_Answer], budget_s: float) -> _Answer:
+        """Asks replicas in turn: the next one on an error at once, or beside a slow one after `hedge_after_s`.
+
+        Raises the last `TransientError` when all failed, `RejectedError` as soon as one says so.
+        """
+        deadline = time.monotonic() + budget_s
+        untried = self._slots.in_turn(shard, generation)
+        running: dict[asyncio.Task[_Answer], Slot] = {}
+        problem = TransientError(OVERDUE, f"no replica of shard {shard} answered within {budget_s:.2f} s")
+        try:
+            while True:
+                left_s = deadline - time.monotonic()
+                slot = next(untried, None) if left_s > 0 else None
+                if slot is not None:
+                    running[asyncio.create_task(call(slot.backend, left_s))] = slot
+                elif not running or left_s <= 0:
+                    raise problem
+                wait_s = left_s if slot is None else min(left_s, self._hedge_after_s)
+                done, _ = await asyncio.wait(running, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+                if not done and slot is not None:
+                    slot.avoid()
+                    self._metrics.second_tries.labels("slow").inc()
+                for work in done:
+                    tried = running.pop(work)
+                    try:
+                        return work.result()
+                    except TransientError as error:
+                        problem = error
+                        tried.avoid()
+                        self._metrics.second_tries.labels("failed").inc()
+        finally:
+            for work in running:
+                work.cancel()
+            for work in running:
+                with suppress(asyncio.CancelledError, TransientError, RejectedError):
+                    await work
+
+
+def _merged(answers: Sequence[SearchResponse], count: int, limit: int) -> list[Hits]:
+    """Per query the best `limit` hits of all shards. A product lives in one shard, so nothing comes twice."""
+    if len(answers) == 1:
+        return list(answers[0].results)
+    merged = []
+    for query in range(count):
+        hits: Iterator[Hit] = merge(*(answer.results[query].hits for answer in answers), key=lambda hit: -hit.score)
+        merged.append(Hits(hits=islice(hits, limit)))
+    return merged

@@ -1,0 +1,41 @@
+"""The broker process: `python -m serving.broker`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from indexing.generations import Generations
+from schemas.settings import Settings
+from serving.broker.recorded import RecordedQueries
+from serving.broker.service import BrokerService
+from serving.exposition import serve_metrics
+from serving.grpc_api import GrpcBackend, serve_until, start_server
+from serving.process import run_process
+
+log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    return run_process("broker", _serve)
+
+
+async def _serve(settings: Settings, stop: asyncio.Event) -> None:
+    broker = BrokerService(
+        lambda shard, replica: GrpcBackend(f"{settings.host}:{settings.searcher_port(shard, replica)}"),
+        settings.shards,
+        settings.replicas,
+        generations=Generations(settings.generations_folder),
+        recorded=RecordedQueries(settings.home_path / "recorded-queries", settings.recorded_queries),
+    )
+    try:
+        server, port = await start_server(broker, settings.host, settings.grpc_port)
+        stop_metrics = serve_metrics(broker.metrics.registry, settings.host, port)
+        broker.start()
+        log.info("event=listening host=%s grpc_port=%d shards=%d", settings.host, port, settings.shards)
+        try:
+            await serve_until(server, stop)
+        finally:
+            stop_metrics()
+    finally:
+        await broker.close()

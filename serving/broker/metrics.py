@@ -1,0 +1,30 @@
+"""The broker's Prometheus metrics."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from serving.searcher.metrics import SECONDS
+
+
+class BrokerMetrics:
+    """One registry per broker, so that several can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.search_seconds = Histogram(
+            "vitrine_broker_search_seconds", "All shards asked and merged", buckets=SECONDS, registry=r
+        )
+        self.missing_shards = Counter(
+            "vitrine_broker_missing_shards", "Answers without this shard", ["shard"], registry=r
+        )
+        self.second_tries = Counter(
+            "vitrine_broker_second_tries", "Replicas that failed or were slow", ["why"], registry=r
+        )
+        self.swaps = Counter("vitrine_broker_swaps", "Changes of the generation that serves", registry=r)
+        self.asked_again = Counter(
+            "vitrine_broker_asked_again",
+            "Answers that a swap would have made older than those before",
+            registry=r,
+        )

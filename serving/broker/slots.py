@@ -1,0 +1,119 @@
+"""Where searchers are: slot (shard, replica) is one process, which holds that shard of every generation it has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from schemas.errors import TransientError
+from schemas.search_pb2 import ShardStatus, StatusRequest
+from serving.backend import SearchBackend
+from serving.searcher.service import Phase
+
+Connect = Callable[[int, int], SearchBackend]
+"""The searcher of a shard and replica; must not block. The slots own and close what it returns."""
+
+AVOID_S = 1.0
+"""A replica that failed is asked last for this long."""
+
+_PASSING = frozenset(phase.value for phase in Phase if phase is not Phase.FAILED)
+"""What a searcher says of a generation that will be ready without anybody's help."""
+
+
+class Slot:
+    """One searcher and what it last said.
+
+    `held`: by generation, those too that it should hold and cannot.
+    `problem`: why it did not answer, or knows not what to hold; else empty.
+    """
+
+    def __init__(self, shard: int, replica: int, backend: SearchBackend) -> None:
+        self.shard = shard
+        self.replica = replica
+        self.backend = backend
+        self.held: dict[str, ShardStatus] = {}
+        self.problem = ""
+        self.heard = False
+        self._avoid_until = 0.0
+        self._looks = 0
+        self._latest = 0
+
+    async def look(self, request: StatusRequest, timeout_s: float) -> None:
+        """Asks for the status; of several looks at a time the one that began last counts."""
+        self._looks += 1
+        look = self._looks
+        problem = ""
+        held: dict[str, ShardStatus] = {}
+        try:
+            answer = await self.backend.status(timeout_s, request)
+        except TransientError as error:
+            problem = str(error)
+        else:
+            held = {status.generation: status for status in answer.shards if status.generation}
+            problem = next((status.error for status in answer.shards if not status.generation), "")
+        if look > self._latest:
+            self._latest, self.heard = look, True
+            self.held, self.problem = held, problem
+
+    def is_ready(self, generation: str) -> bool:
+        return (status := self.held.get(generation)) is not None and status.ready
+
+    def has_failed(self, generation: str) -> bool:
+        """Whether it says that it should hold it and cannot, other than for the moment."""
+        status = self.held.get(generation)
+        return status is not None and not status.ready and status.error not in _PASSING
+
+    def may_hold(self, generation: str) -> bool:
+        """Not when it answered and did not name it, nor when it could not load any of it."""
+        if (status := self.held.get(generation)) is not None:
+            return status.rows > 0 or not self.has_failed(generation)
+        return bool(self.problem) or not self.heard
+
+    def avoid(self) -> None:
+        self._avoid_until = time.monotonic() + AVOID_S
+
+    @property
+    def is_avoided(self) -> bool:
+        return self._avoid_until > time.monotonic()
+
+
+class Slots:
+    """All slots, by shard; more shards are connected when a generation with more of them turns up. One event loop."""
+
+    def __init__(self, connect: Connect, shards: int, replicas: int) -> None:
+        self._connect = connect
+        self._replicas = replicas
+        self._rows: list[list[Slot]] = []
+        self._turns: list[int] = []
+        self.reach(shards)
+
+    def __iter__(self) -> Iterator[Slot]:
+        return (slot for row in list(self._rows) for slot in row)
+
+    def __len__(self) -> int:
+        """Shards that there are slots for."""
+        return len(self._rows)
+
+    def reach(self, shards: int) -> list[Slot]:
+        """Connects what is missing to have that many shards; returns the new slots."""
+        new = []
+        for shard in range(len(self._rows), shards):
+            row = [Slot(shard, replica, self._connect(shard, replica)) for replica in range(self._replicas)]
+            self._rows.append(row)
+            self._turns.append(0)
+            new += row
+        return new
+
+    def of(self, shard: int) -> list[Slot]:
+        return self._rows[shard]
+
+    def in_turn(self, shard: int, generation: str) -> Iterator[Slot]:
+        """All replicas of the shard once, beginning with another one each time.
+
+        Those that failed lately or are not known to have the generation come last.
+        """
+        row = self._rows[shard]
+        first = self._turns[shard]
+        self._turns[shard] = (first + 1) % len(row)
+        order = [row[(first + step) % len(row)] for step in range(len(row))]
+        return iter(sorted(order, key=lambda slot: (slot.is_avoided, not slot.is_ready(generation))))

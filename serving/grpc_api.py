@@ -1,0 +1,159 @@
+"""`SearchBackend` over gRPC: one servicer puts any backend on the wire, `GrpcBackend` is the other end.
+
+Errors travel as a status code and "reason: detail", and come out as the error
+that went in; this is the only place that knows the mapping.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+import grpc.aio
+
+from schemas.errors import OperatorError, RejectedError, TransientError
+from schemas.search_pb2 import (
+    ProductRequest,
+    ProductResponse,
+    SearchRequest,
+    SearchResponse,
+    StatusRequest,
+    StatusResponse,
+)
+from schemas.search_pb2_grpc import SearchServicer, SearchStub, add_SearchServicer_to_server
+from serving.backend import EXTRACTOR_MISMATCH, NOT_READY, OVERDUE, UNREACHABLE, SearchBackend
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+DEFAULT_TIMEOUT_S = 10.0
+"""For callers that sent no deadline of their own."""
+
+_CHANNEL_OPTIONS: list[tuple[str, int]] = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # A searcher that restarts is found again within a fraction of a second; gRPC's default grows to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+]
+_SERVER_OPTIONS: list[tuple[str, int]] = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Two processes on one port would silently share the queries of a shard.
+    ("grpc.so_reuseport", 0),
+]
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+class BackendServicer(SearchServicer):
+    """Answers the wire's calls from a backend, on grpc.aio's event loop."""
+
+    def __init__(self, backend: SearchBackend) -> None:
+        self._backend = backend
+
+    async def Search(self, request: SearchRequest, context: Any) -> SearchResponse:  # noqa: N802
+        return await _answer(self._backend.search(request, _time_left_s(context)), context)
+
+    async def Product(self, request: ProductRequest, context: Any) -> ProductResponse:  # noqa: N802
+        return await _answer(self._backend.product(request, _time_left_s(context)), context)
+
+    async def Status(self, request: StatusRequest, context: Any) -> StatusResponse:  # noqa: N802
+        return await _answer(self._backend.status(_time_left_s(context), request), context)
+
+
+async def _answer(work: Awaitable[_Response], context: Any) -> _Response:
+    try:
+        return await work
+    except RejectedError as error:
+        mismatch = error.reason == EXTRACTOR_MISMATCH
+        code = grpc.StatusCode.FAILED_PRECONDITION if mismatch else grpc.StatusCode.INVALID_ARGUMENT
+        return await _abort(context, code, str(error))
+    except TransientError as error:
+        code = grpc.StatusCode.DEADLINE_EXCEEDED if error.reason == OVERDUE else grpc.StatusCode.UNAVAILABLE
+        return await _abort(context, code, str(error))
+
+
+async def _abort(context: Any, code: grpc.StatusCode, message: str) -> NoReturn:
+    await context.abort(code, message)
+    raise AssertionError("grpc's abort always raises")
+
+
+def _time_left_s(context: Any) -> float:
+    left: float | None = context.time_remaining()
+    return DEFAULT_TIMEOUT_S if left is None else left
+
+
+class GrpcBackend:
+    """A searcher or broker at `address` (host:port). Connects lazily, and again after every failure."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._channel = grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+        self._stub: Any = SearchStub(self._channel)  # type: ignore[no-untyped-call]
+
+    async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
+        return await self._call(self._stub.Search, request, timeout_s)
+
+    async def product(self, request: ProductRequest, timeout_s: float) -> ProductResponse:
+        return await self._call(self._stub.Product, request, timeout_s)
+
+    async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
+        return await self._call(self._stub.Status, request or StatusRequest(), timeout_s)
+
+    async def close(self) -> None:
+        await self._channel.close(None)
+
+    async def _call(
+        self, method: Callable[..., Awaitable[_Response]], request: _Request, timeout_s: float
+    ) -> _Response:
+        try:
+            return await method(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            raise _error_of(error, self._address) from error
+
+
+def _error_of(error: grpc.aio.AioRpcError, address: str) -> RejectedError | TransientError:
+    """The error that the other end raised, or what the connection's failure means."""
+    text = error.details() or ""
+    reason, colon, detail = text.partition(": ")
+    named = bool(colon) and reason.isidentifier()
+    match error.code():
+        case grpc.StatusCode.FAILED_PRECONDITION | grpc.StatusCode.INVALID_ARGUMENT if named:
+            return RejectedError(reason, detail)
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return TransientError(OVERDUE, f"{address} did not answer in time")
+        case grpc.StatusCode.UNAVAILABLE if named and reason in (NOT_READY, UNREACHABLE):
+            return TransientError(reason, detail)
+        case grpc.StatusCode.UNAVAILABLE:
+            return TransientError(UNREACHABLE, f"{address}: {text}")
+        case code:
+            return TransientError("internal", f"{address} failed with {code.name}: {text}")
+
+
+async def start_server(backend: SearchBackend, host: str, port: int) -> tuple[grpc.aio.Server, int]:
+    """Serves `backend`; returns the running server and its port (chosen by the system when `port` is 0).
+
+    Raises `OperatorError` when the port is taken.
+    """
+    server = grpc.aio.server(options=_SERVER_OPTIONS)
+    add_SearchServicer_to_server(BackendServicer(backend), server)  # type: ignore[no-untyped-call]
+    try:
+        bound = server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError as error:
+        raise OperatorError(
+            f"port {port} on {host} cannot be bound ({error}); stop what listens there or set VITRINE_GRPC_PORT"
+        ) from error
+    await server.start()
+    return server, bound
+
+
+async def serve_until(server: grpc.aio.Server, stop: asyncio.Event, grace_s: float = 2.0) -> None:
+    """Serves until `stop` is set, then lets the calls under way end within `grace_s`."""
+    await stop.wait()
+    await server.stop(grace_s)

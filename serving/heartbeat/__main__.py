@@ -1,0 +1,5 @@
+import sys
+
+from serving.heartbeat.main import main
+
+sys.exit(main())

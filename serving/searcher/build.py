@@ -1,0 +1,42 @@
+"""A searcher from the settings: used by its own process and by the embedded blender alike."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry
+
+from messaging.consumer import PartitionsReader
+from schemas.errors import OperatorError
+from schemas.settings import Settings
+from schemas.topics import INDEX_DELTAS
+from serving.searcher.host import SearcherHost
+from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
+from serving.searcher.slot import Slot
+from vision.extractor import dimension_of, extractor_id
+
+
+def build_host(
+    settings: Settings, shard: int, replica: int, *, accept_gap: bool = False, metrics: SearcherMetrics | None = None
+) -> SearcherHost:
+    """The searcher of a slot, not started yet.
+
+    A shard beyond `settings.shards` is legal: a full index may have more
+    shards, and the slot holds nothing until the alias names one that has.
+    Raises `OperatorError` for a replica that is not set up.
+    """
+    if shard < 0 or not 0 <= replica < settings.replicas:
+        raise OperatorError(
+            f"shard {shard}, replica {replica}: shards count from 0, and the settings have replicas 0 to "
+            f"{settings.replicas - 1}; set VITRINE_REPLICAS, alike for every process"
+        )
+    extractor = extractor_id(settings.encoder, settings.weights)
+    slot = Slot(
+        settings,
+        shard,
+        replica,
+        extractor,
+        dimension_of(extractor),
+        metrics or SearcherMetricFamilies(CollectorRegistry()).of(shard, replica),
+        lambda offsets: PartitionsReader(settings.bootstrap, INDEX_DELTAS, offsets),
+        accept_gap,
+    )
+    return SearcherHost(slot)

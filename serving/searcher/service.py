@@ -1,0 +1,242 @@
+"""One replica of one shard of one generation: queries, product look-ups and status from the shard its feed writes."""
+
+from __future__ import annotations
+
+import enum
+import time
+
+import numpy as np
+from prometheus_client import CollectorRegistry
+
+from indexing.results import Hit, ImageState
+from indexing.shard import Shard
+from schemas.errors import RejectedError, TransientError
+from schemas.generation import LIVE
+from schemas.search_pb2 import Hit as HitMessage
+from schemas.search_pb2 import (
+    Hits,
+    ImageStatus,
+    ProductRequest,
+    ProductResponse,
+    ReplicaStatus,
+    SearchRequest,
+    SearchResponse,
+    ShardStatus,
+    StatusRequest,
+    StatusResponse,
+)
+from serving.backend import EXTRACTOR_MISMATCH, INVALID_QUERY, MAX_IMAGES_PER_QUERY, NOT_READY
+from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
+
+
+class Phase(enum.Enum):
+    """A searcher answers queries in `READY` only: before, it would show products that are removed since."""
+
+    RESTORING = "loading its index"
+    CATCHING_UP = "catching up with index-deltas"
+    READY = "ready"
+    FAILED = "stopped taking deltas"
+
+
+class SearcherService:
+    """Any thread may call the query methods; `begin`, `at`, `ready` and `fail` belong to the feed's thread.
+
+    `generation`: the full index that it holds a shard of, one of `shards`.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        replica: int,
+        extractor_id: str,
+        dimension: int,
+        metrics: SearcherMetrics | None = None,
+        *,
+        generation: str = LIVE,
+        shards: int = 1,
+    ) -> None:
+        self.shard = shard
+        self.replica = replica
+        self.generation = generation
+        self.shards = shards
+        self.extractor_id = extractor_id
+        self.dimension = dimension
+        self.name = f"searcher of shard {shard}, replica {replica}"
+        self.labels = f"shard={shard} replica={replica} generation={generation}"
+        self.metrics = metrics or SearcherMetricFamilies(CollectorRegistry()).of(shard, replica)
+        self.positions: dict[int, int] = {}
+        self.lag = 0
+        self._index: Shard | None = None
+        self._phase = Phase.RESTORING
+        self._problem = ""
+        self.metrics.watch(self)
+
+    # The feed's side.
+
+    def begin(self, index: Shard) -> None:
+        """Takes the shard that the feed restored or made; queries wait until `ready`."""
+        self._index = index
+        self._phase = Phase.CATCHING_UP
+
+    def begin_anew(self) -> None:
+        """Lets go of the shard; another is being loaded."""
+        self._phase = Phase.RESTORING
+        self._index = None
+
+    def at(self, positions: dict[int, int], lag: int) -> None:
+        """Where the feed stands: the next offset by partition of index-deltas, which nobody changes any more.
+
+        `lag`: records behind the ends of all of them, as of the feed's last look.
+        """
+        self.positions, self.lag = positions, lag
+
+    def ready(self) -> None:
+        """The shard has every delta that was in the topic when the feed began: queries are answered from now on."""
+        self._phase = Phase.READY
+
+    def fail(self, problem: str) -> None:
+        """Takes this replica out: an index that no longer follows the log would show what is removed."""
+        self._problem = problem
+        self._phase = Phase.FAILED
+
+    # The queries' side.
+
+    @property
+    def is_ready(self) -> bool:
+        return self._phase is Phase.READY
+
+    @property
+    def has_failed(self) -> bool:
+        return self._phase is Phase.FAILED
+
+    @property
+    def problem(self) -> str:
+        """Why it has failed."""
+        return self._problem
+
+    @property
+    def next_offset(self) -> int:
+        """Of the partition that it reads; the sum where it reads several."""
+        return sum(self.positions.values())
+
+    @property
+    def index(self) -> Shard | None:
+        """The shard, once there is one."""
+        return self._index
+
+    def search(self, request: SearchRequest) -> SearchResponse:
+        """See `SearchBackend.search`. Reads without a lock; faiss releases the GIL while it scans."""
+        began = time.perf_counter()
+        index = self._ready_index(request.generation)
+        vectors = self._vectors(request)
+        watermark_ms = index.watermark_ms()  # before the scan: the answer is at least as fresh as it says
+        found = index.search(vectors, request.limit, request.nprobe)
+        elapsed_s = time.perf_counter() - began
+        self.metrics.search_seconds.observe(elapsed_s)
+        self.metrics.queries.inc(request.count)
+        return SearchResponse(
+            results=[Hits(hits=[_hit(hit) for hit in hits]) for hits in found],
+            watermark_ms=watermark_ms,
+            pending_images=index.stats().pending,
+            extractor_id=self.extractor_id,
+            search_ms=elapsed_s * 1000,
+            generation=self.generation,
+        )
+
+    def product(self, request: ProductRequest) -> ProductResponse:
+        """Every image known of the product, tombstones too; none when the shard never heard of it."""
+        index = self._ready_index(request.generation)
+        watermark_ms = index.watermark_ms()  # before the look: the answer is at least as fresh as it says
+        states = index.product(request.product_id)
+        status = ReplicaStatus(
+            shard=self.shard,
+            replica=self.replica,
+            images=[_image(state) for state in states],
+            watermark_ms=watermark_ms,
+            price=float("nan"),
+            sales=-1,
+            praise=float("nan"),
+            generation=self.generation,
+        )
+        if states:
+            # All images of a product carry its attributes; the one with the latest state has the present ones.
+            latest = max(states, key=lambda state: state.state_seq)
+            status.price, status.sales, status.praise = latest.price, latest.sales, latest.praise
+            status.attributes = latest.attributes
+        return ProductResponse(replicas=[status])
+
+    def status(self, request: StatusRequest | None = None) -> StatusResponse:
+        """Answers in every phase; before the shard is there, with zeros. Who asks makes no difference here."""
+        problem = self._problem if self._phase is Phase.FAILED else ""
+        status = ShardStatus(
+            shard=self.shard,
+            replica=self.replica,
+            ready=self.is_ready,
+            delta_offset=self.next_offset,
+            delta_offsets=self.positions,
+            lag=self.lag,
+            extractor_id=self.extractor_id,
+            generation=self.generation,
+            shards=self.shards,
+            error=problem or ("" if self.is_ready else self._phase.value),
+            failed=self.has_failed,
+        )
+        if (index := self._index) is not None:
+            stats = index.stats()
+            status.images, status.searchable, status.pending = stats.images, stats.searchable, stats.pending
+            status.rows, status.memory_bytes, status.index_kind = stats.rows, stats.memory_bytes, stats.index_kind
+            status.digest = stats.digest
+            status.watermark_ms = index.watermark_ms()
+        return StatusResponse(shards=[status])
+
+    def _ready_index(self, generation: str) -> Shard:
+        """The shard, if it answers queries and is of the generation asked for ("": of any)."""
+        if generation not in ("", self.generation):
+            raise TransientError(NOT_READY, f"{self.name} holds generation {self.generation}, not {generation}")
+        if self._phase is Phase.READY and self._index is not None:
+            return self._index
+        raise TransientError(NOT_READY, f"{self.name} is {self._problem or self._phase.value}")
+
+    def _vectors(self, request: SearchRequest) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+        if request.extractor_id and request.extractor_id != self.extractor_id:
+            raise RejectedError(
+                EXTRACTOR_MISMATCH,
+                f"the query's vector is of {request.extractor_id}, this index is of {self.extractor_id}; "
+                "embed with the index's extractor, or run blender and searchers with the same settings",
+            )
+        if not 1 <= request.limit <= MAX_IMAGES_PER_QUERY:
+            raise RejectedError(INVALID_QUERY, f"limit {request.limit}; ask for 1 to {MAX_IMAGES_PER_QUERY} images")
+        expected = request.count * self.dimension * 4
+        if request.count < 1 or len(request.vectors) != expected:
+            raise RejectedError(
+                INVALID_QUERY,
+                f"{len(request.vectors)} bytes for {request.count} vectors of {self.dimension} float32 "
+                f"({expected} bytes); send whole vectors of the index's dimension",
+            )
+        return np.frombuffer(request.vectors, dtype="<f4").reshape(request.count, self.dimension)
+
+
+def _hit(hit: Hit) -> HitMessage:
+    return HitMessage(
+        image_id=hit.image_id,
+        product_id=hit.product_id,
+        score=hit.score,
+        url=hit.url,
+        price=hit.price,
+        sales=hit.sales,
+        praise=hit.praise,
+        attributes=hit.attributes,
+        state_seq=hit.state_seq,
+    )
+
+
+def _image(state: ImageState) -> ImageStatus:
+    return ImageStatus(
+        image_id=state.image_id,
+        url=state.url,
+        valid=state.valid,
+        searchable=state.searchable,
+        state_seq=state.state_seq,
+        vector_seq=state.vector_seq,
+        vector=state.vector,
+    )

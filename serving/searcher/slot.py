@@ -1,0 +1,153 @@
+"""A slot: the place of one searcher process, shard s and replica r, in whatever generation there is."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexing.durable import write_durably
+from indexing.generations import GENERATION, Generations
+from indexing.shard_deltas import ShardDeltas
+from schemas.errors import CorruptError, OperatorError
+from schemas.generation import LIVE, Generation, check_name, decode_generation, encode_generation
+from schemas.settings import Settings
+from serving.searcher.feed import DeltaFeed, OpenReader
+from serving.searcher.full_index import FullIndex
+from serving.searcher.metrics import SearcherMetrics
+from serving.searcher.service import SearcherService
+
+log = logging.getLogger(__name__)
+
+SNAPSHOT = "snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One generation in a slot. The feed alone writes what the searcher answers from."""
+
+    searcher: SearcherService
+    feed: DeltaFeed
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What every generation of a slot is made from. `extractor_id`, `dimension`: of the live index.
+
+    `accept_gap`: also of the live index, see `DeltaFeed`.
+    """
+
+    settings: Settings
+    shard: int
+    replica: int
+    extractor_id: str
+    dimension: int
+    metrics: SearcherMetrics
+    open_reader: OpenReader
+    accept_gap: bool = False
+
+    @property
+    def generations(self) -> Generations:
+        return Generations(self.settings.generations_folder)
+
+    def folder(self, name: str) -> Path:
+        """Where the slot keeps its snapshot and its description of a generation."""
+        return self.settings.shard_folder(self.shard, self.replica, name)
+
+    def kept(self) -> list[str]:
+        """Generations with a folder in this slot, newest first, the live index last."""
+        parent = self.folder(LIVE).parent
+        if not parent.is_dir():
+            return []
+        names = [folder.name for folder in parent.iterdir() if is_generation(folder.name) and folder.is_dir()]
+        return newest_first(names)
+
+    def remove(self, name: str) -> None:
+        """Removes the folder of a generation that is not held."""
+        if self.folder(name).exists():
+            shutil.rmtree(self.folder(name))
+
+    def adopt_old_layout(self) -> None:
+        """Moves a snapshot of the time before generations to where the live index's lies now."""
+        old, new = self.folder(LIVE).parent / SNAPSHOT, self.folder(LIVE) / SNAPSHOT
+        if old.is_dir() and not new.exists():
+            new.parent.mkdir(exist_ok=True)
+            old.rename(new)
+            log.info("event=snapshot_moved shard=%d replica=%d to=%s", self.shard, self.replica, new)
+
+    def describe(self, name: str) -> Generation:
+        """What the generation is, by the folder of generations or, where that is away, by the slot's own copy.
+
+        Raises `OperatorError` when there is no such generation or it does not
+        fit the settings, `CorruptError` when its manifest was altered.
+        """
+        try:
+            generation = self.generations.read(name)
+        except (CorruptError, OperatorError, OSError) as error:
+            try:
+                generation = decode_generation((self.folder(name) / GENERATION).read_bytes())
+            except (CorruptError, OSError):
+                raise error from None
+            log.warning("event=described_by_copy generation=%s problem=%s", name, error)
+        partitions = self.settings.partitions_of_deltas
+        if generation.delta_partitions != partitions:
+            raise OperatorError(
+                f"{name} was built over {generation.delta_partitions} partitions of index-deltas, the settings say "
+                f"{partitions}: set VITRINE_DELTA_PARTITIONS={generation.delta_partitions}, alike for every process"
+            )
+        return generation
+
+    def live(self) -> Held:
+        """The index that grows from index-deltas alone, not started yet."""
+        settings = self.settings
+        searcher = SearcherService(
+            self.shard, self.replica, self.extractor_id, self.dimension, self.metrics, shards=settings.shards
+        )
+        deltas = ShardDeltas(self.shard, settings.shards, settings.partitions_of_deltas)
+        return Held(searcher, self._feed(searcher, deltas, None, self.accept_gap))
+
+    def full(self, generation: Generation) -> Held:
+        """This slot's shard of a full index, not started yet; `shard` is one of the generation's."""
+        name, shards = generation.name, len(generation.shards)
+        folder = self.folder(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_durably(folder / GENERATION, encode_generation(generation))
+        searcher = SearcherService(
+            self.shard,
+            self.replica,
+            generation.extractor_id,
+            generation.dimension,
+            self.metrics,
+            generation=name,
+            shards=shards,
+        )
+        deltas = ShardDeltas(self.shard, shards, generation.delta_partitions)
+        return Held(searcher, self._feed(searcher, deltas, FullIndex(self.generations, generation, deltas), False))
+
+    def _feed(
+        self, searcher: SearcherService, deltas: ShardDeltas, full_index: FullIndex | None, accept_gap: bool
+    ) -> DeltaFeed:
+        return DeltaFeed(
+            searcher,
+            deltas,
+            self.open_reader,
+            self.folder(searcher.generation) / SNAPSHOT,
+            self.settings.snapshot_interval_s,
+            full_index=full_index,
+            accept_gap=accept_gap,
+            queries=self.settings.home_path / "recorded-queries" / f"{searcher.extractor_id}.npy",
+        )
+
+
+def is_generation(name: str) -> bool:
+    """Whether it can be the name of a generation, the live index included (and so of a folder)."""
+    try:
+        return name == LIVE or check_name(name) == name
+    except OperatorError:
+        return False
+
+
+def newest_first(names: list[str]) -> list[str]:
+    """The live index comes last: it is older than any full index."""
+    return sorted(names, key=lambda name: "" if name == LIVE else name, reverse=True)
