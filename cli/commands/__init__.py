@@ -1,0 +1,28 @@
+"""The commands of `vitrine`: each module has NAME, `add_arguments(parser)` and `run(arguments) -> exit code`."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from cli.commands import (
+    alias,
+    build,
+    dead_letters,
+    import_,
+    plan,
+    produce,
+    publish,
+    rebuild_features,
+    replay,
+    run,
+    search,
+    start,
+    status,
+    stop,
+    submit,
+)
+
+COMMANDS: tuple[ModuleType, ...] = (
+    run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild_features, replay, build, publish,
+    alias, plan,
+)  # fmt: skip

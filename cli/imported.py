@@ -1,0 +1,55 @@
+"""Which catalogues are in the log already, so that a second `vitrine run` need not send them again."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from cli.importers.sources import catalogue_file
+from schemas.settings import Settings
+
+
+class ImportRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """`fingerprint`: of names, sizes and times, not of bytes: a changed file has another one."""
+
+    path: str
+    fingerprint: str
+    bootstrap: str
+
+
+def remember_import(settings: Settings, path: Path) -> None:
+    """Notes that the log of `settings.bootstrap` holds the catalogue as it is now."""
+    file = _file(settings, path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".tmp")
+    draft.write_bytes(msgspec.json.encode(_record(settings, path)))
+    draft.replace(file)
+
+
+def is_imported(settings: Settings, path: Path) -> bool:
+    """Whether this very catalogue was imported into this log. When in doubt: no, since again is harmless."""
+    try:
+        known = msgspec.json.decode(_file(settings, path).read_bytes(), type=ImportRecord)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return False
+    return known == _record(settings, path)
+
+
+def _record(settings: Settings, path: Path) -> ImportRecord:
+    return ImportRecord(path=str(path), fingerprint=_fingerprint(path), bootstrap=settings.bootstrap)
+
+
+def _file(settings: Settings, path: Path) -> Path:
+    return settings.home_path / "imports" / f"{blake2b(str(path).encode(), digest_size=8).hexdigest()}.imported.json"
+
+
+def _fingerprint(path: Path) -> str:
+    source = catalogue_file(path)
+    files = sorted(file for file in source.rglob("*") if file.is_file()) if source.is_dir() else [source]
+    digest = blake2b(digest_size=16)
+    for file in files:
+        state = file.stat()
+        digest.update(f"{file}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

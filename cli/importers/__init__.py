@@ -1,0 +1,7 @@
+"""Importers for anybody's catalogue: CSV, JSON lines, or a folder of pictures."""
+
+from cli.importers.importing import ImportReport, import_catalogue
+from cli.importers.rows import Refusal
+from cli.importers.sources import read_catalogue
+
+__all__ = ["ImportReport", "Refusal", "import_catalogue", "read_catalogue"]

@@ -1,0 +1,171 @@
+"""Puts a catalogue into the log: one `product_added` event a product, keyed by its id."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, TextIO
+
+import msgspec
+from tqdm import tqdm
+
+from cli.importers.rows import Refusal
+from cli.importers.sources import catalogue_file, read_catalogue
+from messaging.producer import EventProducer
+from schemas.errors import OperatorError, RejectedError, TransientError
+from schemas.product_event import ProductAdded, decode_event
+from schemas.settings import Settings
+from schemas.topics import PRODUCT_EVENTS
+
+SHOWN_REFUSALS = 20
+_FLUSH_TIMEOUT_S = 120.0
+
+_log = logging.getLogger(__name__)
+
+
+class Sender(Protocol):
+    """The part of `EventProducer` that an import needs."""
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None: ...
+
+    def flush(self, timeout_s: float = ...) -> None: ...
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import did. `refused` holds the first `SHOWN_REFUSALS`, `refused_file` all of them (None: none)."""
+
+    produced: int = 0
+    images: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    refused_file: Path | None = None
+
+    def text(self) -> str:
+        """The report for a person, several lines."""
+        lines = [f"{self.produced} products with {self.images} images sent"]
+        if self.refused:
+            counts = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
+            lines.append(f"{self.reasons.total()} refused ({counts}), all of them in {self.refused_file}")
+            lines += [f"  {refusal.where}: {refusal.reason}: {refusal.detail}" for refusal in self.refused]
+        return "\n".join(lines)
+
+
+def import_catalogue(settings: Settings, path: Path, *, progress: bool = True) -> ImportReport:
+    """Sends every product of the catalogue at `path` and waits until the log has them.
+
+    The catalogue's folder joins `settings.allowed_folders_file` first, when a
+    picture lies in it, because extraction only reads below the folders there.
+    Importing again is harmless: what is known is reused. Raises
+    `OperatorError` when the path is no catalogue or Kafka does not answer.
+    """
+    path = path.expanduser().resolve()
+    extra = [settings.home_path, *(Path(folder) for folder in settings.fetch_allowed_folders)]
+    events = read_catalogue(path, extra)
+    source = catalogue_file(path)
+    folder = source if source.is_dir() else source.parent
+    bar = tqdm(
+        events, desc=f"importing {path.name}", unit=" rows", total=_rows(source), disable=None if progress else True
+    )
+    try:
+        with (
+            RefusalFile(settings.home_path / "imports", path.name) as refusals,
+            EventProducer(settings.bootstrap) as log,
+        ):
+            report = send_events(bar, log, refusals, settings.allowed_folders_file, folder)
+    except TransientError as error:
+        raise OperatorError(
+            f"Kafka at {settings.bootstrap} did not take the events ({error.detail}); "
+            "see that it runs (vitrine status) and import again"
+        ) from error
+    _log.info(
+        "event=catalogue_imported path=%s produced=%d images=%d refused=%d",
+        path, report.produced, report.images, report.reasons.total(),
+    )  # fmt: skip
+    return report
+
+
+def send_events(
+    events: Iterable[ProductAdded | Refusal], log: Sender, refusals: RefusalFile, allowed: Path, folder: Path
+) -> ImportReport:
+    """Sends the events and notes the refusals; returns once the log has all of them."""
+    report = ImportReport()
+    inside, listed = folder.as_uri().rstrip("/") + "/", False
+    for event in events:
+        if isinstance(event, Refusal):
+            refusals.add(event, report)
+            continue
+        value = msgspec.json.encode(event)
+        try:
+            decode_event(value)
+        except RejectedError as error:
+            refusals.add(Refusal(event.product_id, error.reason, error.detail), report)
+            continue
+        if not listed and any(image.url.startswith(inside) for image in event.images or ()):
+            allow_folder(allowed, folder)
+            listed = True
+        log.send(PRODUCT_EVENTS, event.product_id.encode(), value)
+        report.produced += 1
+        report.images += len(event.images or ())
+    log.flush(_FLUSH_TIMEOUT_S)
+    return report
+
+
+def allow_folder(file: Path, folder: Path) -> None:
+    """Adds `folder` to the list unless it is there; whole or not at all, also beside another import."""
+    line = str(folder)
+    if "\n" in line or "\r" in line:
+        raise OperatorError(f"the folder's name holds a line end: {line!r}; rename it")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_name(file.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lines = file.read_text().splitlines() if file.exists() else []
+        if line in lines:
+            return
+        draft = file.with_name(file.name + ".new")
+        draft.write_text("".join(f"{each}\n" for each in [*lines, line]))
+        draft.replace(file)
+
+
+class RefusalFile:
+    """All refusals of one import as JSON lines; the file exists only once there is one."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        self._path = folder / f"{stamp}-{os.getpid()}-{name}.refused.jsonl"
+        self._file: TextIO | None = None
+
+    def add(self, refusal: Refusal, report: ImportReport) -> None:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace")
+            report.refused_file = self._path
+        self._file.write(json.dumps(asdict(refusal), ensure_ascii=False) + "\n")
+        report.reasons[refusal.reason] += 1
+        if len(report.refused) < SHOWN_REFUSALS:
+            report.refused.append(refusal)
+
+    def __enter__(self) -> RefusalFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _rows(source: Path) -> int | None:
+    """Lines of a file, for the progress bar; None for a folder."""
+    if source.is_dir():
+        return None
+    with suppress(OSError), source.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+    return None

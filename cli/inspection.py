@@ -1,0 +1,292 @@
+"""One look at a running system: processes, topics, lag, job, full index, shards. Everything `vitrine status` shows.
+
+What does not answer is left empty and named in `problems`: status is asked
+most when something is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import msgspec
+
+from cli.runtime.flink import FlinkRest
+from cli.runtime.job import JOB_NAME
+from cli.runtime.layout import loopback_of
+from cli.runtime.system import System
+from indexing.generations import Generations
+from jobs.full_index.publish import last_report
+from messaging.admin import committed_offsets, describe
+from schemas.errors import CorruptError, OperatorError, TransientError
+from schemas.generation import LIVE
+from schemas.search_pb2 import ShardStatus, StatusRequest
+from schemas.search_pb2_grpc import SearchStub
+from schemas.settings import Settings
+from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
+
+TOPICS = (PRODUCT_EVENTS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, DEAD_LETTERS)
+GROUPS = {PRODUCT_EVENTS: "vitrine-catalogue", EXTRACT_REQUESTS: "vitrine-extraction"}
+"""The consumer group of the stage that reads a topic; its offsets move with every checkpoint."""
+
+
+class TopicView(msgspec.Struct, frozen=True, kw_only=True):
+    """`lag`: records behind the reading stage's last checkpoint; None where no stage reads."""
+
+    name: str
+    partitions: int
+    ends: list[int]
+    records: int
+    lag: int | None = None
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """The streaming job as Flink has it. `failure`: the latest one's cause, which it may have outlived."""
+
+    id: str
+    state: str
+    running_tasks: int
+    tasks: int
+    checkpoints_completed: int
+    checkpoints_failed: int
+    failure: str | None = None
+
+
+class ShardView(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica of one shard of a generation, which has `shards` of them.
+
+    `digest` in hex: replicas (and a rebuilt shard) with equal images have
+    equal ones. `serving`: queries go to this generation. `failed`: it cannot
+    load it, or has stopped following it; `error` says why, or what it waits for.
+    """
+
+    shard: int
+    replica: int
+    ready: bool
+    images: int
+    searchable: int
+    pending: int
+    digest: str
+    watermark_ms: int
+    lag: int
+    index: str
+    memory_bytes: int
+    error: str = ""
+    generation: str = LIVE
+    shards: int = 0
+    serving: bool = True
+    failed: bool = False
+
+
+class GenerationState(msgspec.Struct, frozen=True, kw_only=True):
+    """The index as a whole. `serving`: by the broker, empty when it does not answer; `alias`: what should serve.
+
+    `beside`: what the alias has held besides. `published_ms`: of the last publication; 0: there was none.
+    """
+
+    serving: str
+    alias: str
+    shards: int = 0
+    beside: list[str] = []
+    published_ms: int = 0
+    published: str = ""
+    passed: bool = True
+
+
+class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """`shards`: of every generation that a searcher holds, the serving one first of each slot.
+
+    `extraction_backlog`: images that are valid and wait for their vector, over all shards of the one that serves.
+    """
+
+    home: str
+    processes: dict[str, int]
+    topics: list[TopicView]
+    job: JobView | None
+    shards: list[ShardView]
+    extraction_backlog: int | None
+    dead_letters: int | None
+    problems: list[str]
+    generation: GenerationState | None = None
+
+
+def inspect(settings: Settings) -> SystemStatus:
+    """Asks every part once. Never raises for a part that is away."""
+    problems: list[str] = []
+    topics: list[TopicView] = []
+    job: JobView | None = None
+    try:
+        topics = topic_views(settings)
+    except (TransientError, OperatorError) as error:
+        problems.append(f"Kafka: {error}")
+    try:
+        job = job_view(settings)
+        if job is None:
+            problems.append("the streaming job does not run: vitrine start submits it")
+    except TransientError as error:
+        problems.append(f"Flink: {error}")
+    held: list[ShardView] = []
+    try:
+        held = shard_views(settings, all_generations=True)
+    except TransientError as error:
+        problems.append(f"broker: {error}")
+    shards = _serving(held)
+    problems += searcher_problems(held)
+    generation, wrong = generation_state(settings, shards)
+    problems += wrong
+    letters = [topic.records for topic in topics if topic.name == DEAD_LETTERS]
+    return SystemStatus(
+        home=settings.home,
+        processes=System(settings).running(),
+        topics=topics,
+        job=job,
+        shards=held,
+        extraction_backlog=sum(view.pending for view in first_replicas(shards)) if shards else None,
+        dead_letters=letters[0] if letters else None,
+        problems=problems,
+        generation=generation,
+    )
+
+
+def searcher_problems(held: list[ShardView]) -> list[str]:
+    """What is wrong with searchers. One that loads a generation which does not serve yet is not."""
+    return [
+        f"searcher {view.shard}-{view.replica}"
+        + (f", generation {view.generation}" if view.generation not in ("", LIVE) else "")
+        + f": {view.error}"
+        for view in held
+        if view.error and (view.serving or view.failed or not view.generation)
+    ]
+
+
+def generation_state(settings: Settings, shards: list[ShardView]) -> tuple[GenerationState, list[str]]:
+    """What should serve and how the last publication went, and what is wrong about it. `shards`: those that serve."""
+    problems: list[str] = []
+    generations = Generations(settings.generations_folder)
+    alias = None
+    try:
+        alias = generations.alias()
+    except (CorruptError, OSError) as error:
+        problems.append(f"alias: {error}")
+    report = None
+    try:
+        report = last_report(generations.folder)
+    except (CorruptError, OSError) as error:
+        problems.append(f"publish: {error}")
+    if report is not None and not report.passed:
+        problems.append(
+            f"publish: {report.name} was refused: {report.why}; mend it and build anew, or vitrine publish "
+            f"{report.name}; this stands until a publication passes"
+        )
+    serving = shards[0].generation if shards else ""
+    state = GenerationState(
+        serving=serving,
+        alias=LIVE if alias is None else alias.serving,
+        shards=shards[0].shards if shards else 0,
+        beside=[] if alias is None else alias.beside,
+        published_ms=0 if report is None else report.finished_ms,
+        published="" if report is None else report.name,
+        passed=report is None or report.passed,
+    )
+    return state, problems
+
+
+def topic_views(settings: Settings) -> list[TopicView]:
+    """The topics that exist. Raises `TransientError` when Kafka does not answer."""
+    states = describe(settings.bootstrap, list(TOPICS))
+    views = []
+    for name in TOPICS:
+        if (state := states.get(name)) is None:
+            continue
+        lag = None
+        if (group := GROUPS.get(name)) is not None:
+            committed = committed_offsets(settings.bootstrap, group, name, len(state.ends))
+            positions = [
+                begin if offset is None else offset for offset, begin in zip(committed, state.beginnings, strict=True)
+            ]
+            lag = sum(max(0, end - position) for end, position in zip(state.ends, positions, strict=True))
+        views.append(
+            TopicView(
+                name=name,
+                partitions=len(state.ends),
+                ends=state.ends,
+                records=sum(state.ends) - sum(state.beginnings),
+                lag=lag,
+            )
+        )
+    return views
+
+
+def job_view(settings: Settings) -> JobView | None:
+    """The live job, or the latest that ended; None when Flink knows none."""
+    with FlinkRest(settings) as flink:
+        known: list[dict[str, Any]] = [job for job in flink.jobs() if job["name"] == JOB_NAME]
+        if not known:
+            return None
+        found = flink.live_job(JOB_NAME) or max(known, key=lambda job: int(job["start-time"]))
+        running, tasks = flink.running_tasks(found["jid"])
+        counts = flink.checkpoints(found["jid"])
+        return JobView(
+            id=found["jid"],
+            state=found["state"],
+            running_tasks=running,
+            tasks=tasks,
+            checkpoints_completed=int(counts["completed"]),
+            checkpoints_failed=int(counts["failed"]),
+            failure=flink.failure(found["jid"]),
+        )
+
+
+def shard_views(settings: Settings, timeout_s: float = 5.0, *, all_generations: bool = False) -> list[ShardView]:
+    """Every replica of every shard of the generation that serves, as the broker sees them; or of all that are held.
+
+    Sorted by shard and replica. Raises `TransientError` when the broker does not answer.
+    """
+    address = f"{loopback_of(settings.host)}:{settings.grpc_port}"
+    with grpc.insecure_channel(address) as channel:
+        stub = SearchStub(channel)  # type: ignore[no-untyped-call]
+        try:
+            entries: list[ShardStatus] = list(stub.Status(StatusRequest(), timeout=timeout_s).shards)
+        except grpc.RpcError as error:
+            raise TransientError("broker_unreachable", f"{address}: {error.details()}") from error
+    views = [_shard_view(entry) for entry in entries if all_generations or entry.serving]
+    return sorted(views, key=lambda view: (view.shard, view.replica, not view.serving, view.generation))
+
+
+def first_replicas(views: list[ShardView]) -> list[ShardView]:
+    """One answering replica per shard of the serving generation, for sums over the whole index."""
+    chosen: dict[int, ShardView] = {}
+    for view in views:
+        if view.serving and not view.error:
+            chosen.setdefault(view.shard, view)
+    return list(chosen.values())
+
+
+def is_whole(views: list[ShardView]) -> bool:
+    """Whether `views`, one replica of each shard at most, are all shards of their generation."""
+    return bool(views) and len(views) == views[0].shards
+
+
+def _serving(views: list[ShardView]) -> list[ShardView]:
+    return [view for view in views if view.serving]
+
+
+def _shard_view(status: ShardStatus) -> ShardView:
+    return ShardView(
+        shard=status.shard,
+        replica=status.replica,
+        ready=status.ready,
+        images=status.images,
+        searchable=status.searchable,
+        pending=status.pending,
+        digest=status.digest.hex(),
+        watermark_ms=status.watermark_ms,
+        lag=status.lag,
+        index=status.index_kind,
+        memory_bytes=status.memory_bytes,
+        error=status.error,
+        generation=status.generation,
+        shards=status.shards,
+        serving=status.serving,
+        failed=status.failed,
+    )

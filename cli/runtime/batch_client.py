@@ -1,0 +1,94 @@
+"""Running a batch job's client: a process that plans the job, and runs it or has a cluster run it.
+
+By default the job runs on a Flink of the client's own, for as long as it
+takes; with `cluster` on the one that `vitrine start` runs, whose dashboard
+then shows it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cli.runtime.flink import FlinkRest, flink_environment, rest_address, root_cause, write_configuration
+from cli.runtime.layout import REPOSITORY, flink_home, jars, layout_of, python
+from schemas.errors import OperatorError, TransientError, VitrineError
+from schemas.settings import Settings
+
+JOB_FILE = REPOSITORY / "jobs" / "full_index" / "main.py"
+_POLL_S = 1.0
+
+
+class BatchClient:
+    """The client of one batch command. `job_names`: of the Flink jobs that the command runs, for cancelling them."""
+
+    def __init__(self, settings: Settings, command: str, job_names: Sequence[str]) -> None:
+        self._settings = settings
+        self._command = command
+        self._job_names = job_names
+        self._layout = layout_of(settings)
+        self.log_file = self._layout.logs / f"{command}.log"
+
+    def run(self, arguments: Sequence[str], *, cluster: bool, waiting: Callable[[], None]) -> int:
+        """The client's exit code; `waiting` is called about once a second. Interrupted, it ends client and jobs."""
+        settings, layout = self._settings, self._layout
+        if not (layout.flink_conf / "config.yaml").exists():
+            write_configuration(settings, layout)
+        options = f"{os.environ.get('JVM_ARGS', '')} -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1".strip()
+        environment = {**flink_environment(settings, layout), "JVM_ARGS": options}
+        with self.log_file.open("wb") as output:
+            client = subprocess.Popen(
+                self._command_line(arguments, cluster),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=layout.home,
+            )
+            try:
+                while True:
+                    try:
+                        return client.wait(timeout=_POLL_S)
+                    except subprocess.TimeoutExpired:
+                        waiting()
+            except BaseException:
+                client.terminate()
+                client.wait()
+                if cluster:
+                    self.cancel_left_over()
+                raise
+
+    def failure(self, code: int) -> VitrineError:
+        """What the client that ended with `code` said of it."""
+        text = self.log_file.read_text(errors="replace")
+        told = [line for line in text.splitlines() if line.startswith("vitrine: ")]
+        message = told[-1].removeprefix("vitrine: ") if told else root_cause(text)
+        message = f"{message}; the log is {self.log_file}"
+        return OperatorError(message) if code == 2 else TransientError(f"{self._command}_failed", message)
+
+    def cancel_left_over(self) -> None:
+        """Ends the jobs of a client that was killed. Raises `OperatorError` when the cluster does not answer."""
+        try:
+            with FlinkRest(self._settings) as flink:
+                for name in self._job_names:
+                    while (job := flink.live_job(name)) is not None:
+                        flink.cancel(job["jid"])
+        except TransientError as error:
+            raise OperatorError(f"{error.detail}; vitrine start starts Flink") from error
+
+    def _command_line(self, arguments: Sequence[str], cluster: bool) -> list[str]:
+        connector: list[Path] = [jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka")]
+        if not connector:
+            raise OperatorError("flink-sql-connector-kafka is missing: remove .cache/jars and run `make setup`")
+        if not cluster:
+            return [python(), "-m", "jobs.full_index", self._command, "--connector", str(connector[0]), *arguments]
+        return [
+            *("bash", str(flink_home() / "bin" / "flink"), "run"),
+            *("--jobmanager", rest_address(self._settings)),
+            *("--python", str(JOB_FILE)),
+            *("--pyExecutable", python(), "--pyClientExecutable", python()),
+            *("--jarfile", str(connector[0])),
+            *(self._command, *arguments),
+        ]

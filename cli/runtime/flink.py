@@ -1,0 +1,229 @@
+"""Flink's standalone cluster (one job manager, one task manager) and the little of its REST interface we need."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cli.runtime.layout import LOOPBACK, Layout, child_environment, flink_home, java, python
+from cli.runtime.processes import Processes
+from schemas.errors import OperatorError, TransientError
+from schemas.settings import Settings
+
+JOB_MANAGER = "flink-jobmanager"
+TASK_MANAGER = "flink-taskmanager"
+LIVE_STATES = frozenset(("CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "RECONCILING"))
+ENDED_STATES = frozenset(("FAILED", "CANCELED", "FINISHED"))
+
+
+def flink_config(settings: Settings, layout: Layout, rpc_port: int, java_options: str) -> str:
+    """`config.yaml`. All ports but the dashboard's and the reporter's are free ones on the loopback address.
+
+    Memory: the JVMs together stay below 2.5 GB, since Flink's own defaults
+    reserve 40 % of the task manager for state that we keep in RocksDB. The
+    console, which we write to a file without end, gets warnings; all else goes
+    to Flink's own rolling log, which the dashboard shows.
+    """
+    slots = max(4, 2 * settings.parallelism)
+    last_metrics_port = min(settings.metrics_port + 9, 65535)
+    return f"""\
+jobmanager.rpc.address: {LOOPBACK}
+jobmanager.rpc.port: {rpc_port}
+jobmanager.bind-host: {LOOPBACK}
+jobmanager.memory.process.size: 896m
+jobmanager.memory.jvm-metaspace.size: 192m
+jobmanager.execution.failover-strategy: region
+blob.server.port: "0"
+blob.storage.directory: {layout.flink / "blobs"}
+rest.address: {LOOPBACK}
+rest.bind-address: {LOOPBACK}
+rest.port: {settings.flink_port}
+rest.bind-port: "{settings.flink_port}"
+web.tmpdir: {layout.flink / "web"}
+web.upload.dir: {layout.flink / "web"}
+taskmanager.host: {LOOPBACK}
+taskmanager.bind-host: {LOOPBACK}
+taskmanager.rpc.port: "0"
+taskmanager.data.port: 0
+taskmanager.numberOfTaskSlots: {slots}
+taskmanager.memory.process.size: 1600m
+taskmanager.memory.managed.size: 128m
+taskmanager.memory.network.min: 64m
+taskmanager.memory.network.max: 64m
+taskmanager.memory.jvm-metaspace.size: 256m
+io.tmp.dirs: {layout.flink / "tmp"}
+parallelism.default: {settings.parallelism}
+python.executable: {python()}
+python.client.executable: {python()}
+execution.checkpointing.dir: {(layout.flink / "checkpoints").as_uri()}
+restart-strategy.type: exponential-delay
+restart-strategy.exponential-delay.initial-backoff: 500 ms
+restart-strategy.exponential-delay.max-backoff: 10 s
+restart-strategy.exponential-delay.backoff-multiplier: 1.5
+restart-strategy.exponential-delay.reset-backoff-threshold: 1 min
+heartbeat.interval: 2000
+heartbeat.timeout: 20000
+slot.request.timeout: 120000
+metrics.reporters: prom
+metrics.reporter.prom.factory.class: org.apache.flink.metrics.prometheus.PrometheusReporterFactory
+metrics.reporter.prom.port: {settings.metrics_port}-{last_metrics_port}
+env.pid.dir: {layout.flink / "pid"}
+env.java.opts.all: {java_options} -Dconsole.log.level=WARN
+"""
+
+
+def start_cluster(settings: Settings, processes: Processes, layout: Layout) -> bool:
+    """Starts what of job manager and task manager does not run. False: both ran already."""
+    job_manager, task_manager = processes.running(JOB_MANAGER), processes.running(TASK_MANAGER)
+    if job_manager is not None and task_manager is not None:
+        return False
+    home = flink_home()
+    if job_manager is None and task_manager is None:
+        # While either runs, both must keep the address under which they find each other.
+        write_configuration(settings, layout)
+    environment = flink_environment(settings, layout)
+    scripts = home / "bin"
+    processes.start(JOB_MANAGER, ["bash", str(scripts / "jobmanager.sh"), "start-foreground"], environment)
+    processes.start(TASK_MANAGER, ["bash", str(scripts / "taskmanager.sh"), "start-foreground"], environment)
+    return True
+
+
+def flink_environment(settings: Settings, layout: Layout) -> dict[str, str]:
+    """For Flink's scripts and, inherited from the task manager, for our code in its Python workers."""
+    home = flink_home()
+    return child_environment(
+        settings,
+        FLINK_HOME=str(home),
+        FLINK_CONF_DIR=str(layout.flink_conf),
+        FLINK_LOG_DIR=str(layout.logs),
+        FLINK_PID_DIR=str(layout.flink / "pid"),
+        FLINK_IDENT_STRING="vitrine",
+        JAVA_HOME=str(Path(java()).resolve().parents[1]),
+        PYFLINK_CLIENT_EXECUTABLE=python(),
+        PYFLINK_PYTHON=python(),
+    )
+
+
+def rest_address(settings: Settings) -> str:
+    """host:port of the Flink that we run."""
+    return f"{LOOPBACK}:{settings.flink_port}"
+
+
+class FlinkRest:
+    """Flink's REST interface at host:port `at`, by default the one we run.
+
+    Every method raises `TransientError('flink_unreachable', ...)` when nothing answers.
+    """
+
+    def __init__(self, settings: Settings, *, at: str | None = None, timeout_s: float = 5.0) -> None:
+        self.address = f"http://{at or rest_address(settings)}"
+        self._client = httpx.Client(base_url=self.address, timeout=timeout_s, trust_env=False)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def __enter__(self) -> FlinkRest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def slots(self) -> int:
+        """Slots of all registered task managers."""
+        return int(self._get("/overview")["slots-total"])
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """All jobs the job manager remembers: `jid`, `name`, `state`, `start-time` (ms), tasks by state."""
+        jobs: list[dict[str, Any]] = self._get("/jobs/overview")["jobs"]
+        return jobs
+
+    def live_job(self, name: str) -> dict[str, Any] | None:
+        """The job of that name that runs or tries to."""
+        return next((job for job in self.jobs() if job["name"] == name and job["state"] in LIVE_STATES), None)
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        job: dict[str, Any] = self._get(f"/jobs/{job_id}")
+        return job
+
+    def running_tasks(self, job_id: str) -> tuple[int, int]:
+        """(tasks that run, all tasks) of a job."""
+        tasks = [vertex["tasks"] for vertex in self.job(job_id)["vertices"]]
+        return sum(task["RUNNING"] for task in tasks), sum(sum(task.values()) for task in tasks)
+
+    def failure(self, job_id: str) -> str | None:
+        """The latest failure's first line, when the job ever failed."""
+        entries = self._get(f"/jobs/{job_id}/exceptions?maxExceptions=1")["exceptionHistory"]["entries"]
+        return root_cause(str(entries[0]["stacktrace"])) if entries else None
+
+    def checkpoints(self, job_id: str) -> dict[str, Any]:
+        counts: dict[str, Any] = self._get(f"/jobs/{job_id}/checkpoints")["counts"]
+        return counts
+
+    def cancel(self, job_id: str, timeout_s: float = 30.0) -> None:
+        """Cancels and waits for the end. Raises `TransientError('cancel_timeout', ...)`."""
+        self._request("PATCH", f"/jobs/{job_id}?mode=cancel")
+        deadline = time.monotonic() + timeout_s
+        while self.job(job_id)["state"] not in ENDED_STATES:
+            if time.monotonic() > deadline:
+                raise TransientError("cancel_timeout", f"job {job_id} did not end within {timeout_s:.0f} s")
+            time.sleep(0.1)
+
+    def _get(self, path: str) -> Any:
+        return self._request("GET", path).json()
+
+    def _request(self, method: str, path: str) -> httpx.Response:
+        try:
+            response = self._client.request(method, path)
+            response.raise_for_status()
+        except httpx.HTTPError as error:
+            raise TransientError(
+                "flink_unreachable", f"{self.address}{path}: {error or type(error).__name__}"
+            ) from error
+        return response
+
+
+def root_cause(text: str) -> str:
+    """The most telling line of a Java stack trace or a client's output: Python's error, else the innermost cause."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    python_errors = [line for line in lines if re.match(r"(?!org\.|java\.)[\w.]+(Error|Exception)\b", line)]
+    causes = [line for line in lines if line.startswith("Caused by:")]
+    return (python_errors[-1:] or causes[-1:] or lines[:1] or ["no output"])[-1][:500]
+
+
+def write_configuration(settings: Settings, layout: Layout) -> None:
+    """Flink's configuration folder, for the cluster and for the client that submits the job."""
+    home = flink_home()
+    layout.make()
+    for folder in ("tmp", "web", "blobs", "pid", "checkpoints"):
+        (layout.flink / folder).mkdir(parents=True, exist_ok=True)
+    text = flink_config(settings, layout, _free_port(), _default_java_options(home))
+    (layout.flink_conf / "config.yaml").write_text(text)
+    for name in ("log4j-console.properties", "log4j-cli.properties"):
+        (layout.flink_conf / name).write_text((home / "conf" / name).read_text())
+
+
+def _default_java_options(home: Path) -> str:
+    """The module options that Flink's own configuration gives a JDK 17; taken from there, since they change."""
+    found = re.search(r"^ {6}all: (--add-\S.*)$|^env\.java\.opts\.all: (.*)$", _text(home / "conf/config.yaml"), re.M)
+    if found is None:
+        raise OperatorError(f"{home}/conf/config.yaml lacks env.java.opts.all: run `make setup` to reinstall Flink")
+    return next(group for group in found.groups() if group)
+
+
+def _text(file: Path) -> str:
+    with contextlib.suppress(FileNotFoundError):
+        return file.read_text()
+    return ""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port

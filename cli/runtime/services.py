@@ -1,0 +1,99 @@
+"""The serving processes: searchers, broker, blender, heartbeat; what they are called and how they tell they are up."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import httpx
+
+from cli.runtime.layout import child_environment, loopback_of, python
+from cli.runtime.processes import Processes
+from indexing.generations import Generations
+from schemas.errors import CorruptError, OperatorError
+from schemas.generation import LIVE
+from schemas.settings import Settings
+from vision.environment import MALLOC_ENV
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = "heartbeat"
+BROKER = "broker"
+BLENDER = "blender"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One Python process of the serving tier."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+def searcher_name(shard: int, replica: int) -> str:
+    return f"searcher-{shard}-{replica}"
+
+
+def searcher_shards(settings: Settings) -> int:
+    """Shards that there must be searchers for: of whichever generation the alias holds that has most of them.
+
+    A generation that cannot be read counts nothing here: searchers say in
+    their status what is wrong with it.
+    """
+    generations = Generations(settings.generations_folder)
+    most = settings.shards
+    try:
+        alias = generations.alias()
+        for name in () if alias is None else alias.held:
+            if name != LIVE:
+                most = max(most, len(generations.read(name).shards))
+    except (CorruptError, OperatorError) as error:
+        log.warning("event=shards_unknown assumed=%d problem=%s", most, error)
+    return most
+
+
+def services(settings: Settings, shards: int = 0) -> list[Service]:
+    """All of them, in the order in which they start; searchers of `shards` shards at least."""
+    searchers = [
+        Service(
+            searcher_name(shard, replica),
+            ("-m", "serving.searcher", "--shard", str(shard), "--replica", str(replica)),
+        )
+        for shard in range(max(shards, searcher_shards(settings)))
+        for replica in range(settings.replicas)
+    ]
+    return [
+        *searchers,
+        Service(BROKER, ("-m", "serving.broker")),
+        Service(BLENDER, ("-m", "serving.blender")),
+        Service(HEARTBEAT, ("-m", "serving.heartbeat")),
+    ]
+
+
+def start_services(settings: Settings, processes: Processes, shards: int = 0) -> list[str]:
+    """Starts what does not run, see `services`; returns those names."""
+    environment = child_environment(settings)
+    embedding = {**environment, **MALLOC_ENV}
+    started = []
+    for service in services(settings, shards):
+        if processes.running(service.name) is None:
+            processes.start(
+                service.name,
+                [python(), *service.arguments],
+                embedding if service.name == BLENDER else environment,
+            )
+            started.append(service.name)
+    return started
+
+
+def blender_address(settings: Settings) -> str:
+    """Where a client on this machine finds the blender."""
+    return f"http://{loopback_of(settings.host)}:{settings.http_port}"
+
+
+def blender_ready(settings: Settings) -> bool:
+    """Whether `/readyz` says 200: the model is loaded and every shard has caught up."""
+    try:
+        return httpx.get(f"{blender_address(settings)}/readyz", timeout=3.0, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
