@@ -1,0 +1,196 @@
+"""Writes docs/benchmarks.md from the results in benchmarks/results: `python -m benchmarks.report`.
+
+The references are those of the design (section 6). A benchmark without a
+result has no row; results written while other work ran are named.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.result import REPOSITORY, RESULTS
+
+DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
+
+FULL_LOAD = 8.0
+"""Load average above which not all of it can be the benchmark's own: the whole system's is 3 to 6 when saturated."""
+
+Result = Mapping[str, Any]
+Row = tuple[str, str, str, str]
+"""What; reference; ours; where the time goes."""
+
+HEAD = """# Benchmarks
+
+Written by `python -m benchmarks.report` from the JSON files in `benchmarks/results`, each with machine, commit and
+parameters; `make bench-NAME` measures one anew, `make bench` all. What each does is said at the top of its file and in
+[benchmarks/README.md](../benchmarks/README.md).
+
+| what | reference | ours | where the time goes |
+|---|---|---|---|
+"""
+
+
+def freshness(result: Result) -> list[Row]:
+    rows = []
+    for name, found in result["figures"].items():
+        total, parts = found["event_to_searchable_ms"], found["where_the_time_goes_ms"]
+        rows.append(
+            (
+                f"event to searchable, {name.removeprefix('at_').removesuffix('_per_s')} events/s",
+                "JD mean 132 ms, p90 223, p99 816" if "500" in name else "",
+                f"mean {total['mean']} ms, p50 {total['p50']}, p90 {total['p90']}, p99 {total['p99']}",
+                f"producer to log {parts['producer_to_log']['mean']} ms, Flink (fetch, bundle, stage) "
+                f"{parts['log_to_delta_by_flink']['mean']} ms, sink, Kafka, searcher and the probe's poll "
+                f"{parts['delta_to_searchable']['mean']} ms (means); cores: {_cores(found)}",
+            )
+        )
+    return rows
+
+
+def updates(result: Result) -> list[Row]:
+    figures = result["figures"]
+    backlog, last = figures["backlog"], figures["paced_runs"][-1]
+    sustained = figures["sustained_events_per_s"]
+    ours = f"{sustained:,} events/s sustained" if sustained else "none of the rates tried held"
+    return [
+        (
+            f"updates, JD's mix on {result['parameters']['images']:,} images",
+            "JD's whole site: 11,300/s on average",
+            f"{ours} (watermark p50 {last['watermark_age_p50_ms']} ms old, p99 {last['watermark_age_p99_ms']}); "
+            f"{backlog['drained_per_s']:,}/s from a backlog",
+            f"cores while a backlog drains: {_cores(backlog)}; images left to the CNN at the end: "
+            f"{last['pending_images_at_the_end']:,}",
+        )
+    ]
+
+
+def queries(result: Result) -> list[Row]:
+    figures, rows = result["figures"], []
+    references = {"vectors": "JD 1,800/s on 26 servers, p99 300 ms", "photos": ""}
+    for kind, reference in references.items():
+        alone, beside = figures[f"{kind}_alone"], figures[f"{kind}_under_updates"]
+        shares = figures[f"{kind}_rate_under_updates_over_alone"]
+        for key, found in alone.items():
+            rows.append(
+                (
+                    f"{kind} over HTTP, {key.replace('_', ' ')}",
+                    reference,
+                    f"{found['queries_per_s']:,}/s, p50 {found['p50_ms']} ms, p99 {found['p99_ms']}; under "
+                    f"{beside['updates_per_s']:,} updates/s {beside[key]['queries_per_s']:,}/s "
+                    f"({100 * (shares[key] - 1):+.0f} %), p50 {beside[key]['p50_ms']}, p99 {beside[key]['p99_ms']}",
+                    f"cores alone: {_cores(found)}",
+                )
+            )
+    rows.append(
+        (
+            "recall@10 against exact search",
+            "0.95 usual",
+            f"{figures['recall_at_10']}; after the updates {figures['recall_at_10_after_updates']}",
+            "",
+        )
+    )
+    return rows
+
+
+def shard(result: Result) -> list[Row]:
+    figures = result["figures"]
+    return [
+        (
+            "one shard, one thread, against faiss IndexIVFFlat frozen",
+            f"faiss {figures['faiss_frozen_queries_per_s']:,.0f}/s",
+            f"{figures['shard_queries_per_s']:,.0f}/s at recall@10 {figures['recall_at_10']}",
+            "the answer is whole here (product, URL, price, attributes), faiss gives row numbers",
+        )
+    ]
+
+
+def build(result: Result) -> list[Row]:
+    rows = []
+    for name, figures in result["figures"].items():
+        if not isinstance(figures, dict):
+            continue
+        phases, ratio = figures["build_phases_s"], figures["build_over_faiss"]
+        rows.append(
+            (
+                f"full index, {int(name.removeprefix('images_')):,} x {result['parameters']['dimension']}",
+                f"faiss train + add {figures['faiss_s']:.1f} s, {figures['faiss_memory_mib']:,.0f} MiB",
+                f"{figures['build_s']:.1f} s ({ratio:.2f} of faiss), {figures['build_memory_mib']:,.0f} MiB "
+                f"({figures['build_memory_over_faiss']:.2f}); recall@10 {figures['recall_at_10']} "
+                f"with {figures['nprobe']} of {figures['lists']} lists probed",
+                "slowest unit of each: "
+                + ", ".join(f"{phase.removeprefix('shard_')} {s:.1f} s" for phase, s in phases.items()),
+            )
+        )
+    return rows
+
+
+def extraction(result: Result) -> list[Row]:
+    figures = result["figures"]
+    return [
+        (
+            f"extraction, {result['parameters']['encoder']}",
+            f"torch alone {figures['network_alone_images_per_s']} images/s",
+            f"{figures['stage_images_per_s']} images/s in the stage",
+            f"the network is busy {100 * figures['network_busy_share_in_stage']:.0f} % of the time",
+        )
+    ]
+
+
+def retrieval(result: Result) -> list[Row]:
+    return [
+        (
+            f"retrieval, {extractor}",
+            "",
+            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items() if "_at_" in name),
+            "",
+        )
+        for extractor, found in result["figures"].items()
+        if isinstance(found, dict)
+    ]
+
+
+RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
+    "freshness": freshness,
+    "updates": updates,
+    "queries": queries,
+    "shard": shard,
+    "build": build,
+    "extraction": extraction,
+    "retrieval": retrieval,
+}
+
+
+def document(folder: Path = RESULTS) -> str:
+    """The whole text."""
+    results = {file.stem: json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))}
+    lines = []
+    for name, render in RENDERERS.items():
+        if name in results:
+            lines += ["| " + " | ".join(row) + " |\n" for row in render(results[name])]
+    runs = ["\n| result | at | commit | machine | load when written |\n|---|---|---|---|---|\n"]
+    for name, result in results.items():
+        machine = result["machine"]
+        runs.append(
+            f"| [{name}](../benchmarks/results/{name}.json) | {result['at']} | {result['commit']} "
+            f"| {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB | {machine['load_1m']} |\n"
+        )
+    busy = ", ".join(name for name, result in results.items() if result["machine"]["load_1m"] > FULL_LOAD)
+    note = f"\nOther work ran beside {busy} (see the load): what these reach on a machine of their own is more.\n"
+    return HEAD + "".join(lines) + (note if busy else "") + "".join(runs)
+
+
+def _cores(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {cores:.2f}" for name, cores in list(found["cores"].items())[:6])
+
+
+def main() -> int:
+    DOCUMENT.write_text(document())
+    print(DOCUMENT.relative_to(REPOSITORY))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

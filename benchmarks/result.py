@@ -1,0 +1,67 @@
+"""A benchmark's result, kept in the tree: figures with the machine, the commit and the parameters they hold for."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+RESULTS = REPOSITORY / "benchmarks" / "results"
+
+
+def write_result(name: str, parameters: Mapping[str, Any], figures: Mapping[str, Any]) -> Path:
+    """Writes `benchmarks/results/<name>.json`, prints it, and gives its path. Units are in the figures' names."""
+    result = {
+        "name": name,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "machine": machine(),
+        "parameters": dict(parameters),
+        "figures": dict(figures),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{name}.json"
+    text = json.dumps(result, indent=2, ensure_ascii=False)
+    file.write_text(text + "\n")
+    print(text)
+    return file
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on. `load_1m`: other work that ran beside (the load average before writing)."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "python": platform.python_version(),
+        "load_1m": round(os.getloadavg()[0], 2),
+    }
+
+
+def _commit() -> str:
+    """The commit, with `+` when the working tree differs from it; `unknown` outside a git checkout."""
+    try:
+        commit = _git("rev-parse", "--short=12", "HEAD")
+        return f"{commit}+" if _git("status", "--porcelain", "--untracked-files=no") else commit
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

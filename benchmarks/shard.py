@@ -1,0 +1,283 @@
+"""Benchmark `shard`: one shard on one thread against faiss IndexIVFFlat that never changes.
+
+Same vectors, same centroids, same nprobe (the smallest that reaches the
+recall wanted), same run, the two taking turns. faiss answers with row numbers
+and scores; the shard's answer is complete: validity, product, URL, price,
+attributes. Then the same after churn, beside a writer, and what writing costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import faiss as _faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.result import write_result
+from indexing.shard import Shard
+from indexing.snapshot import restore, save
+from schemas.delta import DeltaBatch
+from schemas.ids import image_id
+
+faiss: Any = _faiss
+EXTRACTOR = "bench/1"
+LIMIT = 10
+_INNER_DIMENSION = 32
+_CLUSTERS = 2000
+_NOISE = 0.6
+
+
+class Catalogue:
+    """Images with clustered vectors of length 1 that lie near a manifold of few dimensions, as CNN features do."""
+
+    def __init__(self, dimension: int, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+        self._centres = self._random.standard_normal((_CLUSTERS, _INNER_DIMENSION), dtype=np.float32)
+        self._spread = self._random.standard_normal((_INNER_DIMENSION, dimension), dtype=np.float32)
+        self.sequence = 0
+
+    def vectors(self, count: int) -> NDArray[np.float32]:
+        """`count` further vectors, shape (count, dimension)."""
+        inner = self._centres[self._random.integers(0, _CLUSTERS, count)]
+        inner = inner + _NOISE * self._random.standard_normal(inner.shape, dtype=np.float32)
+        vectors: NDArray[np.float32] = inner @ self._spread
+        vectors += 1.5 * self._random.standard_normal(vectors.shape, dtype=np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
+
+    def batch(
+        self, numbers: Sequence[int], *, valid: bool = True, vectors: NDArray[np.float32] | None = None
+    ) -> DeltaBatch:
+        """Deltas of these images: with vectors a new version of each, without only another price."""
+        batch = DeltaBatch(EXTRACTOR)
+        for i, number in enumerate(numbers):
+            self.sequence += 1
+            product, url = f"product-{number}", f"https://shop.example/images/{number}.jpg"
+            batch.add(
+                image_id(product, url),
+                product,
+                state_seq=self.sequence,
+                valid=valid,
+                image_seq=self.sequence if vectors is not None else 0,
+                url=url,
+                category=f"category-{number % 50}",
+                brand=f"brand-{number % 300}",
+                price=float(self.sequence % 1000),
+                sales=number,
+                praise=0.9,
+                attributes=b'{"title":"A product of the benchmark, number %d","colour":"blue"}' % number,
+                vector_seq=self.sequence if vectors is not None else 0,
+                vector=None if vectors is None else vectors[i].tobytes(),
+            )
+        return batch
+
+
+Search = Callable[[NDArray[np.float32]], object]
+
+
+def queries_per_second(search: Search, queries: NDArray[np.float32], batch: int = 1) -> tuple[float, float]:
+    """One call after the other with `batch` queries each: queries per second of time, and of this thread's CPU time."""
+    started, cpu = time.perf_counter(), time.thread_time()
+    for start in range(0, len(queries), batch):
+        search(queries[start : start + batch])
+    return len(queries) / (time.perf_counter() - started), len(queries) / (time.thread_time() - cpu)
+
+
+def in_turns(
+    first: Search, second: Search, queries: NDArray[np.float32], rounds: int, batch: int = 1
+) -> NDArray[np.float64]:
+    """The best of `rounds` short turns of each side: [[first, second] by the clock, [first, second] by CPU time].
+
+    Short turns, so that what else the machine does hits both alike; the CPU
+    time leaves it out.
+    """
+    chunks = [queries[start : start + 200] for start in range(0, len(queries), 200)]
+    best = np.zeros((2, 2))
+    for turn in range(rounds):
+        chunk = chunks[turn % len(chunks)]
+        for place, search in enumerate((first, second)):
+            best[:, place] = np.maximum(best[:, place], queries_per_second(search, chunk, batch))
+    return best
+
+
+class Truth:
+    """The exact ten nearest images of each query, and recall against them."""
+
+    def __init__(self, shard: Shard, queries: NDArray[np.float32]) -> None:
+        self._shard, self._queries = shard, queries
+        self._exact = self._found(shard.stats().lists)
+
+    def _found(self, nprobe: int) -> list[set[bytes]]:
+        return [{hit.image_id for hit in hits} for hits in self._shard.search(self._queries, LIMIT, nprobe)]
+
+    def recall(self, nprobe: int) -> float:
+        """Mean recall@10."""
+        shares = [len(a & b) / len(b) for a, b in zip(self._found(nprobe), self._exact, strict=True)]
+        return float(np.mean(shares))
+
+    def smallest_nprobe(self, recall: float) -> int:
+        low, high = 1, self._shard.stats().lists
+        while low < high:
+            middle = (low + high) // 2
+            if self.recall(middle) >= recall:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+
+def frozen_faiss(vectors: NDArray[np.float32], centroids: NDArray[np.float32], nprobe: int) -> Any:
+    """The reference: trained with the same centroids, filled once, never changed."""
+    quantizer = faiss.IndexFlatIP(vectors.shape[1])
+    quantizer.add(centroids)
+    index = faiss.IndexIVFFlat(quantizer, vectors.shape[1], len(centroids), faiss.METRIC_INNER_PRODUCT)
+    index.is_trained = True
+    index.add(vectors)
+    index.nprobe = nprobe
+    return index
+
+
+def beside_a_writer(
+    shard: Shard, catalogue: Catalogue, images: int, queries: NDArray[np.float32], per_second: int, rounds: int
+) -> tuple[float, float, float]:
+    """(queries/s alone, queries/s beside the writer, deltas/s that it managed), rounds of each in turns."""
+    alone, beside, written, writing_s = [], [], 0, 0.0
+    chooser = np.random.default_rng(5)
+    size = 10
+    for _ in range(rounds):
+        alone.append(queries_per_second(lambda query: shard.search(query, LIMIT), queries)[0])
+        batches = []
+        for i in range(4 * per_second // size):
+            numbers = chooser.integers(0, images, size).tolist()
+            # Half of the updates carry a new picture, half a new price.
+            batches.append(catalogue.batch(numbers, vectors=catalogue.vectors(size) if i % 2 else None))
+        stop = threading.Event()
+        done = [0]
+
+        def write(batches: list[DeltaBatch] = batches, stop: threading.Event = stop, done: list[int] = done) -> None:
+            begun = time.perf_counter()
+            for number, batch in enumerate(batches):
+                if stop.wait(max(0.0, begun + number * size / per_second - time.perf_counter())):
+                    break
+                shard.apply(batch)
+                done[0] += len(batch)
+
+        writer = threading.Thread(target=write)
+        started = time.perf_counter()
+        writer.start()
+        beside.append(queries_per_second(lambda query: shard.search(query, LIMIT), queries)[0])
+        writing_s += time.perf_counter() - started
+        written += done[0]
+        stop.set()
+        writer.join()
+    return max(alone), max(beside), written / writing_s
+
+
+def apply_rate(shard: Shard, batches: list[DeltaBatch]) -> float:
+    """Deltas per second."""
+    started = time.perf_counter()
+    for batch in batches:
+        shard.apply(batch)
+    return sum(len(batch) for batch in batches) / (time.perf_counter() - started)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.shard", description=__doc__)
+    parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--nlist", type=int, default=None, help="number of inverted lists; default: from the count")
+    parser.add_argument("--recall", type=float, default=0.95, help="recall@10 wanted")
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each side; the best counts")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--name", default="shard", help="name of the result file")
+    arguments = parser.parse_args(argv)
+    figures: dict[str, Any] = {}
+    catalogue = Catalogue(arguments.dimension, arguments.seed)
+    vectors = catalogue.vectors(arguments.images)
+    queries = catalogue.vectors(arguments.queries)
+    faiss.omp_set_num_threads(1)
+
+    shard = Shard(EXTRACTOR, arguments.dimension)
+    filling = [
+        catalogue.batch(range(start, min(start + 1000, arguments.images)), vectors=vectors[start : start + 1000])
+        for start in range(0, arguments.images, 1000)
+    ]
+    figures["fill_exact_deltas_per_s"] = apply_rate(shard, filling)
+    del filling
+    exact = min(100, arguments.queries)
+    figures["exact_queries_per_s"] = queries_per_second(lambda query: shard.search(query, LIMIT), queries[:exact])[0]
+    started = time.perf_counter()
+    shard.train(arguments.nlist, arguments.seed, nprobe=1)
+    figures["train_s"] = time.perf_counter() - started
+    truth = Truth(shard, queries)
+    shard.nprobe = nprobe = truth.smallest_nprobe(arguments.recall)
+    figures |= {"nlist": shard.stats().lists, "nprobe": nprobe, "recall_at_10": truth.recall(nprobe)}
+
+    centroids = shard.contents().centroids
+    assert centroids is not None
+    reference = frozen_faiss(vectors, centroids, nprobe)
+    search = partial(shard.search, limit=LIMIT)
+    for batch, name in ((1, ""), (16, "_batch_16")):
+        wall, cpu = in_turns(partial(reference.search, k=LIMIT), search, queries, 5 * arguments.rounds, batch)
+        figures[f"faiss_frozen_queries_per_s{name}"], figures[f"shard_queries_per_s{name}"] = wall
+        figures[f"shard_over_faiss{name}"] = wall[1] / wall[0]
+        figures[f"shard_over_faiss_by_cpu_time{name}"] = cpu[1] / cpu[0]
+
+    alone, beside, written = beside_a_writer(shard, catalogue, arguments.images, queries, 1000, arguments.rounds)
+    figures["beside_writer_deltas_per_s"] = written
+    figures["beside_writer_queries_per_s"] = beside
+    figures["beside_writer_over_alone"] = beside / alone
+
+    chooser = np.random.default_rng(arguments.seed)
+    tenth = arguments.images // 10
+    numbers = chooser.permutation(arguments.images).tolist()
+    shard.apply(catalogue.batch(numbers[:tenth], valid=False))
+    for start in range(tenth, 3 * tenth, 1000):
+        chosen = numbers[start : start + 1000]
+        shard.apply(catalogue.batch(chosen, vectors=catalogue.vectors(len(chosen))))
+    added = range(arguments.images, arguments.images + tenth)
+    shard.apply(catalogue.batch(added, vectors=catalogue.vectors(tenth)))
+    figures["recall_at_10_after_churn"] = Truth(shard, queries).recall(nprobe)
+    figures["vectors_scanned_after_churn"] = sum(len(ids) for _, ids in shard.contents().lists)
+    after, _ = in_turns(search, search, queries, 5 * arguments.rounds)
+    figures["shard_queries_per_s_after_churn"] = after.max()
+
+    for size in (1, 10, 100, 1000):
+        count = max(10, min(1000, 10_000 // size))
+        chosen = [chooser.integers(0, arguments.images, size).tolist() for _ in range(count)]
+        prices = [catalogue.batch(some) for some in chosen]
+        figures[f"apply_prices_deltas_per_s_batch_{size}"] = apply_rate(shard, prices)
+        pictures = [catalogue.batch(some, vectors=catalogue.vectors(size)) for some in chosen[: max(5, count // 5)]]
+        figures[f"apply_vectors_deltas_per_s_batch_{size}"] = apply_rate(shard, pictures)
+
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        shard.contents()
+        figures["snapshot_writer_pause_ms"] = 1000 * (time.perf_counter() - started)
+        started = time.perf_counter()
+        save(shard, Path(folder), {0: 0})
+        figures["snapshot_save_s"] = time.perf_counter() - started
+        started = time.perf_counter()
+        restore(Path(folder))
+        figures["snapshot_restore_s"] = time.perf_counter() - started
+    stats = shard.stats()
+    figures |= {"rows": stats.rows, "memory_mib": stats.memory_bytes / 2**20}
+    rounded = {
+        key: float(f"{value:.4g}") if isinstance(value, (float, np.floating)) else value
+        for key, value in figures.items()
+    }
+    write_result(arguments.name, {**vars(arguments), "faiss": faiss.__version__, "numpy": np.__version__}, rounded)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
