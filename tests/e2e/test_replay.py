@@ -1,0 +1,137 @@
+"""The nightly replay on the whole system: finds nothing, heals what is lost, bears being killed, tries again."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import msgspec
+import pytest
+
+from cli.runtime.layout import child_environment
+from jobs.full_index.live_log import wait_for_extraction
+from jobs.full_index.replay_report import ReplayReport, decode_report
+from messaging.producer import EventProducer
+from schemas.dead_letter import encode_dead_letter
+from schemas.topics import DEAD_LETTERS
+from tests.e2e.damage import empty_shard, letters_about
+from tests.e2e.pictures import picture, write_pictures
+from tests.e2e.test_life_of_a_product import added
+from tests.rebuilt import rebuild
+from tests.system import System, eventually
+
+pytestmark = pytest.mark.e2e
+
+
+def start_replay(system: System, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "replay", *options],
+        env=child_environment(system.settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def replayed(system: System, *options: str, code: int = 0) -> ReplayReport:
+    """`vitrine replay` to its end, which must have that exit code."""
+    client = start_replay(system, *options)
+    output, errors = client.communicate(timeout=400)
+    assert client.returncode == code, f"{output}\n{errors}"
+    return decode_report((system.home / "replay" / "report.json").read_bytes())
+
+
+def history(system: System, name: str, products: int, seed: int) -> list[dict[str, object]]:
+    """Random adds, price changes, image changes, removals, re-listings and repeats, in a random producer's order."""
+    chooser = random.Random(seed)
+    urls = write_pictures(system.home / name, range(seed, seed + products))
+    events: list[dict[str, object]] = []
+    for number in range(products):
+        product_id = f"{name}-{number}"
+        own = [added(product_id, urls[number], title=f"Stück {number}", price=number, version=1)]
+        for version in range(2, chooser.randrange(2, 7)):
+            kind = chooser.choice(["price", "image", "removed", "listed", "stale"])
+            update: dict[str, object] = {"type": "product_updated", "product_id": product_id, "version": version}
+            if kind == "price":
+                own.append({**update, "product": {"price": chooser.randrange(1000)}})
+            elif kind == "image":
+                own.append({**update, "images_added": [{"url": chooser.choice(urls)}]})
+            elif kind == "removed":
+                own.append({**update, "type": "product_removed"})
+            elif kind == "listed":
+                own.append({**update, "type": "product_added"})
+            else:
+                own.append({**update, "version": 0, "product": {"price": 1}})
+        events += own + own[-1:]
+    return events
+
+
+def digests(system: System) -> list[str]:
+    return [digest for _, digest in sorted(system.digests().items())]
+
+
+def settled_digests(system: System) -> list[str]:
+    """The shards' digests once every event and every vector is in them; pictures that were given up stay out."""
+    system.wait_settled(pending=20)
+    assert wait_for_extraction(system.settings, 120)
+    return eventually(
+        lambda: expected if (expected := rebuild(system.settings).digests) == digests(system) else None,
+        "the shards are as the log says",
+        poll_s=0.5,
+    )
+
+
+def test_replay_that_finds_nothing_changes_nothing(system: System) -> None:
+    system.produce(*history(system, "replay-nothing", 12, 9000))
+    before = settled_digests(system)
+    report = replayed(system)
+    assert report.found_nothing, report
+    assert report.settled
+    assert report.healed_rows == 0
+    assert {shard.verdict for shard in report.shards} == {"equal"}
+    assert [shard.truth for shard in report.shards] == before == digests(system)
+
+
+def test_emptied_shard_is_healed_by_a_replay_that_was_killed_and_run_again(system: System) -> None:
+    system.produce(*history(system, "replay-heal", 12, 9100))
+    whole = settled_digests(system)
+    empty_shard(system, 0)
+    assert digests(system)[0] != whole[0]
+
+    killed = start_replay(system)
+    runs = system.home / "replay"
+    eventually(lambda: list(runs.glob("run-*/results-*")), "a job of the replay runs")
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+
+    report = replayed(system, "--from-log")
+    assert report.base == "empty"
+    assert [shard.verdict for shard in report.shards] == ["different", "equal"]
+    assert report.healed_products > 0
+    assert digests(system) == whole == [shard.truth for shard in report.shards]
+    assert [path.name for path in (system.home / "replay").glob("run-*")] == []
+
+
+def test_image_given_up_for_a_reason_that_passes_is_extracted_by_the_replay(system: System) -> None:
+    folder = system.home / "replay-retry"
+    folder.mkdir(exist_ok=True)
+    file = folder / "late.jpg"
+    system.produce(added("replay-retry", file.as_uri()))
+    (letter,) = eventually(lambda: letters_about(system, file.as_uri()), "the absent picture is a dead letter")
+    file.write_bytes(picture(9200))
+    system.wait_settled(pending=20)
+    report = replayed(system, "--check")
+    assert report.features.given_up >= 1
+    assert file.as_uri() not in " ".join(report.features.examples)
+    assert system.searchable_images("replay-retry") == [0]
+
+    passing = msgspec.structs.replace(letter, transient=True)
+    with EventProducer(system.bootstrap) as producer:
+        producer.send(DEAD_LETTERS, None, encode_dead_letter(passing))
+    report = replayed(system)
+    assert (report.features.retried, report.features.recovered) >= (1, 1), report.features
+    system.wait_searchable(["replay-retry"])

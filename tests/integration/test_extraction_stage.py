@@ -1,0 +1,306 @@
+"""The extraction stage with its real child process, a real network, a real web server and a real store."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import struct
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from jobs.pipeline.extraction import ExtractionConfig, ExtractionStage
+from jobs.pipeline.extractors import ExtractorSpec
+from jobs.pipeline.stage import Out, Record
+from schemas.dead_letter import DeadLetter, decode_dead_letter
+from schemas.delta import decode_deltas
+from schemas.extract_request import ExtractRequest, decode_request, encode_request
+from schemas.feature import decode_feature
+from schemas.ids import feature_partition, image_id, image_key
+from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
+from tests.unit.pipeline.metrics import CountingMetrics
+from vision.extractor import extractor_id
+from vision.fetch_policy import FetchPolicy
+
+ENCODER = "efficientnet_lite0"
+
+
+def picture(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).resize((64, 64)).save(out, "JPEG")
+    return out.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG of 1.6 GB when decoded, of a few hundred bytes, as far as its header goes."""
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 6, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
+    parts = [struct.pack(">I", len(d)) + name + d + struct.pack(">I", zlib.crc32(name + d)) for name, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+class Site:
+    """`/ok/N`, `/same/N` (equal bytes), `/flaky/N` (500 once), `/slow/N` (until released), `/broken`, `/bomb`, ..."""
+
+    def __init__(self) -> None:
+        self.hits: Counter[str] = Counter()
+        self.release = threading.Event()
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path = self.path
+                site.hits[path] += 1
+                if path.startswith("/slow"):
+                    site.release.wait(60)
+                if path.endswith("/missing") or (path.startswith("/flaky") and site.hits[path] == 1):
+                    self.send_error(404 if path.endswith("/missing") else 500)
+                    return
+                if path == "/inward":
+                    self.send_response(302)
+                    self.send_header("Location", "http://10.1.2.3/x.jpg")
+                    self.end_headers()
+                    return
+                number = 7 if path.startswith("/same") else int(path.rpartition("/")[2] or 0, 36) % 10_000
+                body = {"/broken": b"not a picture", "/bomb": bomb()}.get(path) or picture(number)
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}{path}"
+
+
+class World:
+    """A stage over a store and a web site of its own; `further`: extractors besides that of ENCODER."""
+
+    def __init__(self, folder: Path, *further: ExtractorSpec, batch: int = 32) -> None:
+        self.site = Site()
+        self.metrics = CountingMetrics()
+        self.config = ExtractionConfig(
+            store_folder=str(folder / "features"),
+            feature_partitions=1,
+            delta_partitions=2,
+            extractor_id=extractor_id(ENCODER),
+            encoder=ENCODER,
+            grace_s=0.3,
+            retry_s=0.05,
+            backoff_s=0.001,
+            max_attempts=3,
+            policy=FetchPolicy(allowed_networks=("127.0.0.0/8",), timeout_s=30.0),
+            batch=batch,
+            further=further,
+        )
+        self.stage = ExtractionStage(self.config)
+        self.stage.open(self.metrics)
+
+    def request(self, path: str, product: str = "p", extractor: str = "") -> ExtractRequest:
+        url = self.site.url(path)
+        return ExtractRequest(
+            product_id=product,
+            image_id=image_id(product, url).hex(),
+            image_key=image_key(url).hex(),
+            url=url,
+            vector_seq=5,
+            extractor_id=extractor or self.config.extractor_id,
+        )
+
+    def process(self, *requests: ExtractRequest) -> list[Out]:
+        now_ms = time.time_ns() // 1_000_000
+        return self.stage.process([Record(b"0", encode_request(r), 0, i, now_ms) for i, r in enumerate(requests)])
+
+    def until_settled(self, *requests: ExtractRequest) -> list[Out]:
+        """Feeds requests that come back until none does."""
+        out: list[Out] = []
+        waiting = list(requests)
+        for _ in range(200):
+            records = self.process(*waiting)
+            waiting = [decode_request(r.value) for r in records if r.topic == EXTRACT_REQUESTS]
+            out += [r for r in records if r.topic != EXTRACT_REQUESTS]
+            if not waiting:
+                return out
+        raise AssertionError(f"still going round: {waiting}")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    world = World(tmp_path_factory.mktemp("extraction"))
+    yield world
+    world.stage.close()
+    world.site.server.shutdown()
+
+
+def vectors(out: list[Out]) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for record in out:
+        if record.topic == INDEX_DELTAS:
+            batch = decode_deltas(record.value)
+            assert batch.state_seq == [0] * len(batch)
+            found.update({i: v for i, v in zip(batch.image_id, batch.vector, strict=True) if v is not None})
+    return found
+
+
+def letters(out: list[Out]) -> list[DeadLetter]:
+    return [decode_dead_letter(record.value) for record in out if record.topic == DEAD_LETTERS]
+
+
+def test_new_image_becomes_a_feature_record_and_a_vector_delta(world: World) -> None:
+    request = world.request("/ok/1")
+    out = world.until_settled(request)
+    vector = vectors(out)[bytes.fromhex(request.image_id)]
+    assert abs(float(np.linalg.norm(np.frombuffer(vector, "<f4"))) - 1) < 1e-4
+    (record,) = [decode_feature(r.value) for r in out if r.topic == IMAGE_FEATURES]
+    assert (record.vector, record.url) == (vector, request.url)
+    assert record.cnn_ms > 0
+
+
+def test_doubled_request_is_answered_from_the_store_without_a_fetch(world: World) -> None:
+    request = world.request("/ok/2")
+    first = world.until_settled(request)
+    again = world.until_settled(request, request)
+    assert vectors(again) == vectors(first)
+    assert world.site.hits["/ok/2"] == 1
+
+
+def test_one_image_of_two_products_is_fetched_once_and_answered_twice(world: World) -> None:
+    requests = [world.request("/ok/3", "p1"), world.request("/ok/3", "p2")]
+    assert len(vectors(world.until_settled(*requests))) == 2
+    assert world.site.hits["/ok/3"] == 1
+
+
+def test_equal_bytes_under_other_urls_are_extracted_once(world: World) -> None:
+    before = world.metrics.counts["extracted"]
+    together = world.until_settled(world.request("/same/1"), world.request("/same/2"))
+    later = world.until_settled(world.request("/same/3"))
+    assert len(set(vectors(together).values()) | set(vectors(later).values())) == 1
+    assert len(vectors(together)) == 2
+    assert world.metrics.counts["extracted"] - before == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/broken", "image_format"),
+        ("/bomb", "image_too_many_pixels"),
+        ("/missing", "image_missing"),
+        ("/inward", "address_not_allowed"),
+    ],
+)
+def test_unusable_image_goes_to_the_dead_letters_at_once(world: World, path: str, reason: str) -> None:
+    good = world.request("/ok/4")
+    bad = world.request(path)
+    out = world.until_settled(bad, good)
+    (letter,) = letters(out)
+    assert (letter.reason, letter.transient) == (reason, False)
+    assert decode_request(letter.value_bytes()) == bad
+    assert bytes.fromhex(good.image_id) in vectors(out)
+
+
+def test_failure_that_passes_is_tried_again(world: World) -> None:
+    request = world.request("/flaky/5")
+    first = world.process(request)
+    (again,) = [decode_request(r.value) for r in first if r.topic == EXTRACT_REQUESTS]
+    assert again.attempt == 1
+    assert again.not_before_ms > 0
+    assert len(vectors(world.until_settled(again))) == 1
+
+
+def test_failure_that_stays_ends_in_the_dead_letters_as_transient(world: World) -> None:
+    request = replace_url(world.request("/ok/6"), "http://127.0.0.1:1/never.jpg")
+    (letter,) = letters(world.until_settled(request))
+    assert (letter.reason, letter.transient) == ("connection_failed", True)
+    assert "attempt 3" in letter.detail
+
+
+def replace_url(request: ExtractRequest, url: str) -> ExtractRequest:
+    return msgspec.structs.replace(request, url=url, image_key=image_key(url).hex())
+
+
+def test_request_before_its_time_goes_round_untouched(world: World) -> None:
+    later = msgspec.structs.replace(world.request("/ok/7"), not_before_ms=time.time_ns() // 1_000_000 + 60_000)
+    out = world.process(later)
+    assert [decode_request(r.value) for r in out] == [later]
+    assert world.site.hits["/ok/7"] == 0
+
+
+def test_slow_host_holds_up_only_its_own_images_and_is_asked_once(world: World) -> None:
+    slow = world.request("/slow/8")
+    out = world.process(slow, world.request("/ok/8"), world.request("/ok/9"))
+    assert len(vectors(out)) == 2
+    (again,) = [decode_request(r.value) for r in out if r.topic == EXTRACT_REQUESTS]
+    assert (again.url, again.attempt) == (slow.url, 0)
+    world.site.release.set()
+    assert len(vectors(world.until_settled(again))) == 1
+    assert world.site.hits["/slow/8"] == 1
+    world.site.release.clear()
+
+
+def test_image_that_turns_out_missing_late_is_refused_on_its_next_round(world: World) -> None:
+    slow = world.request("/slow/missing")
+    out = world.process(slow, world.request("/ok/e1"))
+    (again,) = [decode_request(r.value) for r in out if r.topic == EXTRACT_REQUESTS]
+    world.site.release.set()
+    (letter,) = letters(world.until_settled(again))
+    world.site.release.clear()
+    assert (letter.reason, letter.transient) == ("image_missing", False)
+    assert world.site.hits["/slow/missing"] == 1
+
+
+def test_bytes_that_are_no_request_go_to_the_dead_letters_whole(world: World) -> None:
+    (out,) = world.stage.process([Record(b"k", b"\xff{", 0, 77, 0)])
+    letter = decode_dead_letter(out.value)
+    assert (letter.reason, letter.topic, letter.offset) == ("invalid_request", EXTRACT_REQUESTS, 77)
+    assert (letter.key_bytes(), letter.value_bytes()) == (b"k", b"\xff{")
+
+
+def test_request_for_another_extractor_is_refused(world: World) -> None:
+    other = msgspec.structs.replace(world.request("/ok/a"), extractor_id="other-0-p1-8")
+    (letter,) = letters(world.process(other))
+    assert letter.reason == "extractor_mismatch"
+    assert "VITRINE_FURTHER_ENCODERS" in letter.detail
+
+
+def test_killed_child_is_replaced_and_every_image_still_answered(world: World) -> None:
+    requests = [world.request(f"/ok/b{n}") for n in range(6)]
+    pid = world.stage._extractions.pids[world.config.extractor_id]
+    threading.Timer(0.05, os.kill, (pid, signal.SIGKILL)).start()
+    out = world.until_settled(*requests)
+    assert len(vectors(out)) == 6
+    assert letters(out) == []
+    world.until_settled(world.request("/ok/c1"))
+    assert world.stage._extractions.pids[world.config.extractor_id] != pid
+
+
+def test_misrouted_request_is_sent_to_its_own_partition_once(tmp_path: Path, world: World) -> None:
+    config = replace(world.config, feature_partitions=2, store_folder=str(tmp_path))
+    stage = ExtractionStage(config)
+    stage.open(CountingMetrics())
+    request = world.request("/ok/d")
+    wrong = 1 - feature_partition(bytes.fromhex(request.image_key), 2)
+    (out,) = stage.process([Record(None, encode_request(request), wrong, 0, 0)])
+    (back,) = stage.process([Record(out.key, out.value, wrong, 1, 0)])
+    stage.close()
+    assert decode_request(out.value) == request
+    letter = decode_dead_letter(back.value)
+    assert letter.reason == "wrong_partition"  # else it would go round for ever
+    assert "feature_partitions" in letter.detail

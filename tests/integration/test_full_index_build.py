@@ -1,0 +1,237 @@
+"""The weekly build on a whole system: equal to the stream, for any number of shards, and whole or not there at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cli.runtime.batch_client import BatchClient
+from cli.runtime.flink import flink_environment
+from cli.runtime.layout import jars, layout_of
+from indexing.generations import Generations
+from indexing.shard import Shard
+from indexing.shard_deltas import ShardDeltas
+from indexing.snapshot import load_files
+from jobs.full_index.build_folder import UNFINISHED, BuildFolder, latest_built
+from messaging.consumer import PartitionReader
+from schemas.delta import decode_deltas
+from schemas.errors import OperatorError
+from schemas.generation import Generation
+from schemas.ids import delta_partitions_of_shard, image_id, shard_of_image
+from schemas.topics import INDEX_DELTAS
+from tests.e2e.pictures import write_pictures
+from tests.e2e.test_life_of_a_product import added
+from tests.rebuilt import rebuild
+from tests.system import System, eventually
+
+
+def generations(system: System) -> Generations:
+    return Generations(system.settings.generations_folder)
+
+
+def build(system: System, *arguments: str) -> Generation:
+    """A build to its end, on a mini-cluster of its client's own: the generation that it made."""
+    before = generations(system).names()
+    client = BatchClient(system.settings, "build", ())
+    if code := client.run(arguments, cluster=False, waiting=lambda: None):
+        raise client.failure(code)
+    made = latest_built(system.settings)
+    assert generations(system).names() == [*before, made]
+    return generations(system).verify(made)
+
+
+def loaded(system: System, generation: Generation) -> list[Shard]:
+    """The generation's shards, from their files, as a searcher loads them."""
+    folder = generations(system)
+    return [load_files(folder.shard_folder(generation.name, s))[0] for s in range(len(generation.shards))]
+
+
+def catch_up(system: System, shard: Shard, number: int, generation: Generation) -> None:
+    """Applies all of `index-deltas` from the generation's offsets on, as a searcher's feed does."""
+    deltas = ShardDeltas(number, len(generation.shards), generation.delta_partitions)
+    for partition in deltas.partitions:
+        reader = PartitionReader(system.bootstrap, INDEX_DELTAS, partition, generation.delta_offsets[partition])
+        try:
+            end = reader.end_offset()
+            while reader.position < end:
+                for message in reader.poll(1000, 0.1):
+                    shard.apply(deltas.of(decode_deltas(message.value or b""), partition))
+        finally:
+            reader.close()
+
+
+def digests(shards: list[Shard]) -> list[str]:
+    return [shard.stats().digest.hex() for shard in shards]
+
+
+def running_digests(system: System) -> list[str]:
+    return [digest for _, digest in sorted(system.digests().items())]
+
+
+@pytest.fixture(scope="module")
+def stocked(system: System) -> list[str]:
+    """Sixty products of one picture each: every third with a new price since, every tenth removed. Gives their URLs."""
+    urls = write_pictures(system.home / "build", range(60_000, 60_060))
+    system.produce(*(added(f"build-{n}", url, price=n, title=f"Stück {n}") for n, url in enumerate(urls)))
+    system.wait_searchable(f"build-{n}" for n in range(60))
+    for n in range(60):
+        event = {"product_id": f"build-{n}"}
+        if n % 10 == 9:
+            system.produce({"type": "product_removed", **event})
+        elif n % 3 == 0:
+            system.produce({"type": "product_updated", **event, "product": {"price": n + 1000}})
+    for n in range(9, 60, 10):
+        system.wait_gone(f"build-{n}")
+    system.wait_settled(pending=20)
+    return urls
+
+
+def test_full_index_equals_what_the_stream_came_to(system: System, stocked: list[str]) -> None:
+    generation = build(system)
+    shards = loaded(system, generation)
+    assert len(shards) == 2
+    assert digests(shards) == [shard.digest for shard in generation.shards]
+    assert digests(shards) == [shard.recompute_digest().hex() for shard in shards]
+    assert digests(shards) == generation.catalogue_digests
+    assert digests(shards) == running_digests(system)
+    assert digests(shards) == rebuild(system.settings).digests
+    assert generation.catalogue_valid == sum(shard.valid for shard in generation.shards) >= 54
+    assert generation.searchable >= 54
+
+
+def test_full_index_carries_its_watermark_and_its_tombstones(system: System, stocked: list[str]) -> None:
+    shards = loaded(system, build(system))
+    removed = image_id("build-9", stocked[9])
+    shard = shards[shard_of_image(removed, 2)]
+    (state,) = shard.product("build-9")
+    assert (state.image_id, state.valid) == (removed, False)
+    assert all(each.watermark_ms() > 0 for each in shards)
+
+
+def test_deltas_since_the_cut_are_all_that_a_full_index_lacks(system: System, stocked: list[str]) -> None:
+    generation = build(system)
+    (url,) = write_pictures(system.home / "build", range(60_100, 60_101))
+    system.produce(
+        added("build-since", url, title="Since the cut"),
+        {"type": "product_removed", "product_id": "build-1"},
+        {"type": "product_updated", "product_id": "build-2", "product": {"price": 7}},
+    )
+    system.wait_searchable(["build-since"])
+    system.wait_gone("build-1")
+    system.wait_settled(pending=20)
+    shards = loaded(system, generation)
+    assert digests(shards) != running_digests(system)
+    for number, shard in enumerate(shards):
+        catch_up(system, shard, number, generation)
+    assert digests(shards) == running_digests(system)
+
+
+def test_another_number_of_shards_is_built_from_the_same_stream(system: System, stocked: list[str]) -> None:
+    generation = build(system, "--shards", "3")
+    shards = loaded(system, generation)
+    assert len(shards) == 3
+    for number, shard in enumerate(shards):
+        assert all(shard_of_image(image, 3) == number for image in shard.image_ids())
+        _, manifest = load_files(generations(system).shard_folder(generation.name, number))
+        assert sorted(manifest.delta_offsets) == delta_partitions_of_shard(number, 3, 2)
+    assert digests(shards) == generation.catalogue_digests
+    assert digests(shards) == rebuild(system.settings, shards=3).digests
+    for number, shard in enumerate(shards):
+        catch_up(system, shard, number, generation)
+    assert digests(shards) == rebuild(system.settings, shards=3).digests
+
+
+def test_inverted_lists_are_built_when_asked_for(system: System, stocked: list[str]) -> None:
+    generation = build(system, "--kind", "ivf_flat", "--lists", "4", "--seed", "7", "--recall", "1.0")
+    assert {(shard.kind, shard.lists) for shard in generation.shards} == {("ivf_flat", 4)}
+    assert all(shard.recall == 1.0 for shard in generation.shards)
+    assert digests(loaded(system, generation)) == generation.catalogue_digests
+
+
+def test_a_second_build_beside_the_first_is_refused(system: System, stocked: list[str]) -> None:
+    with BuildFolder(system.settings).lock(), pytest.raises(OperatorError, match="another build"):
+        build(system)
+
+
+def test_an_extractor_that_the_stream_does_not_run_is_refused(system: System, stocked: list[str]) -> None:
+    before = generations(system).names()
+    with pytest.raises(OperatorError, match="VITRINE_FURTHER_ENCODERS"):
+        build(system, "--encoder", "efficientnet_lite0")
+    assert generations(system).names() == before
+
+
+MOMENTS: dict[str, Callable[[BuildFolder], bool]] = {
+    "while the stores are copied": lambda folder: any((folder.work / "cut").glob("*")),
+    "while units run": lambda folder: any((folder.work / "progress").glob("shard-*.json")),
+    "with a shard's files there": lambda folder: any(folder.generations.folder.glob(f"{UNFINISHED}*/shard-*")),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_build_that_is_killed_leaves_no_generation_and_is_run_again(
+    system: System, stocked: list[str], moment: str
+) -> None:
+    folder = BuildFolder(system.settings)
+    before = generations(system).names()
+    client = start_client(system)
+    try:
+        eventually(lambda: MOMENTS[moment](folder) or client.poll() is not None, moment, poll_s=0.002)
+        workers = psutil.Process(client.pid).children(recursive=True)
+        os.kill(client.pid, signal.SIGKILL)
+        client.wait()
+    finally:
+        client.kill()
+    assert client.returncode == -signal.SIGKILL, "the build was over before it could be killed"
+    assert generations(system).names() == before
+    again = build(system)
+    assert digests(loaded(system, again)) == running_digests(system)
+    assert not list(folder.generations.folder.glob(f"{UNFINISHED}*"))
+    assert not folder.work.exists()
+    psutil.wait_procs(workers, timeout=60)
+    assert not [worker for worker in workers if worker.is_running()], "the killed build's workers have ended"
+
+
+def test_flink_worker_that_dies_costs_the_build_nothing(system: System, stocked: list[str]) -> None:
+    folder = BuildFolder(system.settings)
+    before = generations(system).names()
+    client = start_client(system)
+    try:
+        eventually(lambda: MOMENTS["while units run"](folder), "units run", poll_s=0.002)
+        workers = [
+            child
+            for child in psutil.Process(client.pid).children(recursive=True)
+            if "pyflink.fn_execution" in " ".join(child.cmdline())
+        ]
+        for worker in workers:
+            worker.kill()
+        assert workers
+        assert client.wait(timeout=300) == 0
+    finally:
+        client.kill()
+    assert len(generations(system).names()) == len(before) + 1
+    made = generations(system).verify(latest_built(system.settings))
+    assert digests(loaded(system, made)) == running_digests(system)
+
+
+def start_client(system: System) -> subprocess.Popen[bytes]:
+    """`python -m jobs.full_index build`; its log is build.log among the logs."""
+    settings = system.settings
+    layout = layout_of(settings)
+    (connector,) = (jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka"))
+    log: Path = layout.logs / "build.log"
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "jobs.full_index", "build", "--connector", str(connector)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=flink_environment(settings, layout),
+            cwd=layout.home,
+        )

@@ -1,0 +1,54 @@
+"""`python -m jobs.realtime_index`: the streaming job on a mini-cluster of its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.runtime.layout import jars, settings_environment
+from messaging.consumer import read_all
+from messaging.producer import EventProducer
+from schemas.delta import decode_deltas
+from schemas.settings import load_settings
+from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
+from tests.e2e.pictures import write_pictures
+from tests.system import eventually
+
+pytestmark = pytest.mark.integration
+
+
+def test_job_runs_on_a_mini_cluster(kafka_broker: str, tmp_path: Path) -> None:
+    settings = load_settings(
+        {}, home=str(tmp_path), kafka_bootstrap=kafka_broker, event_partitions=2, feature_partitions=2
+    )
+    (url,) = write_pictures(tmp_path / "pictures", range(1, 2))
+    (connector,) = [jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka")]
+    event = {"type": "product_added", "product_id": "mini-1", "images": [{"url": url}]}
+    with EventProducer(kafka_broker) as producer:
+        producer.send(PRODUCT_EVENTS, b"mini-1", json.dumps(event).encode())
+    job = subprocess.Popen(
+        [sys.executable, "-m", "jobs.realtime_index", "--connector", str(connector)],
+        env={**os.environ, **settings_environment(settings)},
+        stdout=(tmp_path / "job.log").open("wb"),
+        stderr=subprocess.STDOUT,
+    )
+
+    def vector_is_there() -> bool:
+        assert job.poll() is None, (tmp_path / "job.log").read_text()[-3000:]
+        batches = [
+            decode_deltas(message.value or b"")
+            for shard in range(settings.partitions_of_deltas)
+            for message in read_all(kafka_broker, INDEX_DELTAS, shard)
+        ]
+        return any("mini-1" in batch.product_id and any(batch.vector) for batch in batches)
+
+    try:
+        eventually(vector_is_there, "state and vector of the product are in index-deltas", 240, poll_s=1.0)
+    finally:
+        job.terminate()
+        job.wait(60)

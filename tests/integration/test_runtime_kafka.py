@@ -1,0 +1,219 @@
+"""The broker that `vitrine start` runs: real Kafka, started, found again, killed, started again."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+from cli.runtime.kafka import NAME as KAFKA
+from cli.runtime.kafka import format_storage, server_properties
+from cli.runtime.layout import layout_of, settings_environment
+from cli.runtime.progress import Silent
+from cli.runtime.system import System as Runtime
+from messaging.admin import committed_offsets, describe, wait_for_kafka
+from messaging.consumer import read_all
+from messaging.producer import EventProducer
+from schemas.dead_letter import encode_dead_letter, make_dead_letter
+from schemas.errors import OperatorError
+from schemas.extract_request import ExtractRequest, decode_request, encode_request
+from schemas.feature import FeatureRecord, encode_feature, feature_topic_key
+from schemas.ids import image_key, kafka_partition
+from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
+from tests.system import eventually, system_settings
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    runtime = Runtime(system_settings(tmp_path_factory.mktemp("runtime")), Silent())
+    try:
+        runtime.start_kafka()
+        yield runtime
+    finally:
+        runtime.stop()
+
+
+@pytest.fixture
+def environment(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line's settings are this broker's."""
+    for name, value in settings_environment(runtime.settings).items():
+        monkeypatch.setenv(name, value)
+
+
+def test_topics_exist_with_the_partitions_of_the_settings(runtime: Runtime) -> None:
+    settings = runtime.settings
+    states = describe(
+        settings.bootstrap, [PRODUCT_EVENTS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, DEAD_LETTERS]
+    )
+    assert {name: len(state.ends) for name, state in states.items()} == {
+        PRODUCT_EVENTS: settings.event_partitions,
+        EXTRACT_REQUESTS: settings.feature_partitions,
+        IMAGE_FEATURES: settings.feature_partitions,
+        INDEX_DELTAS: settings.shards,
+        DEAD_LETTERS: 1,
+    }
+
+
+def test_group_that_never_committed_has_no_offsets(runtime: Runtime) -> None:
+    assert committed_offsets(runtime.settings.bootstrap, "nobody", PRODUCT_EVENTS, 2) == [None, None]
+
+
+def test_killed_broker_starts_again_with_all_its_records(runtime: Runtime) -> None:
+    with EventProducer(runtime.settings.bootstrap) as producer:
+        for number in range(500):
+            producer.send(INDEX_DELTAS, b"0", f"{number}".encode(), partition=1)
+    before = runtime.running()[KAFKA]
+    runtime.processes.signal(KAFKA, signal.SIGKILL)
+    eventually(lambda: KAFKA not in runtime.running(), "the broker is gone")
+    runtime.start_kafka()
+    assert runtime.running()[KAFKA] != before
+    found = [int(message.value or b"") for message in read_all(runtime.settings.bootstrap, INDEX_DELTAS, 1)]
+    assert found == list(range(500))
+
+
+def test_cluster_id_that_looks_like_an_option_formats_the_storage(tmp_path: Path) -> None:
+    settings = system_settings(tmp_path)
+    layout = layout_of(settings)
+    layout.make()
+    properties = tmp_path / "server.properties"
+    properties.write_text(server_properties(settings, tmp_path / "data"))
+    format_storage(properties, layout, "-wAAAAAAAAAAAAAAAAAAAA")
+    assert "-wAAAAAAAAAAAAAAAAAAAA" in (tmp_path / "data" / "meta.properties").read_text()
+
+
+def test_second_start_changes_nothing(runtime: Runtime) -> None:
+    before = runtime.running()
+    runtime.start_kafka()
+    assert runtime.running() == before
+
+
+def test_second_system_on_the_same_ports_is_refused_with_the_firsts_home(runtime: Runtime, tmp_path: Path) -> None:
+    ports = {name: getattr(runtime.settings, name) for name in ("http_port", "kafka_port", "flink_port", "grpc_port")}
+    second = Runtime(system_settings(tmp_path, **ports), Silent())
+    with pytest.raises(
+        OperatorError, match=rf"port {ports['kafka_port']} .*{runtime.settings.home}.*VITRINE_KAFKA_PORT"
+    ):
+        second.start_kafka()
+    assert second.running() == {}
+
+
+def test_other_partition_count_than_the_topics_is_refused(runtime: Runtime) -> None:
+    from messaging.admin import ensure_topics
+
+    other = system_settings(runtime.settings.home_path, kafka_port=runtime.settings.kafka_port, shards=5)
+    with pytest.raises(OperatorError, match="index-deltas has 2 partitions, the settings say 5"):
+        ensure_topics(other)
+
+
+@pytest.mark.usefixtures("environment")
+def test_produced_event_lies_where_the_java_client_puts_it(
+    runtime: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = b'{"type": "product_removed", "product_id": "caf\xc3\xa9"}'
+    assert main(["produce", "--event", event.decode()]) == 0
+    partition = kafka_partition("café".encode(), runtime.settings.event_partitions)
+    assert f"partition {partition} " in capsys.readouterr().out
+    found = read_all(runtime.settings.bootstrap, PRODUCT_EVENTS, partition)
+    assert [(message.key, message.value) for message in found if message.value == event] == [("café".encode(), event)]
+
+
+@pytest.mark.usefixtures("environment")
+def test_dead_letter_is_listed_shown_and_put_back_as_a_first_attempt(
+    runtime: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = ExtractRequest(
+        product_id="p1", image_id="00" * 16, image_key="11" * 16, url="https://a.example/1.jpg",
+        vector_seq=9, extractor_id="x", attempt=5, not_before_ms=1_800_000_000_000,
+    )  # fmt: skip
+    letter = make_dead_letter(
+        reason="host_is_down", detail="no answer", stage="extraction", transient=True, topic=EXTRACT_REQUESTS,
+        partition=0, offset=3, at_ms=1_767_261_600_000, key=b"1", value=encode_request(request),
+    )  # fmt: skip
+    with EventProducer(runtime.settings.bootstrap) as producer:
+        producer.send(DEAD_LETTERS, b"1", encode_dead_letter(letter))
+    number = describe(runtime.settings.bootstrap, [DEAD_LETTERS])[DEAD_LETTERS].ends[0] - 1
+
+    assert main(["dead-letters", "list", "--reason", "host_is_down"]) == 0
+    assert "extract-requests/0/3" in capsys.readouterr().out
+    assert main(["dead-letters", "show", str(number)]) == 0
+    assert "https://a.example/1.jpg" in capsys.readouterr().out
+    assert main(["dead-letters", "put-back", str(number)]) == 0
+
+    sent = [
+        decode_request(message.value)
+        for partition in range(runtime.settings.feature_partitions)
+        for message in read_all(runtime.settings.bootstrap, EXTRACT_REQUESTS, partition)
+    ]
+    assert [(again.url, again.attempt, again.not_before_ms) for again in sent] == [("https://a.example/1.jpg", 0, 0)]
+
+
+@pytest.mark.usefixtures("environment")
+def test_truncated_dead_letter_is_read_whole_from_where_it_came(
+    runtime: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = b'{"note": "' + b"y" * 600_000 + b'END"}'
+    where: list[tuple[int, int]] = []
+    with EventProducer(runtime.settings.bootstrap) as producer:
+        producer.send(
+            PRODUCT_EVENTS,
+            b"p9",
+            value,
+            delivered=lambda _e, message: where.append((message.partition(), message.offset())),
+        )
+    letter = make_dead_letter(
+        reason="too_long", detail="long", stage="catalogue", transient=False, topic=PRODUCT_EVENTS,
+        partition=where[0][0], offset=where[0][1], at_ms=1, key=b"p9", value=value,
+    )  # fmt: skip
+    with EventProducer(runtime.settings.bootstrap) as producer:
+        producer.send(DEAD_LETTERS, b"p9", encode_dead_letter(letter))
+    number = describe(runtime.settings.bootstrap, [DEAD_LETTERS])[DEAD_LETTERS].ends[0] - 1
+    assert main(["dead-letters", "show", str(number)]) == 0
+    assert 'END"}' in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("environment")
+def test_unknown_dead_letter_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dead-letters", "show", "999999"]) == 2
+    assert "vitrine dead-letters list" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("environment")
+def test_feature_store_is_rebuilt_from_the_log(runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    from feature_store.features import FeatureStore
+    from feature_store.rocks import RocksStore
+
+    keys = [image_key(f"https://a.example/{number}.jpg") for number in range(50)]
+    with EventProducer(runtime.settings.bootstrap) as producer:
+        for key in keys:
+            record = FeatureRecord(key, "x", key * 4, key * 2, 1, 1.0)
+            producer.send(IMAGE_FEATURES, feature_topic_key(key, "x"), encode_feature(record))
+    assert main(["rebuild-features", "--quiet"]) == 0
+    assert "50 features written" in capsys.readouterr().out
+    partitions = runtime.settings.feature_partitions
+    reader = FeatureStore(RocksStore(runtime.settings.feature_store, partitions), partitions).reader()
+    found = reader.get_many(keys, "x")
+    reader.close()
+    assert [record.vector if record else None for record in found] == [key * 4 for key in keys]
+
+
+@pytest.mark.usefixtures("environment")
+def test_status_shows_kafka_and_names_what_does_not_run(runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status"]) == 1
+    out = capsys.readouterr().out
+    assert "product-events" in out
+    assert "problem: Flink:" in out
+    assert "problem: broker:" in out
+
+
+def test_stop_ends_what_runs_and_a_new_start_finds_the_records(runtime: Runtime) -> None:
+    assert runtime.stop() == [KAFKA]
+    assert runtime.running() == {}
+    with pytest.raises(OperatorError, match="does not answer"):
+        wait_for_kafka(runtime.settings.bootstrap, 0.0)
+    runtime.start_kafka()
+    assert len(read_all(runtime.settings.bootstrap, INDEX_DELTAS, 1)) == 500

@@ -1,0 +1,179 @@
+"""One contract over every form of `SearchBackend`: in process, over gRPC, behind a broker, and behind both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from schemas.errors import RejectedError, TransientError
+from schemas.search_pb2 import ProductRequest
+from serving.backend import SearchBackend
+from serving.grpc_api import GrpcBackend, start_server
+from serving.local import LocalBackend
+from serving.searcher.service import SearcherService
+from tests.unit.serving.broker_world import broker_over
+from tests.unit.serving.world import (
+    DIMENSION,
+    EXTRACTOR,
+    WATERMARK_MS,
+    apply,
+    batch,
+    direction,
+    listed,
+    near,
+    query,
+    ready_searcher,
+    removed,
+)
+
+TIMEOUT_S = 5.0
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def on_the_wire(backend: SearchBackend) -> AsyncIterator[SearchBackend]:
+    server, port = await start_server(backend, "127.0.0.1", 0)
+    remote = GrpcBackend(f"127.0.0.1:{port}")
+    try:
+        yield remote
+    finally:
+        await remote.close()
+        await server.stop(None)
+        await backend.close()
+
+
+@asynccontextmanager
+async def form(name: str, searcher: SearcherService) -> AsyncIterator[SearchBackend]:
+    """The searcher, reached in the way that `name` says."""
+    async with AsyncExitStack() as stack:
+        local = LocalBackend(searcher)
+        if name == "in process":
+            stack.push_async_callback(local.close)
+            yield local
+        elif name == "grpc":
+            yield await stack.enter_async_context(on_the_wire(local))
+        elif name == "broker":
+            broker = broker_over([[local]])
+            stack.push_async_callback(broker.close)
+            yield broker
+        else:
+            remote = await stack.enter_async_context(on_the_wire(local))
+            yield await stack.enter_async_context(on_the_wire(broker_over([[remote]])))
+
+
+every_form = pytest.mark.parametrize("name", ["in process", "grpc", "broker", "broker over grpc"])
+
+
+def catalogue() -> SearcherService:
+    deltas = listed(batch(), "near", [direction(1)], price=10.0, colour="red")
+    listed(deltas, "far", [near(direction(1), 2, 0.6)])
+    return ready_searcher(deltas=listed(deltas, "waiting", [None]))
+
+
+@every_form
+async def test_search_answers_best_first_with_attributes_watermark_and_pending(name: str) -> None:
+    async with form(name, catalogue()) as backend:
+        answer = await backend.search(query(direction(1)), TIMEOUT_S)
+    (hits,) = answer.results
+    assert [hit.product_id for hit in hits.hits] == ["near", "far"]
+    best = hits.hits[0]
+    assert best.score == pytest.approx(1.0, abs=1e-5)
+    assert (best.price, best.sales, best.praise) == (10.0, 120, 0.96)
+    assert best.url == "https://shop.example/near/0.jpg"
+    assert b'"colour":"red"' in best.attributes
+    assert answer.watermark_ms == WATERMARK_MS
+    assert answer.pending_images == 1
+    assert answer.extractor_id == EXTRACTOR
+    assert list(answer.missing_shards) == []
+
+
+@every_form
+async def test_each_query_of_a_call_gets_its_own_hits(name: str) -> None:
+    deltas = listed(listed(batch(), "a", [direction(1)]), "b", [direction(2)])
+    async with form(name, ready_searcher(deltas=deltas)) as backend:
+        answer = await backend.search(query(direction(2), direction(1), limit=1), TIMEOUT_S)
+    assert [[hit.product_id for hit in hits.hits] for hits in answer.results] == [["b"], ["a"]]
+
+
+@every_form
+async def test_removed_product_is_gone_from_search_and_not_searchable_in_product(name: str) -> None:
+    searcher = catalogue()
+    async with form(name, searcher) as backend:
+        apply(searcher, removed(batch(), "near"))
+        answer = await backend.search(query(direction(1)), TIMEOUT_S)
+        product = await backend.product(ProductRequest(product_id="near"), TIMEOUT_S)
+    assert [hit.product_id for hit in answer.results[0].hits] == ["far"]
+    (replica,) = product.replicas
+    (image,) = replica.images
+    assert (image.valid, image.searchable) == (False, False)
+
+
+@every_form
+async def test_product_gives_every_image_with_its_vector(name: str) -> None:
+    deltas = listed(batch(), "p", [direction(1), direction(2), None], price=7.5)
+    async with form(name, ready_searcher(deltas=deltas)) as backend:
+        (replica,) = (await backend.product(ProductRequest(product_id="p"), TIMEOUT_S)).replicas
+    vectors = {image.vector for image in replica.images}
+    assert vectors == {direction(1).tobytes(), direction(2).tobytes(), b""}
+    assert sum(image.searchable for image in replica.images) == 2
+    assert (replica.price, replica.watermark_ms) == (7.5, WATERMARK_MS)
+
+
+@every_form
+async def test_product_never_heard_of_has_no_images(name: str) -> None:
+    async with form(name, catalogue()) as backend:
+        (replica,) = (await backend.product(ProductRequest(product_id="nobody"), TIMEOUT_S)).replicas
+    assert list(replica.images) == []
+    assert math.isnan(replica.price)
+    assert replica.error == ""
+
+
+@every_form
+async def test_status_counts_and_digest_are_the_shards(name: str) -> None:
+    searcher = catalogue()
+    async with form(name, searcher) as backend:
+        (status,) = (await backend.status(TIMEOUT_S)).shards
+    assert searcher.index is not None
+    assert (status.images, status.searchable, status.pending, status.ready) == (3, 2, 1, True)
+    assert status.digest == searcher.index.stats().digest
+    assert status.extractor_id == EXTRACTOR
+
+
+@every_form
+async def test_vector_of_another_extractor_is_refused(name: str) -> None:
+    async with form(name, catalogue()) as backend:
+        with pytest.raises(RejectedError) as caught:
+            await backend.search(query(direction(1), extractor_id="other-00000000-p1-16"), TIMEOUT_S)
+    assert caught.value.reason == "extractor_mismatch"
+    assert "other-00000000-p1-16" in caught.value.detail
+    assert EXTRACTOR in caught.value.detail
+
+
+@every_form
+async def test_vector_of_another_dimension_is_refused(name: str) -> None:
+    async with form(name, catalogue()) as backend:
+        request = query(direction(1))
+        request.vectors = request.vectors[: 4 * (DIMENSION - 1)]
+        with pytest.raises(RejectedError) as caught:
+            await backend.search(request, TIMEOUT_S)
+    assert caught.value.reason == "invalid_query"
+
+
+@every_form
+async def test_searcher_that_is_not_caught_up_answers_no_query(name: str) -> None:
+    searcher = SearcherService(0, 0, EXTRACTOR, DIMENSION)
+    async with form(name, searcher) as backend:
+        with pytest.raises(TransientError) as caught:
+            await backend.search(query(direction(1)), TIMEOUT_S)
+        (status,) = (await backend.status(TIMEOUT_S)).shards
+    assert caught.value.reason == "not_ready"
+    assert not status.ready
+    assert status.error

@@ -1,0 +1,188 @@
+"""However the stream is cut, replayed, doubled and shuffled, its shards equal those of one run through the core."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from feature_store.features import FeatureWriter
+from feature_store.rocks import RocksStore
+from indexing.shard import Shard
+from indexing.shard_deltas import ShardDeltas
+from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.core import Origin, add_state, apply, display_attributes
+from jobs.pipeline.stage import Out, Record
+from schemas.delta import DeltaBatch, decode_deltas, encode_deltas
+from schemas.errors import RejectedError
+from schemas.extract_request import decode_request
+from schemas.feature import FeatureRecord
+from schemas.ids import ImageKey, image_key, kafka_partition, sequence, shard_of_product
+from schemas.product_event import Forwarded, decode_event, decode_forwarded
+from schemas.product_record import ProductRecord
+from schemas.topics import EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
+from tests.unit.pipeline.metrics import CountingMetrics
+
+EXTRACTOR = "test-0-p1-4"
+FURTHER = "other-0-p1-4"
+PARTITIONS = 2
+
+products = st.sampled_from(["a", "b", "c", "d"])
+urls = st.sampled_from([f"https://h/{n}.jpg" for n in range(4)])
+images = st.lists(
+    st.builds(lambda url, version: {"url": url, "version": version}, urls, st.sampled_from([None, "1", "2"])),
+    max_size=3,
+)
+versions = st.one_of(st.none(), st.integers(0, 5))
+attributes = st.dictionaries(st.sampled_from(["price", "sales"]), st.one_of(st.none(), st.integers(0, 9)), max_size=2)
+events = st.one_of(
+    st.builds(
+        lambda p, v, a, i: {"type": "product_added", "product_id": p, "version": v, "product": a, "images": i},
+        products, versions, attributes, st.one_of(st.none(), images),
+    ),
+    st.builds(
+        lambda p, v, a, i, r: {
+            "type": "product_updated", "product_id": p, "version": v, "product": a,
+            "images_added": i, "images_removed": r,
+        },
+        products, versions, attributes, images, st.lists(urls, max_size=2),
+    ),
+    st.builds(lambda p, v: {"type": "product_removed", "product_id": p, "version": v}, products, versions),
+)  # fmt: skip
+
+
+def vector_of(key: bytes, extractor_id: str) -> bytes:
+    seed = int.from_bytes(key[:4], "little") + (extractor_id == FURTHER)
+    values = np.random.default_rng(seed).standard_normal(4).astype("<f4")
+    return bytes((values / np.linalg.norm(values)).tobytes())
+
+
+class Log:
+    """`product-events` in memory: what is appended gets the next offset of its partition."""
+
+    def __init__(self) -> None:
+        self.partitions: list[list[bytes]] = [[] for _ in range(PARTITIONS)]
+
+    def append(self, value: bytes, key: bytes, misplaced: bool = False) -> None:
+        self.partitions[(kafka_partition(key, PARTITIONS) + misplaced) % PARTITIONS].append(value)
+
+
+def expected(log: Log, extractor_id: str, shards: int) -> list[bytes]:
+    """Digests of `shards` shards of an extractor, fed with each product's final record."""
+    records: dict[str, ProductRecord] = {}
+    for partition, values in enumerate(log.partitions):
+        for offset, value in enumerate(values):
+            event, origin = decode_event(value), None
+            if isinstance(event, Forwarded):
+                origin = Origin(event.origin_partition, event.origin_sequence)
+                event = decode_forwarded(event)
+            if kafka_partition(event.product_id.encode(), PARTITIONS) != partition:
+                continue
+            try:
+                number = sequence(0, offset)
+                records[event.product_id] = apply(records.get(event.product_id), event, number, origin).record
+            except RejectedError:
+                continue
+    index = [Shard(extractor_id, 4) for _ in range(shards)]
+    for record in records.values():
+        batch = DeltaBatch(extractor_id=extractor_id)
+        for entry in record.images:
+            vector = vector_of(image_key(entry.url, entry.version), extractor_id)
+            add_state(batch, record, entry, vector, display_attributes(record))
+        index[shard_of_product(record.product_id, shards)].apply(batch)
+    return [shard.stats().digest for shard in index]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.tuples(events, st.booleans()), min_size=1, max_size=40),
+    st.integers(0, 2**32),
+    st.integers(1, 6),
+    st.integers(1, 6),
+    st.booleans(),
+)
+def test_stream_equals_batch(
+    history: list[tuple[dict[str, object], bool]], seed: int, shards: int, partitions: int, two_extractors: bool
+) -> None:
+    """Whatever the number of shards is to that of the partitions of deltas, and for each extractor."""
+    chance = random.Random(seed)
+    log = Log()
+    for event, misplaced in history:
+        log.append(json.dumps(event).encode(), str(event["product_id"]).encode(), misplaced and chance.random() < 0.3)
+    with tempfile.TemporaryDirectory() as folder:
+        deltas = _stream(log, Path(folder), chance, partitions, (FURTHER,) if two_extractors else ())
+    delivered = deltas + chance.sample(deltas, len(deltas) // 2)
+    chance.shuffle(delivered)
+    for extractor_id in (EXTRACTOR, FURTHER) if two_extractors else (EXTRACTOR,):
+        index = [Shard(extractor_id, 4) for _ in range(shards)]
+        for number, shard in enumerate(index):
+            reads = ShardDeltas(number, shards, partitions)
+            for partition, value in delivered:
+                if partition in reads.partitions:
+                    shard.apply(reads.of(decode_deltas(value), partition))
+        assert [shard.stats().digest for shard in index] == expected(log, extractor_id, shards)
+        assert [shard.stats().digest for shard in index] == [shard.recompute_digest() for shard in index]
+
+
+def _stream(
+    log: Log, folder: Path, chance: random.Random, partitions: int, further: tuple[str, ...]
+) -> list[tuple[int, bytes]]:
+    """Runs the real stage over the log with crashes: what a crash swallowed was never delivered, then replayed."""
+    config = CatalogueConfig(
+        str(folder / "catalogue"), str(folder / "features"), PARTITIONS, 1, partitions, EXTRACTOR,
+        further_extractors=further,
+    )  # fmt: skip
+    features = FeatureWriter(RocksStore(folder / "features", 1), 1)
+    stage = CatalogueStage(config)
+    stage.open(CountingMetrics())
+    position, checkpoint = [0] * PARTITIONS, [0] * PARTITIONS
+    deltas: list[tuple[int, bytes]] = []
+    while any(position[p] < len(log.partitions[p]) for p in range(PARTITIONS)):
+        batch = []
+        for p in range(PARTITIONS):
+            upto = min(len(log.partitions[p]), position[p] + chance.randint(0, 8))
+            batch += [Record(None, log.partitions[p][o], p, o, 0) for o in range(position[p], upto)]
+            position[p] = upto
+        out = stage.process(batch)
+        if chance.random() < 0.2:  # killed before the sink had written: back to the last checkpoint
+            stage.close()
+            stage = CatalogueStage(config)
+            stage.open(CountingMetrics())
+            position = list(checkpoint)
+            continue
+        deltas += _deliver(out, log, features, partitions)
+        if chance.random() < 0.5:
+            checkpoint = list(position)
+    stage.close()
+    features.close()
+    return deltas
+
+
+def _deliver(out: list[Out], log: Log, features: FeatureWriter, partitions: int) -> list[tuple[int, bytes]]:
+    """Kafka and the extraction stage, in short: forwarded events join the log, requests become vectors.
+
+    Returns the records of `index-deltas`, each with its partition.
+    """
+    found = []
+    for record in out:
+        if record.topic == PRODUCT_EVENTS:
+            assert record.key is not None
+            log.append(record.value, record.key)
+        elif record.topic == INDEX_DELTAS:
+            assert record.key is not None
+            found.append((kafka_partition(record.key, partitions), record.value))
+        elif record.topic == EXTRACT_REQUESTS:
+            request = decode_request(record.value)
+            key = ImageKey(bytes.fromhex(request.image_key))
+            vector = vector_of(key, request.extractor_id)
+            features.put_many([FeatureRecord(key, request.extractor_id, vector, b"", 0, 1.0, request.url)])
+            batch = DeltaBatch(extractor_id=request.extractor_id)
+            image = bytes.fromhex(request.image_id)
+            batch.add(image, request.product_id, vector_seq=request.vector_seq, vector=vector)
+            found.append((shard_of_product(request.product_id, partitions), encode_deltas(batch)))
+    return found

@@ -1,0 +1,82 @@
+"""What Kafka, Flink and the services are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from cli.inspection import GROUPS
+from cli.runtime.flink import flink_config, root_cause
+from cli.runtime.job import JOB_NAME
+from cli.runtime.kafka import server_properties
+from cli.runtime.layout import Layout, child_environment, settings_environment
+from cli.runtime.services import services
+from jobs.realtime_index import main as job_main
+from jobs.realtime_index import pipeline as job_pipeline
+from schemas.settings import load_settings
+from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS
+
+
+def test_settings_survive_the_environment_of_a_child(tmp_path: Path) -> None:
+    settings = load_settings(
+        {}, home=str(tmp_path), shards=3, fetch_allowed_hosts=["a.example", "*.b.example"], snapshot_interval_s=1.5
+    )
+    assert load_settings(settings_environment(settings)) == settings
+
+
+def test_child_gets_no_setting_of_its_parents_environment(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("VITRINE_KAFKA_BOOTSTRAP", "elsewhere:9092")
+    monkeypatch.setenv("VITRINE_SHARED", "/kept")
+    environment = child_environment(load_settings({}, home=str(tmp_path)))
+    assert environment["VITRINE_KAFKA_BOOTSTRAP"] == ""
+    assert environment["VITRINE_SHARED"] == "/kept"
+
+
+def test_kafka_listens_on_loopback_only(tmp_path: Path) -> None:
+    text = server_properties(load_settings({}, home=str(tmp_path), host="0.0.0.0", kafka_port=19092), tmp_path)
+    values = dict(line.split("=", 1) for line in text.splitlines())
+    assert values["listeners"] == "PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093"
+    assert values["auto.create.topics.enable"] == "false"
+    assert values["message.max.bytes"] == str(16 * 1024 * 1024)
+
+
+def test_flink_configuration_is_yaml_and_stays_on_loopback(tmp_path: Path) -> None:
+    settings = load_settings({}, home=str(tmp_path), host="0.0.0.0", flink_port=18999, parallelism=3)
+    config = yaml.safe_load(flink_config(settings, Layout(tmp_path), 4711, "-Da=b"))
+    assert config["rest.port"] == 18999
+    assert config["rest.bind-address"] == config["taskmanager.bind-host"] == "127.0.0.1"
+    assert config["taskmanager.numberOfTaskSlots"] >= 2 * settings.parallelism
+    assert config["jobmanager.rpc.port"] == 4711
+
+
+def test_every_shard_and_replica_has_a_searcher_of_its_own_port(tmp_path: Path) -> None:
+    settings = load_settings({}, home=str(tmp_path), shards=3, replicas=2)
+    names = [service.name for service in services(settings) if service.name.startswith("searcher")]
+    assert names == ["searcher-0-0", "searcher-0-1", "searcher-1-0", "searcher-1-1", "searcher-2-0", "searcher-2-1"]
+    ports = [settings.searcher_port(shard, replica) for shard in range(3) for replica in range(2)]
+    assert len({*ports, settings.grpc_port}) == 7
+
+
+def test_names_agree_with_the_jobs() -> None:
+    assert job_main.JOB_NAME == JOB_NAME
+    assert GROUPS == {
+        PRODUCT_EVENTS: job_pipeline.CATALOGUE_GROUP,
+        EXTRACT_REQUESTS: job_pipeline.EXTRACTION_GROUP,
+    }
+
+
+def test_root_cause_prefers_the_python_error() -> None:
+    trace = """java.lang.RuntimeException: Failed to create stage bundle factory!
+\tat org.apache.flink.Some.method(Some.java:1)
+Caused by: java.util.concurrent.ExecutionException: wrapped
+Caused by: Error received from SDK harness: Traceback (most recent call last):
+  File "x.py", line 1, in process
+schemas.errors.OperatorError: the store is locked by process 7
+"""
+    assert root_cause(trace) == "schemas.errors.OperatorError: the store is locked by process 7"
+
+
+def test_root_cause_of_a_java_trace_is_its_innermost_cause() -> None:
+    trace = "java.lang.RuntimeException: outer\n\tat a.b.C\nCaused by: java.io.IOException: disk full\n\tat a.b.D"
+    assert root_cause(trace) == "Caused by: java.io.IOException: disk full"

@@ -1,0 +1,193 @@
+"""A whole generation passes and serves; what is compared with what; force, and checks alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from indexing.snapshot_sample import sample_files
+from jobs.full_index.publish import check
+from jobs.full_index.publish_overlap import SAMPLED_QUERIES, overlap
+from schemas.errors import OperatorError
+from schemas.generation import Generation
+from schemas.publish_report import LAST_PUBLISH, PublishCheck, PublishReport
+from schemas.settings import Settings
+from tests.ports import free_block
+from tests.unit.full_index.publish_world import Shop, open_shop
+from tests.unit.serving.tier import OTHER_EXTRACTOR, PRODUCTS
+from tests.unit.serving.world import EXTRACTOR, batch, direction, listed, near, removed
+
+CHECKS = ["files", "digest", "count_catalogue", "count_serving", "recall", "deltas", "overlap"]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with open_shop(tmp_path) as shop:
+        yield shop
+
+
+def of(report: PublishReport, name: str) -> PublishCheck:
+    return next(check for check in report.checks if check.name == name)
+
+
+def failed(report: PublishReport) -> list[str]:
+    return [check.name for check in report.failed]
+
+
+def half(shop: Shop) -> Generation:
+    deltas = batch()
+    for number in range(PRODUCTS // 2):
+        listed(deltas, f"a{number}", [near(direction(1), number)])
+    return shop.build_of(deltas)
+
+
+def record(shop: Shop, queries: bytes | np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
+    """As the broker leaves them."""
+    file = shop.settings.home_path / "recorded-queries" / f"{EXTRACTOR}.npy"
+    file.parent.mkdir(exist_ok=True)
+    if isinstance(queries, bytes):
+        file.write_bytes(queries)
+    else:
+        np.save(file, queries)
+
+
+def test_whole_generation_passes_every_check_and_serves(shop: Shop) -> None:
+    made = shop.build(shards=3)
+    report = shop.publish(made.name)
+    assert [check.name for check in report.checks] == CHECKS
+    assert (report.passed, failed(report), report.problem, report.forced) == (True, [], "", False)
+    alias = shop.generations.alias()
+    assert alias is not None
+    assert (shop.serving(), alias.serving) == (made.name, made.name)
+    assert [of(report, name).value for name in ("count_catalogue", "count_serving", "recall", "overlap")] == [1.0] * 4
+    assert made.name in report.text()
+
+
+def test_changes_since_the_cut_are_no_difference_between_the_indexes(shop: Shop) -> None:
+    made = shop.build(shards=3)  # with other shards than partitions: each reads both
+    changes = batch()
+    for number in range(PRODUCTS // 2):
+        removed(changes, f"a{number}", offset=9)
+    for number in range(3):
+        listed(changes, f"new{number}", [near(direction(1), 50 + number)], offset=9)
+    shop.tier.topic.send(changes)
+    shop.wait_searchable(PRODUCTS // 2 + 3)
+    report = shop.publish(made.name)
+    assert (report.passed, of(report, "overlap").value) == (True, 1.0)
+
+
+def test_removed_images_that_the_deltas_do_not_tell_of_are_a_difference(shop: Shop) -> None:
+    made = shop.build()
+    changes = batch()
+    for number in range(PRODUCTS // 2):
+        removed(changes, f"a{number}", offset=9)
+    shop.tier.topic.send(changes)
+    shop.wait_searchable(PRODUCTS // 2)
+    later = shop.sealed_with(made, delta_offsets=shop.tier.topic.ends())
+    report = shop.publish(later.name)
+    assert failed(report) == ["overlap"]
+
+
+def test_recorded_queries_are_what_is_compared(shop: Shop) -> None:
+    made = shop.build()
+    record(shop, np.stack([direction(number) for number in range(5)]).astype(np.float32))
+    assert "5 recorded queries" in of(shop.publish(made.name), "overlap").detail
+
+
+@pytest.mark.parametrize(
+    "queries", [b"no array", np.zeros(8, np.float32), np.full((3, 16), np.nan, np.float32)], ids=["bytes", "1d", "nan"]
+)
+def test_recorded_queries_that_cannot_be_used_are_no_comparison(
+    shop: Shop, queries: bytes | np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+) -> None:
+    made = shop.build()
+    record(shop, queries)
+    report = shop.publish(made.name)
+    assert failed(report) == ["overlap"]
+    assert f"{EXTRACTOR}.npy" in of(report, "overlap").detail
+
+
+def test_overlap_between_two_extractors_is_reported_and_refuses_nothing(shop: Shop) -> None:
+    made = shop.build(extractor_id=OTHER_EXTRACTOR)
+    report = shop.publish(made.name)
+    found = of(report, "overlap")
+    assert (found.passed, found.threshold) == (True, None)
+    assert found.value == 1.0  # here both have the same vectors
+    assert EXTRACTOR in found.detail
+    assert report.passed
+
+
+def test_without_a_broker_the_checks_that_need_one_say_how_to_start_it(shop: Shop) -> None:
+    made = shop.build()
+    alone: Settings = msgspec.structs.replace(shop.settings, grpc_port=free_block(1))
+    report = shop.publish(made.name, settings=alone)
+    assert failed(report) == ["count_serving", "overlap"]
+    assert "vitrine start" in of(report, "count_serving").detail
+    assert shop.generations.alias() is None
+    forced = shop.publish(made.name, settings=alone, force=True)
+    assert (forced.passed, forced.forced) == (True, True)
+    shop.wait_serving(made.name)
+
+
+def test_force_publishes_despite_failed_checks_and_the_report_says_so(shop: Shop) -> None:
+    made = half(shop)
+    report = shop.publish(made.name, force=True)
+    assert (report.passed, report.forced, failed(report)) == (True, True, ["count_serving", "overlap"])
+    assert "by force" in report.text()
+    assert shop.serving() == made.name
+
+
+def test_checks_alone_move_nothing_and_keep_no_report(shop: Shop) -> None:
+    verdicts = [
+        check(shop.settings, made.name, say=shop.said.append, open_deltas=shop.tier.topic.open).passed
+        for made in (shop.build(), half(shop))
+    ]
+    assert verdicts == [True, False]
+    assert shop.generations.alias() is None
+    assert not (shop.generations.folder / LAST_PUBLISH).exists()
+
+
+def test_unknown_generation_is_refused_before_anything_happens(shop: Shop) -> None:
+    shop.build()
+    with pytest.raises(OperatorError, match="vitrine alias"):
+        shop.publish("g20200101T000000-abcdef")
+    assert not (shop.generations.folder / LAST_PUBLISH).exists()
+
+
+def test_folder_without_generations_says_how_to_make_one(shop: Shop) -> None:
+    with pytest.raises(OperatorError, match="vitrine build"):
+        shop.publish("g20200101T000000-abcdef")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "mean"),
+    [
+        ([[b"a", b"b"]], [[b"b", b"a"]], 1.0),
+        ([[b"a", b"b"]], [[b"a", b"c"]], 0.5),
+        ([[b"a", b"b"]], [[b"a"]], 0.5),
+        ([[b"a"]], [[]], 0.0),
+        ([[]], [[]], 1.0),
+        ([[b"a"], [b"b"]], [[b"a"], [b"c"]], 0.5),
+    ],
+)
+def test_overlap_is_the_mean_share_of_the_longer_answer(
+    left: list[list[bytes]], right: list[list[bytes]], mean: float
+) -> None:
+    assert overlap(left, right) == mean
+
+
+def test_sample_draws_vectors_of_searchable_images_evenly(shop: Shop) -> None:
+    deltas = batch()
+    for number in range(PRODUCTS):
+        listed(deltas, f"a{number}", [direction(number), None])
+    folder = shop.generations.shard_folder(shop.build_of(deltas, shards=1).name, 0)
+    of_images = {direction(number).tobytes() for number in range(PRODUCTS)}
+    every = sample_files(folder, SAMPLED_QUERIES, np.random.default_rng(1))
+    assert {vector.tobytes() for vector in every} == of_images
+    some = [sample_files(folder, 3, np.random.default_rng(seed)) for seed in range(60)]
+    assert {len(sample) for sample in some} == {3}
+    assert {vector.tobytes() for sample in some for vector in sample} == of_images

@@ -1,0 +1,147 @@
+"""The coded kinds: codes are scanned, the best are ranked by their stored vectors, all of it live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexing import snapshot
+from indexing.build import BuildSettings, ShardBuilder
+from indexing.kinds import IndexKind
+from indexing.kinds_codec import Codec, code_bytes
+from indexing.kinds_coded import CodedLists
+from indexing.shard import Shard
+from schemas.delta import DeltaBatch
+from schemas.errors import CorruptError, OperatorError
+from schemas.manifest import ShardManifest
+from tests.unit.indexing.catalogue import add_image, listed, random_vectors
+from tests.unit.indexing.test_build import DIMENSION, build
+
+CODED = [IndexKind.IVF_SQ8, IndexKind.IVF_PQ]
+
+
+def built(folder: Path, kind: IndexKind, images: int = 2000) -> tuple[Shard, ShardManifest]:
+    settings = BuildSettings(kind=kind, nlist=16, threads=1)
+    return build(folder, [listed(random_vectors(images, DIMENSION))], settings)
+
+
+@pytest.mark.parametrize("kind", CODED)
+def test_scores_are_those_of_the_vectors(tmp_path: Path, kind: IndexKind) -> None:
+    shard, _ = built(tmp_path / "s0", kind)
+    vectors = random_vectors(2000, DIMENSION)
+    queries = random_vectors(20, DIMENSION, seed=3)
+    for query, hits in zip(queries, shard.search(queries, 10), strict=True):
+        assert len(hits) == 10
+        for hit in hits:
+            assert abs(hit.score - float(query @ vectors[int(hit.product_id[1:])])) < 1e-5
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+@pytest.mark.parametrize("kind", CODED)
+def test_recall_of_a_coded_kind_is_measured_through_its_codes(tmp_path: Path, kind: IndexKind) -> None:
+    shard, manifest = built(tmp_path / "s0", kind)
+    assert manifest.kind == shard.stats().index_kind == kind.value
+    assert manifest.training["recall_at_10"] > 0.95
+    flat, _ = built(tmp_path / "flat", IndexKind.IVF_FLAT)
+    queries = random_vectors(200, DIMENSION, seed=4)
+    truth = flat.search(queries, 10, nprobe=16)
+    found = sum(
+        len({hit.image_id for hit in a} & {hit.image_id for hit in b})
+        for a, b in zip(shard.search(queries, 10), truth, strict=True)
+    )
+    assert abs(found / 2000 - manifest.training["recall_at_10"]) < 0.05
+
+
+@pytest.mark.parametrize("kind", CODED)
+def test_codes_take_the_memory_and_vectors_stay_on_disk(tmp_path: Path, kind: IndexKind) -> None:
+    _, manifest = built(tmp_path / "s0", kind)
+    entries = manifest.files["lists.bin"].size // (4 * DIMENSION + 8)
+    assert manifest.files["codes.bin"].size == entries * (code_bytes(kind, DIMENSION) + 8)
+    lists = snapshot.map_lists(tmp_path / "s0", manifest)
+    assert isinstance(lists, CodedLists)
+    for (stored, rows), (codes, coded_rows) in zip(lists.parts(), lists.code_parts(), strict=True):
+        assert np.array_equal(rows, coded_rows)
+        assert lists.codec.encode(stored).tobytes() == codes.tobytes()
+
+
+@pytest.mark.parametrize("kind", CODED)
+def test_coded_shard_lives_through_deltas_snapshots_and_training(tmp_path: Path, kind: IndexKind) -> None:
+    shard, _ = built(tmp_path / "s0", kind, images=500)
+    before = random_vectors(500, DIMENSION)
+    # Far more than the free space, so that lists grow; new vectors for known images, and removals.
+    changes = listed(random_vectors(1500, DIMENSION, seed=5), sequence=7, first=400)
+    for number in range(100):
+        add_image(changes, f"p{number}", 7, valid=False)
+    shard.apply(changes)
+    vectors = np.concatenate([before[:400], random_vectors(1500, DIMENSION, seed=5)])
+    vectors[:100] = -1  # removed: never the nearest of what is searched
+    snapshot.save(shard, tmp_path / "snapshots", {0: 3})
+    restored, manifest_read = snapshot.restore(tmp_path / "snapshots")
+    assert manifest_read.delta_offsets == {0: 3}
+    queries = random_vectors(30, DIMENSION, seed=6)
+    for step in (shard, restored):
+        check_nearest(step, queries, vectors)
+    restored.train(8, seed=1, threads=1)
+    assert restored.stats().index_kind == kind.value
+    check_nearest(restored, queries, vectors)
+    assert restored.stats().digest == shard.stats().digest == restored.recompute_digest()
+    assert restored.product("p450") == shard.product("p450")
+
+
+def check_nearest(shard: Shard, queries: np.ndarray, vectors: np.ndarray) -> None:
+    """Nearly all of the ten nearest are found, and nothing that was removed."""
+    scores = queries @ vectors.T
+    scores[:, :100] = -np.inf
+    nearest = np.argsort(-scores, axis=1)[:, :10]
+    hits = shard.search(queries, 10, nprobe=100)
+    found = [[int(hit.product_id[1:]) for hit in line] for line in hits]
+    assert all(number >= 100 for line in found for number in line)
+    assert sum(len(set(a) & set(b)) for a, b in zip(found, nearest.tolist(), strict=True)) >= 0.97 * 10 * len(queries)
+
+
+@pytest.mark.parametrize("kind", CODED)
+@pytest.mark.parametrize("name", ["lists.bin", "codes.bin", "codec.bin"])
+@pytest.mark.parametrize("damage", ["cut", "altered", "missing"])
+def test_damaged_file_of_a_coded_kind_is_named(tmp_path: Path, kind: IndexKind, name: str, damage: str) -> None:
+    built(tmp_path / "s0", kind, images=300)
+    file = tmp_path / "s0" / name
+    data = bytearray(file.read_bytes())
+    file.unlink()
+    if damage == "cut":
+        file.write_bytes(data[:-1])
+    elif damage == "altered":
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+    with pytest.raises(CorruptError, match=name):
+        snapshot.load_files(tmp_path / "s0")
+
+
+@pytest.mark.parametrize("kind", CODED)
+def test_search_in_an_emptied_coded_shard_finds_nothing(tmp_path: Path, kind: IndexKind) -> None:
+    shard, _ = built(tmp_path / "s0", kind, images=50)
+    removal = DeltaBatch(shard.extractor_id)
+    for number in range(50):
+        add_image(removal, f"p{number}", 9, valid=False)
+    shard.apply(removal)
+    assert shard.search(random_vectors(3, DIMENSION), 10) == [[], [], []]
+
+
+def test_codec_is_the_same_for_the_same_sample_and_seed() -> None:
+    sample = random_vectors(600, DIMENSION)
+    for kind in CODED:
+        one, two = Codec.train(kind, sample, 3), Codec.train(kind, sample, 3)
+        assert np.array_equal(one.parameters, two.parameters)
+        assert one.encode(sample).tobytes() == two.encode(sample).tobytes()
+
+
+def test_pq_takes_64_bytes_and_sq8_a_byte_a_number() -> None:
+    assert [code_bytes(IndexKind.IVF_PQ, dimension) for dimension in (256, 512, 1280)] == [64, 64, 64]
+    assert code_bytes(IndexKind.IVF_SQ8, 512) == 512
+
+
+def test_dimension_that_a_coded_kind_cannot_take_is_refused_before_the_build(tmp_path: Path) -> None:
+    settings = BuildSettings(kind=IndexKind.IVF_SQ8)
+    with pytest.raises(OperatorError, match="multiples of 4"):
+        ShardBuilder(tmp_path / "s0", "x/1", 7, settings)

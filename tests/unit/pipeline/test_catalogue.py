@@ -1,0 +1,258 @@
+"""The catalogue stage on real stores: what it emits, what it keeps, what a replay does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from feature_store.features import FeatureWriter
+from feature_store.rocks import RocksStore
+from indexing.shard import Shard
+from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.stage import Out, Record
+from schemas.dead_letter import decode_dead_letter
+from schemas.delta import DeltaBatch, decode_deltas
+from schemas.extract_request import decode_request
+from schemas.feature import FeatureRecord
+from schemas.ids import image_key, kafka_partition, sequence
+from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
+from tests.unit.pipeline.metrics import CountingMetrics
+
+EXTRACTOR = "test-0-p1-8"
+FURTHER = "other-0-p1-8"
+PARTITIONS = 4
+
+
+class World:
+    """A stage over its own stores, and a log that gives each record the next offset of its partition."""
+
+    def __init__(self, folder: Path, *further: str) -> None:
+        self.folder = folder
+        self.further = further
+        self.metrics = CountingMetrics()
+        self.offsets = [0] * PARTITIONS
+        self.stage = self._open()
+
+    def _open(self) -> CatalogueStage:
+        config = CatalogueConfig(
+            store_folder=str(self.folder / "catalogue"),
+            feature_folder=str(self.folder / "features"),
+            event_partitions=PARTITIONS,
+            feature_partitions=2,
+            delta_partitions=2,
+            extractor_id=EXTRACTOR,
+            further_extractors=self.further,
+        )
+        stage = CatalogueStage(config)
+        stage.open(self.metrics)
+        return stage
+
+    def restart(self) -> None:
+        self.stage.close()
+        self.stage = self._open()
+
+    def record(self, value: bytes | dict[str, object], partition: int | None = None) -> Record:
+        if isinstance(value, dict):
+            key = str(value.get("product_id", "")).encode()
+            value = json.dumps(value).encode()
+        else:
+            key = b""
+        if partition is None:
+            partition = kafka_partition(key, PARTITIONS)
+        self.offsets[partition] += 1
+        return Record(key or None, value, partition, self.offsets[partition] - 1, 1_700_000_000_000)
+
+    def feed(self, *values: bytes | dict[str, object]) -> list[Out]:
+        return self.stage.process([self.record(value) for value in values])
+
+    def know(self, url: str, vector: bytes, extractor_id: str = EXTRACTOR) -> None:
+        writer = FeatureWriter(RocksStore(self.folder / "features", 2), 2)
+        key = image_key(url)
+        writer.put_many([FeatureRecord(key, extractor_id, vector, b"c" * 32, 0, 12.0, url)])
+        writer.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    world.stage.close()
+
+
+def added(product_id: str, *urls: str, **product: object) -> dict[str, object]:
+    images = [{"url": url} for url in urls]
+    return {"type": "product_added", "product_id": product_id, "product": product, "images": images}
+
+
+def to(topic: str, out: list[Out]) -> list[Out]:
+    return [record for record in out if record.topic == topic]
+
+
+def deltas(out: list[Out]) -> list[DeltaBatch]:
+    return [decode_deltas(record.value) for record in to(INDEX_DELTAS, out)]
+
+
+def vector() -> bytes:
+    values = np.arange(1, 9, dtype="<f4")
+    return bytes((values / np.linalg.norm(values)).tobytes())
+
+
+def test_unknown_image_is_requested_and_its_state_goes_out_at_once(world: World) -> None:
+    out = world.feed(added("p1", "https://h/1.jpg", price=3))
+    (batch,) = deltas(out)
+    assert (batch.valid, batch.price, batch.vector) == ([True], [3.0], [None])
+    (request,) = [decode_request(record.value) for record in to(EXTRACT_REQUESTS, out)]
+    assert (request.product_id, request.url, request.vector_seq) == ("p1", "https://h/1.jpg", batch.image_seq[0])
+
+
+def test_known_image_goes_out_with_its_vector_and_without_a_request(world: World) -> None:
+    world.know("https://h/1.jpg", vector())
+    out = world.feed(added("p1", "https://h/1.jpg"))
+    (batch,) = deltas(out)
+    assert batch.vector == [vector()]
+    assert to(EXTRACT_REQUESTS, out) == []
+    assert world.metrics.counts["features_reused"] == 1
+    assert world.metrics.counts["cnn_ms_saved"] == 12
+
+
+def test_further_extractors_vectors_come_in_batches_of_their_own_and_the_state_once(tmp_path: Path) -> None:
+    world = World(tmp_path, FURTHER)
+    other = vector()[::-1]
+    world.know("https://h/1.jpg", vector())
+    world.know("https://h/1.jpg", other, FURTHER)
+    out = world.feed(added("p1", "https://h/1.jpg"))
+    world.stage.close()
+    by_extractor = {batch.extractor_id: batch for batch in deltas(out)}
+    main, further = by_extractor[EXTRACTOR], by_extractor[FURTHER]
+    assert (main.valid, main.vector, len(main.progress)) == ([True], [vector()], 1)
+    assert (further.state_seq, further.vector, further.progress) == ([0], [other], [])
+    assert (further.image_id, further.vector_seq) == (main.image_id, main.vector_seq)
+    assert to(EXTRACT_REQUESTS, out) == []
+
+
+def test_image_known_to_one_extractor_is_requested_of_the_other(tmp_path: Path) -> None:
+    world = World(tmp_path, FURTHER)
+    world.know("https://h/1.jpg", vector())
+    out = world.feed(added("p1", "https://h/1.jpg", "https://h/2.jpg"))
+    world.stage.close()
+    requests = [decode_request(record.value) for record in to(EXTRACT_REQUESTS, out)]
+    assert sorted((request.extractor_id, request.url) for request in requests) == [
+        (FURTHER, "https://h/1.jpg"),
+        (FURTHER, "https://h/2.jpg"),
+        (EXTRACTOR, "https://h/2.jpg"),
+    ]
+    counts = world.metrics.counts
+    assert (counts["features_reused"], counts["features_missing"]) == (1, 1)
+    assert (counts["further_features_reused"], counts["further_features_missing"]) == (0, 2)
+
+
+def test_events_of_one_batch_come_out_as_one_final_state(world: World) -> None:
+    out = world.feed(
+        added("p1", "https://h/1.jpg", price=3),
+        {"type": "product_updated", "product_id": "p1", "product": {"price": 2}},
+        {"type": "product_removed", "product_id": "p1"},
+    )
+    (batch,) = deltas(out)
+    assert batch.valid == [False]
+    assert to(EXTRACT_REQUESTS, out) == []
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [b"", b"no json", b"[" * 100_000, b"x" * 2_000_000, b'{"type":"product_sold","product_id":"p"}', b"\xff\xfe{}"],
+    ids=["empty", "no json", "deep", "large", "unknown kind", "no text"],
+)
+def test_poison_goes_to_the_dead_letters_and_its_neighbours_are_served(world: World, poison: bytes) -> None:
+    out = world.stage.process(
+        [
+            world.record(added("p1", "https://h/1.jpg"), 0)._replace(partition=kafka_partition(b"p1", PARTITIONS)),
+            world.record(poison, 0),
+            world.record(added("p2", "https://h/2.jpg")),
+        ]
+    )
+    (letter,) = [decode_dead_letter(record.value) for record in to(DEAD_LETTERS, out)]
+    assert (letter.topic, letter.partition, letter.transient) == (PRODUCT_EVENTS, 0, False)
+    assert letter.truncated or letter.value_bytes() == poison
+    assert sum(len(batch) for batch in deltas(out)) == 2
+
+
+def test_update_of_an_unknown_product_is_a_dead_letter(world: World) -> None:
+    out = world.feed({"type": "product_updated", "product_id": "p9", "product": {"price": 2}})
+    (letter,) = [decode_dead_letter(record.value) for record in to(DEAD_LETTERS, out)]
+    assert letter.reason == "unknown_product"
+
+
+def test_misplaced_event_is_sent_on_and_applied_once(world: World) -> None:
+    wrong = (kafka_partition(b"p1", PARTITIONS) + 1) % PARTITIONS
+    first = world.record(added("p1", "https://h/1.jpg"), wrong)
+    sent = world.stage.process([first])
+    again = world.stage.process([first])
+    assert deltas(sent) == []
+    forwarded = to(PRODUCT_EVENTS, sent)
+    assert [record.key for record in forwarded] == [b"p1"]
+    assert to(PRODUCT_EVENTS, again) == forwarded
+    right = kafka_partition(b"p1", PARTITIONS)
+    applied = world.stage.process([world.record(forwarded[0].value, right)])
+    assert [batch.valid for batch in deltas(applied)] == [[True]]
+    world.stage.process([world.record({"type": "product_removed", "product_id": "p1"})])
+    late = world.stage.process([world.record(forwarded[0].value, right)])
+    assert all(len(batch) == 0 for batch in deltas(late))
+    assert world.metrics.counts["events_duplicate_forward"] == 1
+
+
+def test_replay_skips_a_misplaced_original(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.stage.close()
+    world.stage = CatalogueStage(replace(world.stage._config, forward_misplaced=False))
+    world.stage.open(world.metrics)
+    wrong = (kafka_partition(b"p1", PARTITIONS) + 1) % PARTITIONS
+    assert to(PRODUCT_EVENTS, world.stage.process([world.record(added("p1"), wrong)])) == []
+    world.stage.close()
+
+
+def test_replayed_batch_changes_no_record_and_says_the_present_state_again(world: World) -> None:
+    batch = [
+        world.record(added("p1", "https://h/1.jpg", price=3)),
+        world.record({"type": "product_updated", "product_id": "p1", "product": {"price": 2}}),
+    ]
+    first = deltas(world.stage.process(batch))
+    world.restart()
+    out = world.stage.process(batch[:1])
+    assert [(b.price, b.state_seq) for b in deltas(out)] == [(b.price, b.state_seq) for b in first]
+    assert len(to(EXTRACT_REQUESTS, out)) == 1
+    assert world.metrics.counts["events_replayed"] == 1
+
+
+def test_heartbeat_moves_the_watermark_of_every_shard(world: World) -> None:
+    out = []
+    for partition in range(PARTITIONS):
+        out += world.stage.process([world.record({"type": "heartbeat", "partition": partition}, partition)])
+    for shard in range(2):
+        index = Shard(EXTRACTOR, 8)
+        for record in to(INDEX_DELTAS, out)[shard::2]:
+            index.apply(decode_deltas(record.value))
+        assert index.watermark_ms() == 1_700_000_000_000
+
+
+def test_progress_names_the_last_record_of_each_partition(world: World) -> None:
+    records = [world.record(added("p1", "https://h/1.jpg")), world.record(added("p1", "https://h/2.jpg"))]
+    (batch,) = deltas(world.stage.process(records))
+    partition = kafka_partition(b"p1", PARTITIONS)
+    assert [(p.partition, p.partitions, p.sequence) for p in batch.progress] == [
+        (partition, PARTITIONS, sequence(0, records[-1].offset))
+    ]
+
+
+def test_large_products_come_out_as_several_bounded_records(world: World) -> None:
+    out = world.feed(added("p1", *[f"https://h/{n}.jpg" for n in range(50)], text="x" * 500_000))
+    sizes = [len(record.value) for record in to(INDEX_DELTAS, out)]
+    assert len(sizes) > 3
+    assert max(sizes) < 8 * 1024 * 1024
+    batches = deltas(out)
+    assert sum(len(batch) for batch in batches) == 50
+    assert [bool(batch.progress) for batch in batches] == [False] * (len(batches) - 1) + [True]

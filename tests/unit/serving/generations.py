@@ -1,0 +1,142 @@
+"""Small full indexes on disk, built by the real builder, and searchers of them over index-deltas in memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from indexing.build import BuildSettings, ShardBuilder
+from indexing.generations import Generations, file_checksum, new_name, seal_generation
+from indexing.shard_deltas import ShardDeltas
+from schemas.delta import DeltaBatch, decode_deltas, encode_deltas
+from schemas.generation import Generation, GenerationShard
+from schemas.ids import shard_of_image
+from schemas.search_pb2 import SearchRequest, ShardStatus, StatusRequest
+from schemas.settings import Settings, load_settings
+from serving.searcher.feed import OpenReader
+from serving.searcher.host import SearcherHost
+from serving.searcher.metrics import SearcherMetricFamilies
+from serving.searcher.slot import Slot
+from tests.unit.serving.world import DIMENSION, EXTRACTOR, MemoryTopic, direction, query
+
+LOOK_S = 0.01
+FORGET_AFTER_S = 0.1
+"""Short, so that tests need not wait for what takes seconds in a shop."""
+
+
+def settings_in(home: Path, **values: Any) -> Settings:
+    return load_settings({}, home=str(home), **({"shards": 2, "snapshot_interval_s": 3600.0} | values))
+
+
+def build_generation(
+    settings: Settings,
+    deltas: DeltaBatch,
+    offsets: Sequence[int],
+    *,
+    shards: int = 2,
+    extractor_id: str = EXTRACTOR,
+    build: BuildSettings | None = None,
+    name: str = "",
+) -> Generation:
+    """A sealed generation of the images in `deltas`, to which those from `offsets` on are to be applied."""
+    generations = Generations(settings.generations_folder)
+    name = name or new_name()
+    partitions = len(offsets)
+    sealed = []
+    for number in range(shards):
+        own = ShardDeltas(number, shards, partitions)
+        folder = generations.shard_folder(name, number)
+        whole = decode_deltas(encode_deltas(deltas))
+        whole.progress = [entry for p in own.partitions for entry in own.progress(deltas.progress, p)]
+        part = DeltaBatch(extractor_id=whole.extractor_id, progress=whole.progress)
+        for row, image in enumerate(whole.image_id):
+            if shard_of_image(image, shards) == number:
+                for column in DeltaBatch.__slots__:
+                    if column not in ("extractor_id", "progress"):
+                        getattr(part, column).append(getattr(whole, column)[row])
+        with ShardBuilder(folder, extractor_id, DIMENSION, build) as builder:
+            builder.add(part)
+            manifest = builder.seal({p: offsets[p] for p in own.partitions}, name)
+        sealed.append(
+            GenerationShard(
+                manifest=file_checksum(folder / "manifest.json"),
+                bytes=sum(file.size for file in manifest.files.values()),
+                images=manifest.images,
+                valid=manifest.valid,
+                searchable=manifest.searchable,
+                digest=manifest.digest,
+                kind=manifest.kind,
+                lists=manifest.lists,
+                nprobe=manifest.nprobe,
+                recall=1.0,
+            )
+        )
+    generation = Generation(
+        name=name,
+        created_ms=1,
+        extractor_id=extractor_id,
+        encoder="test_encoder",
+        weights="",
+        dimension=DIMENSION,
+        delta_partitions=partitions,
+        delta_offsets=list(offsets),
+        shards=sealed,
+        catalogue_valid=sum(shard.valid for shard in sealed),
+        catalogue_digests=[shard.digest for shard in sealed],
+    )
+    seal_generation(generations.folder / name, generation)
+    return generation
+
+
+class Searcher:
+    """A host of one slot and its metrics; `held` while `with searcher.running()`."""
+
+    def __init__(
+        self, settings: Settings, topic: MemoryTopic, shard: int = 0, open_reader: OpenReader | None = None
+    ) -> None:
+        self.families = SearcherMetricFamilies(CollectorRegistry())
+        self.slot = Slot(
+            settings, shard, 0, EXTRACTOR, DIMENSION, self.families.of(shard, 0), open_reader or topic.open
+        )
+        self.host = SearcherHost(self.slot, look_s=LOOK_S, forget_after_s=FORGET_AFTER_S)
+
+    def found(self, generation: str = "", number: int = 1) -> list[str]:
+        request: SearchRequest = query(direction(number), limit=1000)
+        request.generation = generation
+        return sorted(hit.product_id for hit in self.host.search(request).results[0].hits)
+
+    def answered_by(self) -> str:
+        return self.host.search(query(direction(1))).generation
+
+    def status(self, *named: str) -> dict[str, ShardStatus]:
+        """By generation; `named`: what a broker says that it routes to."""
+        request = StatusRequest(asker="broker" if named else "", generations=named)
+        return {status.generation: status for status in self.host.status(request).shards}
+
+    def ready(self) -> list[str]:
+        return [name for name, status in self.status().items() if status.ready]
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        own = {"shard": str(self.slot.shard), "replica": "0", **labels}
+        return self.families.registry.get_sample_value(f"vitrine_searcher_{name}", own)
+
+
+@contextmanager
+def running(searcher: Searcher) -> Iterator[Searcher]:
+    searcher.host.start()
+    try:
+        yield searcher
+    finally:
+        searcher.host.stop()
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen within 30 s"
+        time.sleep(0.002)

@@ -1,0 +1,107 @@
+"""The blender behind a real uvicorn, over searchers in the same process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import uvicorn
+from numpy.typing import NDArray
+from PIL import Image
+
+from schemas.generation import LIVE
+from serving.backend import SearchBackend
+from serving.blender.api import create_app
+from serving.blender.encoders import Encoders, Load
+from serving.blender.metrics import BlenderMetrics
+from serving.blender.pictures import Pictures
+from serving.blender.publication import Publication
+from serving.blender.service import BlenderService
+from serving.broker.service import BrokerService
+from serving.local import LocalBackend
+from serving.searcher.service import SearcherService
+from tests.unit.serving.broker_world import broker_over
+from tests.unit.serving.world import DIMENSION, EXTRACTOR
+from vision.decode import ImageLimits, decode_image
+from vision.fetch import fetch
+from vision.fetch_policy import FetchPolicy
+
+QUERY_MAX_BYTES = 200_000
+
+
+class GreyEmbedder:
+    """The smallest encoder there is: the brightness of 4 x 4 fields. Bytes are decoded by `vision`, as always."""
+
+    def prepare(self, data: bytes) -> NDArray[np.uint8]:
+        image = decode_image(data, ImageLimits(max_bytes=QUERY_MAX_BYTES, max_pixels=1_000_000))
+        return np.asarray(image.convert("L").resize((4, 4), Image.Resampling.BOX), dtype=np.uint8)
+
+    def embed(self, inputs: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        rows = np.stack(inputs).reshape(len(inputs), DIMENSION).astype(np.float32) + 1.0
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def picture(seed: int, side: int = 32, kind: str = "PNG") -> bytes:
+    """A picture of 4 x 4 grey fields, another one for every seed."""
+    fields = np.random.default_rng(seed).integers(0, 256, (4, 4), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(fields).resize((side, side), Image.Resampling.NEAREST).convert("RGB").save(file, kind)
+    return file.getvalue()
+
+
+def picture_vector(seed: int) -> NDArray[np.float32]:
+    embedder = GreyEmbedder()
+    return embedder.embed([embedder.prepare(picture(seed))])[0]
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(
+    backend: SearchBackend,
+    *,
+    load: Load = lambda _extractor_id, _generation: GreyEmbedder(),
+    metrics: BlenderMetrics | None = None,
+    allowed_folder: Path | None = None,
+    generations: Path | None = None,
+    page: Path | None = None,
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a blender over `backend`, which it closes in the end; it begins with `EXTRACTOR`."""
+    metrics = metrics or BlenderMetrics()
+    publication = None if generations is None else Publication(generations)
+    service = BlenderService(backend, Encoders(EXTRACTOR, LIVE, load, metrics), metrics, publication, look_s=0.02)
+    policy = FetchPolicy(allowed_schemes=("file",), allowed_folders=(str(allowed_folder),) if allowed_folder else ())
+    pictures = Pictures(lambda url: fetch(url, policy))
+    app = create_app(service, pictures, QUERY_MAX_BYTES, page=page or Path("/nonexistent"))
+    server = _Server(uvicorn.Config(app, log_config=None, access_log=False))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            async with httpx.AsyncClient(base_url=base, timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            await running
+
+
+def over(*searchers: SearcherService) -> BrokerService:
+    """A broker over one searcher per shard, all in this process."""
+    return broker_over([[LocalBackend(searcher)] for searcher in searchers])
+
+
+async def ready(client: httpx.AsyncClient) -> None:
+    """Waits until the model is loaded."""
+    while (await client.get("/readyz")).status_code != 200:
+        await asyncio.sleep(0.01)

@@ -1,0 +1,53 @@
+"""A library has one home (docs/adr/0001): what the layers of import-linter cannot say."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("schemas", "vision", "feature_store", "indexing", "messaging", "jobs", "serving", "cli")
+
+HOMES = {
+    "torch": "vision",
+    "torchvision": "vision",
+    "rocksdict": "feature_store/rocks.py",
+    "faiss": "indexing",
+    "confluent_kafka": "messaging",
+    "kafka": "messaging",
+    "pyflink": "jobs",
+    "fastapi": "serving/blender",
+    "uvicorn": "serving/blender",
+}
+"""Top-level module -> the only folder or file of ours that may import it."""
+
+
+@cache
+def imports() -> dict[str, frozenset[str]]:
+    """Top-level modules that each of our files imports, anywhere in it."""
+    found: dict[str, frozenset[str]] = {}
+    for file in sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py")):
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module or "")
+        found[file.relative_to(ROOT).as_posix()] = frozenset(name.split(".")[0] for name in names)
+    return found
+
+
+def importers(library: str) -> list[str]:
+    return [file for file, libraries in imports().items() if library in libraries]
+
+
+@pytest.mark.parametrize(("library", "home"), HOMES.items(), ids=list(HOMES))
+def test_library_is_imported_at_its_home_alone(library: str, home: str) -> None:
+    assert [file for file in importers(library) if not (file == home or file.startswith(f"{home}/"))] == []
+
+
+def test_imports_are_found_at_all() -> None:
+    assert importers("rocksdict") == ["feature_store/rocks.py"]

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import OperatorError
+from vision.extractor import EFFICIENTNET_LITE, describe, dimension_of, extractor_id
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize("name", EFFICIENTNET_LITE)
+def test_id_names_encoder_weights_preprocessing_and_dimension(name: str) -> None:
+    published = EFFICIENTNET_LITE[name].file.rpartition("-")[2].removesuffix(".pth")
+    assert extractor_id(name) == f"{name}-{published}-p1-1280"
+
+
+def test_composite_has_an_id_and_a_dimension_of_its_own() -> None:
+    assert extractor_id("efficientnet_lite0_composite") == "efficientnet_lite0_composite-57934424-p1-768"
+
+
+def test_other_weights_give_another_id(tmp_path: Path) -> None:
+    ids = set()
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(name.encode())
+        ids.add(extractor_id("efficientnet_lite0", str(tmp_path / name)))
+    (tmp_path / "copy of a").write_bytes(b"a")
+    assert extractor_id("efficientnet_lite0", str(tmp_path / "copy of a")) in ids
+    assert len(ids) == 2
+
+
+def test_dimension_is_read_from_the_id() -> None:
+    assert dimension_of(extractor_id("efficientnet_lite2")) == 1280
+    assert dimension_of("vgg16-397923af-p3-512") == 512
+
+
+@pytest.mark.parametrize("text", ["", "efficientnet_lite0", "a-12345678-p1-0", "a-12345678-1280", "a-xyz-p1-5"])
+def test_what_is_no_id_has_no_dimension(text: str) -> None:
+    with pytest.raises(ValueError, match="no extractor id"):
+        dimension_of(text)
+
+
+def test_missing_weights_file_is_an_operator_error_that_names_it() -> None:
+    with pytest.raises(OperatorError, match=r"/no/such\.pth.*weights"):
+        describe("efficientnet_lite0", "/no/such.pth")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a b", "Resnet50"])
+def test_name_that_cannot_be_one_is_an_operator_error(name: str) -> None:
+    with pytest.raises(OperatorError, match="encoder"):
+        describe(name)
+
+
+def test_naming_the_extractor_does_not_import_torch() -> None:
+    code = (
+        "import sys; from vision.extractor import extractor_id; from vision.environment import MALLOC_ENV;"
+        "extractor_id('efficientnet_lite0'); assert not {'torch', 'torchvision', 'PIL', 'httpx'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
