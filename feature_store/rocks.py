@@ -17,6 +17,9 @@ it stands on, each measured or read in its source:
 - `Rdict.items()` ends silently at a damaged block; `Rdict.iter()` has a status to ask.
 - A live iterator keeps the database open, and locked, after `close`: scans
   are closed with their partition.
+- A secondary that catches up while its owner flushes can miss what was flushed
+  (`RocksReader._follow`): 50 of 7,830 times beside an owner that flushed every
+  20 batches, none of 10,440 since it looks again.
 - A secondary must keep all files open (`max_open_files` -1, the default): the
   owner's compactions delete files under it.
 """
@@ -58,6 +61,7 @@ STORE_FILE = "store.json"
 DATABASE = "db"
 _LOCK_RETRY_S = 0.1
 _SECONDARY_ATTEMPTS = 5
+_FOLLOW_ATTEMPTS = 20
 
 
 class StoreInfo(msgspec.Struct, frozen=True):
@@ -301,7 +305,7 @@ class RocksReader(_RocksPartition):
             return
         if self._db is not None and identity == self._identity:
             try:
-                self._db.try_catch_up_with_primary()
+                self._follow()
                 return
             except Exception as error:  # noqa: BLE001 - rocksdict raises nothing more exact; opening anew tells
                 log.warning("event=secondary_reopened folder=%s reason=%r", self.folder, str(error))
@@ -311,15 +315,36 @@ class RocksReader(_RocksPartition):
         self._closed = True
         self._release()
 
+    def _follow(self) -> None:
+        """Reads what the owner has written, and again when a log ended meanwhile.
+
+        RocksDB reads the list of tables first and the logs after it. What an
+        owner flushes between the two is in neither: the table is not on the list
+        yet, and its log is gone. Until the next time a reader would then see a
+        later write and not the earlier one.
+        """
+        for _ in range(_FOLLOW_ATTEMPTS):
+            logs = self._logs()
+            self._db.try_catch_up_with_primary()
+            if logs <= self._logs():
+                return
+
+    def _logs(self) -> set[Path]:
+        """The owner's write-ahead logs; RocksDB numbers them and uses no number twice."""
+        return set((self.folder / DATABASE).glob("*.log"))
+
     def _open(self, identity: tuple[int, int]) -> None:
         """Opening may lose a race against a compaction that deletes a file just listed: then it tries again."""
         self._release()
         for attempt in range(_SECONDARY_ATTEMPTS):
             self._secondary = secondary_folder()
             try:
+                logs = self._logs()
                 self._db = Rdict(
                     str(self.folder / DATABASE), self._options, access_type=AccessType.secondary(self._secondary.name)
                 )
+                if not logs <= self._logs():
+                    self._follow()
                 self._identity = identity
                 return
             except Exception as error:
