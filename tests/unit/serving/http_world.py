@@ -28,7 +28,7 @@ from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
 from tests.unit.serving.broker_world import broker_over
-from tests.unit.serving.world import DIMENSION, EXTRACTOR
+from tests.unit.serving.world import DIMENSION, EXTRACTOR, direction
 from vision.decode import ImageLimits, decode_image
 from vision.fetch import fetch
 from vision.fetch_policy import FetchPolicy
@@ -105,3 +105,19 @@ async def ready(client: httpx.AsyncClient) -> None:
     """Waits until the model is loaded."""
     while (await client.get("/readyz")).status_code != 200:
         await asyncio.sleep(0.01)
+
+
+async def post_vector(client: httpx.AsyncClient, seed: int = 1, **body: object) -> httpx.Response:
+    return await client.post("/v1/search/vector", json={"vector": direction(seed).tolist(), **body})
+
+
+def ids(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [result["product_id"] for result in answer.json()["results"]]
+
+
+def error(answer: httpx.Response) -> tuple[int, str]:
+    body = answer.json()
+    assert body.keys() == {"error"}
+    assert body["error"]["detail"]
+    return answer.status_code, body["error"]["reason"]

@@ -29,11 +29,6 @@ SEEDS = range(6)
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def tier(tmp_path: Path) -> AsyncIterator[Tier]:
     async with tier_in(tmp_path) as tier:
         yield tier

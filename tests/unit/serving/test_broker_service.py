@@ -20,11 +20,6 @@ pytestmark = pytest.mark.anyio
 TIMEOUT_S = 20.0
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Replica(LocalBackend):
     """A real searcher behind a line that can be slow or dead."""
 

@@ -30,11 +30,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def tier(tmp_path: Path) -> AsyncIterator[Tier]:
     async with tier_in(tmp_path) as tier:
         yield tier

@@ -18,11 +18,6 @@ from tests.unit.serving.http_world import GreyEmbedder, picture
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Loader:
     """Loads encoders that the tests can see come and go; `broken` ones cannot be loaded."""
 

@@ -15,11 +15,6 @@ from tests.unit.serving.world import ready_searcher
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def write(folder: Path, *names: str) -> None:
     rows = [{"image": f"images/{name}.jpg", "product_id": name, "category": "bags"} for name in names]
     (folder / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

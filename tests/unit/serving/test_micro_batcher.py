@@ -10,11 +10,6 @@ from serving.blender.batching import MicroBatcher
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Work:
     """Doubles numbers; holds every batch until `gate` is set."""
 

@@ -20,11 +20,6 @@ CHI_SQUARE_AT_ONE_IN_A_THOUSAND = 148.2
 """Of 99 degrees of freedom: a uniform sample exceeds it once in a thousand seeds, and the seed is fixed."""
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def numbered(first: int, last: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     return np.arange(first, last, dtype=np.float32)[:, None]
 
