@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from indexing.contents import Codes
 from indexing.kinds_codec import Codec
+from indexing.nearest import CentroidSearch
 
-faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
-
-_ASSIGN_ROWS = 1 << 14
 _SEGMENT_BYTES = 4 << 20
 
 
 def assign(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int32]:
     """The centroid of greatest inner product for each vector, (n,), as a live shard's lists choose it."""
-    index = faiss.IndexFlatIP(centroids.shape[1])
-    index.add(np.ascontiguousarray(centroids))
-    numbers = np.empty(len(vectors), dtype=np.int32)
-    for start in range(0, len(vectors), _ASSIGN_ROWS):
-        batch = np.ascontiguousarray(vectors[start : start + _ASSIGN_ROWS])
-        numbers[start : start + len(batch)] = index.search(batch, 1)[1][:, 0]
-    return numbers
+    return CentroidSearch(centroids).nearest(vectors)[0]
 
 
 class GatheredCodes:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from indexing.inverted_lists import Part
 from indexing.kinds_coded import Lists
+from indexing.kmeans import spherical_kmeans
 
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
 
@@ -51,17 +52,7 @@ def default_nlist(vectors: int) -> int:
 
 def train_centroids(sample: NDArray[np.float32], nlist: int, seed: int) -> NDArray[np.float32]:
     """(nlist, dimension) float32, of length 1, by spherical k-means; the same for the same sample and seed."""
-    kmeans = faiss.Kmeans(
-        sample.shape[1],
-        nlist,
-        niter=_ITERATIONS,
-        spherical=True,
-        seed=seed,
-        min_points_per_centroid=1,
-        max_points_per_centroid=_POINTS_PER_CENTROID,
-    )
-    kmeans.train(np.ascontiguousarray(sample))
-    return np.ascontiguousarray(kmeans.centroids, dtype=np.float32)
+    return spherical_kmeans(sample, nlist, _ITERATIONS, seed)
 
 
 def sample_vectors(parts: list[Part], wanted: int, seed: int) -> NDArray[np.float32]:
