@@ -2,8 +2,9 @@
 
 Clustered random vectors lie in a catalogue store and a feature store, as the
 streaming job would have written them. Measured is what `vitrine build` does
-from there on: Flink's start, reading both stores twice (once to build, once
-to count), training, assigning, writing, syncing, measuring recall. faiss gets
+from there on: Flink's start, reading both stores, counting what the files must
+come to, training, assigning, writing, syncing, hashing the files' images,
+measuring recall. faiss gets
 the vectors as one array in memory and makes an IndexIVFFlat a shard of them:
 as many lists, the same number of training vectors and iterations. It writes
 nothing and keeps no attributes.

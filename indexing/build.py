@@ -3,6 +3,9 @@
 What comes out is what a snapshot is made of (`indexing.snapshot`), so that a
 searcher loads it without conversion and applies deltas over it.
 
+The digest of a shard is computed from these files (`indexing.build_digest`),
+not from what was added: who knows what the shard must come to compares.
+
 Memory. Rows, texts and vectors go to spool files beside the result and are
 mapped, not read: the kernel may drop their pages at any time. What a build
 allocates for good is about 80 bytes an image (row numbers, list numbers,
@@ -16,7 +19,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing import snapshot
+from indexing.build_digest import fill_digests
 from indexing.build_lists import EncodedCodes, assign, by_list, by_segment
 from indexing.build_recall import choose_probes, exact_scores
 from indexing.build_rows import RowBuilder, searchable
@@ -35,6 +39,7 @@ from indexing.build_sample import draw_keys, held_back_positions, refuse_doubled
 from indexing.build_spool import Spool
 from indexing.contents import ShardContents
 from indexing.durable import sync_folder
+from indexing.inverted_lists import Part
 from indexing.kinds import IndexKind, default_kind
 from indexing.kinds_codec import Codec, code_bytes
 from indexing.progress import SourceProgress
@@ -168,7 +173,7 @@ class ShardBuilder:
         `index-deltas`.
         centroids: (nlist, dimension), trained elsewhere (on a sample of all
         shards, say); None: trained on this shard's own vectors.
-        begins: told of each phase: train, assign, write, measure. Raises
+        begins: told of each phase: train, assign, write, digest, measure. Raises
         `CorruptError` when an image came twice, `OperatorError` when there are
         fewer vectors than lists.
         """
@@ -207,8 +212,14 @@ class ShardBuilder:
             # A closed segment of an exact shard is never appended to: free space in it would be lost.
             headroom = 0.0 if exact else settings.headroom
             begins("write")
+
+            def complete(texts: Sequence[memoryview], written: Iterable[Part]) -> None:
+                begins("digest")
+                names = ([name.encode() for name in names] for names in (contents.categories, contents.brands))
+                fill_digests(rows, texts, written, *names)
+
             manifest = snapshot.write_files(
-                contents, self._unfinished, delta_offsets, generation=generation, headroom=headroom
+                contents, self._unfinished, delta_offsets, generation=generation, headroom=headroom, complete=complete
             )
             if not exact:
                 begins("measure")

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.build_spool import Spool, TextSpool
-from indexing.digest import NO_VECTOR, image_digest, vector_hash
 from indexing.forward import ROW_DTYPE, VALID
 from indexing.state import NameCodes
 from schemas.delta import DeltaBatch
@@ -20,7 +19,7 @@ class RowBuilder:
     """Appends images to the spools; a row's number is its place in the order of arrival. One thread.
 
     Vectors are kept without their rows' numbers in between: `vector_rows` has
-    the row of each.
+    the row of each. Digests come later, from what was written.
     """
 
     def __init__(self, extractor_id: str, dimension: int, rows: Spool, texts: Spool, vectors: Spool) -> None:
@@ -80,13 +79,11 @@ class RowBuilder:
         praises = [_NAN if value is None else value for value in batch.praise]
         image_seqs = [value or 0 for value in batch.image_seq]
         vector_seqs = [0 if vector is None else seq for seq, vector in zip(batch.vector_seq, vectors, strict=True)]
-        hashes = [NO_VECTOR if vector is None else vector_hash(vector) for vector in vectors]
-        digests: list[bytes] = []
         texts: list[tuple[int, int, int, int, int, int, int]] = []
-        for i, image_id in enumerate(batch.image_id):
-            product, url = (batch.product_id[i] or "").encode(), (batch.url[i] or "").encode()
-            category, brand = batch.category[i] or "", batch.brand[i] or ""
-            attributes = batch.attributes[i] or b""
+        for product_id, image_url, category, brand, displayed in zip(
+            batch.product_id, batch.url, batch.category, batch.brand, batch.attributes, strict=True
+        ):
+            product, url, attributes = (product_id or "").encode(), (image_url or "").encode(), displayed or b""
             texts.append(
                 (
                     self._texts.append(product + url),
@@ -94,28 +91,9 @@ class RowBuilder:
                     len(product),
                     len(url),
                     len(attributes),
-                    self.categories.code(category),
-                    self.brands.code(brand),
+                    self.categories.code(category or ""),
+                    self.brands.code(brand or ""),
                 )
-            )
-            digests.append(
-                image_digest(
-                    image_id,
-                    product,
-                    url,
-                    category.encode(),
-                    brand.encode(),
-                    attributes,
-                    state_seq=batch.state_seq[i],
-                    image_seq=image_seqs[i],
-                    price=prices[i],
-                    sales=sales[i],
-                    praise=praises[i],
-                    vector_seq=vector_seqs[i],
-                    vector=hashes[i],
-                )
-                if valid[i]
-                else NO_VECTOR
             )
         records["image_id"] = np.frombuffer(b"".join(batch.image_id), dtype="V16")
         records["state_seq"], records["image_seq"], records["vector_seq"] = batch.state_seq, image_seqs, vector_seqs
@@ -124,13 +102,11 @@ class RowBuilder:
         for name, column in zip(_TEXT_COLUMNS, columns, strict=True):
             records[name] = column
         records["flags"] = np.where(valid, VALID, 0)
-        records["vector_hash"] = np.frombuffer(b"".join(hashes), dtype="V16")
-        records["digest"] = np.frombuffer(b"".join(digests), dtype="V16")
         return records
 
     def rows(self) -> NDArray[np.void]:
-        """All records, mapped. Nothing can be added any more."""
-        return self._rows.mapped().view(ROW_DTYPE)
+        """All records, mapped and writable; without digests, which `indexing.build_digest` fills in."""
+        return self._rows.mapped(writable=True).view(ROW_DTYPE)
 
     def texts(self) -> list[memoryview]:
         """The text chunks that the records point into, mapped. Nothing can be added any more."""

@@ -31,12 +31,12 @@ class Spool:
         self._file.write(data)
         self.size += len(data)
 
-    def mapped(self) -> NDArray[np.uint8]:
-        """All that was appended, read-only; nothing can be appended any more."""
+    def mapped(self, *, writable: bool = False) -> NDArray[np.uint8]:
+        """All that was appended; nothing can be appended any more. `writable`: to change in place, also in the file."""
         self._file.close()
         if not self.size:
             return np.empty(0, dtype=np.uint8)
-        return np.memmap(self._path, dtype=np.uint8, mode="r")
+        return np.memmap(self._path, dtype=np.uint8, mode="r+" if writable else "r")
 
     def __enter__(self) -> Spool:
         return self

@@ -20,10 +20,11 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -33,10 +34,11 @@ from indexing.contents import Codes, ShardContents
 from indexing.digest import digest_bytes
 from indexing.durable import sync_folder
 from indexing.forward import ROW_DTYPE, SUPERSEDED, VALID
-from indexing.inverted_lists import InvertedLists
+from indexing.inverted_lists import InvertedLists, Part
 from indexing.kinds import IndexKind
 from indexing.kinds_codec import Codec
 from indexing.kinds_coded import CodedLists, Lists
+from indexing.list_view import block_bytes, block_over
 from indexing.shard import Shard
 from schemas.errors import CorruptError
 from schemas.manifest import FORMAT, ShardFile, ShardManifest, decode_manifest, encode_manifest
@@ -49,6 +51,10 @@ _LIST_FILES = ("lists.bin", "centroids.bin", "codes.bin", "codec.bin")
 CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
 _HINT = "remove the folder, and the shard is rebuilt from the full index or from index-deltas"
+
+
+Complete: TypeAlias = Callable[[Sequence[memoryview], Iterable[Part]], None]
+"""Finishes rows in place from (texts by chunk; vectors and row numbers by list), as their files have them."""
 
 
 class _Layout(msgspec.Struct, kw_only=True):
@@ -123,10 +129,12 @@ def write_files(
     *,
     generation: str = "",
     headroom: float = 0.25,
+    complete: Complete | None = None,
 ) -> ShardManifest:
     """Writes a shard's files into the new folder `folder`, the manifest last, all of it synced.
 
-    headroom: free space of each list, as a part of its entries.
+    headroom: free space of each list, as a part of its entries. complete: for
+    rows that are not finished, called when all other files are there.
     """
     folder.mkdir(parents=True)
     files: dict[str, ShardFile] = {}
@@ -141,10 +149,9 @@ def write_files(
         brands=contents.brands,
     )
     parts: dict[str, Iterable[Any]] = {
-        "rows.bin": [contents.rows.view(np.uint8)],
-        "validity.bin": [contents.validity],
-        "texts.bin": contents.texts,
         "lists.bin": _list_bytes(contents.lists, contents.dimension, capacities),
+        "texts.bin": contents.texts,
+        "validity.bin": [contents.validity],
         "layout.json": [msgspec.json.encode(layout)],
     }
     if contents.centroids is not None:
@@ -152,8 +159,21 @@ def write_files(
     if contents.codec is not None:
         parts["codes.bin"] = _list_bytes(contents.codes, contents.codec.width, capacities)
         parts["codec.bin"] = [np.ascontiguousarray(contents.codec.parameters)]
-    for name, pieces in parts.items():
-        files[name] = _write_synced(folder / name, pieces)
+    # What is written reaches the disk while the next file, or the rows' digests, are still computed.
+    with ThreadPoolExecutor(1, "sync") as syncing:
+        synced = []
+        for name, pieces in parts.items():
+            files[name] = _write(folder / name, pieces)
+            synced.append(syncing.submit(_sync, folder / name))
+        if complete is not None:
+            complete(
+                _chunks(_mapped(folder / "texts.bin"), layout.chunks),
+                _entries(_mapped(folder / "lists.bin"), contents.dimension, layout),
+            )
+        files["rows.bin"] = _write(folder / "rows.bin", [contents.rows.view(np.uint8)])
+        synced.append(syncing.submit(_sync, folder / "rows.bin"))
+        for each in synced:
+            each.result()
     # Columns, not records: rows may be mapped from a file larger than memory.
     flags, vector_seq = contents.rows["flags"], contents.rows["vector_seq"]
     valid = flags & (VALID | SUPERSEDED) == VALID
@@ -266,6 +286,16 @@ def _digest_sum(digests: NDArray[Any]) -> int:
     return sum(int(part) << (32 * place) for place, part in enumerate(halves)) & ((1 << 128) - 1)
 
 
+def _entries(memory: NDArray[np.uint8], dimension: int, layout: _Layout) -> Iterator[Part]:
+    """What lies in each list of lists.bin."""
+    start = 0
+    for size, capacity in zip(layout.sizes, layout.capacities, strict=True):
+        end = start + block_bytes(capacity, dimension)
+        block = block_over(memory[start:end], dimension)
+        yield block.codes[:size], block.ids[:size]
+        start = end
+
+
 def _list_bytes(lists: Sequence[tuple[Codes, NDArray[np.int64]]], width: int, capacities: list[int]) -> Iterator[Any]:
     for (codes, ids), capacity in zip(lists, capacities, strict=True):
         free = capacity - len(ids)
@@ -286,6 +316,13 @@ def _chunks(texts: NDArray[np.uint8], sizes: list[int]) -> list[memoryview]:
 
 def _write_synced(path: Path, pieces: Iterable[Any]) -> ShardFile:
     """Writes, syncs, and says what it wrote."""
+    written = _write(path, pieces)
+    _sync(path)
+    return written
+
+
+def _write(path: Path, pieces: Iterable[Any]) -> ShardFile:
+    """Writes, and says what it wrote."""
     checksum = blake2b(digest_size=16)
     size = 0
     with path.open("wb") as file:
@@ -295,9 +332,13 @@ def _write_synced(path: Path, pieces: Iterable[Any]) -> ShardFile:
                 checksum.update(view)
                 file.write(view)
                 size += len(view)
-        file.flush()
-        os.fsync(file.fileno())
     return ShardFile(size, checksum.hexdigest())
+
+
+def _sync(path: Path) -> None:
+    """Returns when what was written to the file is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _read_checked(path: Path, expected: ShardFile) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ any size holds a few hundred records.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -166,9 +166,10 @@ class Truth:
     def add(self, records: Sequence[ProductRecord]) -> None:
         audit = self._audit
         vectors = vectors_of(records, self._features, self._extractor_id)
-        self._note_missing(records, self._extractor_id, vectors)
+        audit.missing_features += missing_of(records, self._extractor_id, vectors)
         for extractor_id in self._beside:
-            self._note_missing(records, extractor_id, vectors_of(records, self._features, extractor_id))
+            found = vectors_of(records, self._features, extractor_id)
+            audit.missing_features += missing_of(records, extractor_id, found)
         for record in records:
             shard = shard_of_product(record.product_id, self._shards)
             batch = DeltaBatch()
@@ -181,24 +182,13 @@ class Truth:
             for row in range(len(batch)):
                 if batch.valid[row]:
                     audit.valid_images += 1
-                    self._digests[shard] = add_digest(self._digests[shard], _row_digest(batch, row))
+                    self._digests[shard] = add_digest(self._digests[shard], worded_digest(batch, row))
             self._choose(record.product_id, shard, batch)
 
     def finish(self) -> PartitionAudit:
         self._audit.digests = [digest_bytes(digest).hex() for digest in self._digests]
         self._audit.sample = [product for _, product in sorted(self._chosen, key=lambda each: -each[0])]
         return self._audit
-
-    def _note_missing(
-        self, records: Sequence[ProductRecord], extractor_id: str, vectors: dict[tuple[str, str], bytes]
-    ) -> None:
-        self._audit.missing_features += [
-            MissingFeature(record.product_id, entry.url, entry.version, entry.image_seq, extractor_id)
-            for record in records
-            if record.listed
-            for entry in record.images
-            if entry.attached and (record.product_id, entry.url) not in vectors
-        ]
 
     def _choose(self, product_id: str, shard: int, batch: DeltaBatch) -> None:
         if self._sample == 0:
@@ -235,12 +225,26 @@ def vectors_of(records: Sequence[ProductRecord], features: Lookup, extractor_id:
     }
 
 
+def missing_of(
+    records: Sequence[ProductRecord], extractor_id: str, vectors: Mapping[tuple[str, str], bytes]
+) -> list[MissingFeature]:
+    """The images that are to be found and are not among `vectors`, the extractor's known ones by (product, URL)."""
+    return [
+        MissingFeature(record.product_id, entry.url, entry.version, entry.image_seq, extractor_id)
+        for record in records
+        if record.listed
+        for entry in record.images
+        if entry.attached and (record.product_id, entry.url) not in vectors
+    ]
+
+
 def image_hex(missing: MissingFeature) -> str:
     """The row identity of the image, as requests for extraction carry it."""
     return image_id(missing.product_id, missing.url).hex()
 
 
-def _row_digest(batch: DeltaBatch, row: int) -> bytes:
+def worded_digest(batch: DeltaBatch, row: int) -> bytes:
+    """The digest of a valid image as a batch words it."""
     vector = batch.vector[row]
     return image_digest(
         batch.image_id[row],

@@ -1,9 +1,9 @@
 """The weekly full index: a generation, cut out of the running stream and built from copies of its stores.
 
 Steps: extract what a further extractor lacks (job `vitrine_build_missing`
-finds it, the stream's extraction stage extracts it); take the cut; count the
-catalogue and build the shards, each a unit of work (job `vitrine_build`);
-seal, and make it a generation by a rename. A build that was killed at any
+finds it, the stream's extraction stage extracts it); take the cut; build the
+shards, each a unit of work (job `vitrine_build`), and compare them with what
+the catalogue says; seal, and make it a generation by a rename. A build that was killed at any
 moment is simply run again. See docs/adr/0012.
 """
 
@@ -20,9 +20,9 @@ from pathlib import Path
 import msgspec
 from pyflink.table import StreamTableEnvironment
 
-from indexing.digest import add_digest, digest_bytes
 from indexing.generations import file_checksum, new_name
 from indexing.snapshot import MANIFEST
+from jobs.full_index.build_count import refuse_lost_products
 from jobs.full_index.build_cut import Cut, take_cut
 from jobs.full_index.build_extraction import Extracted, MissingVectors
 from jobs.full_index.build_folder import BuildFolder
@@ -33,8 +33,8 @@ from jobs.full_index.build_stages import (
     BuildShard,
     BuildStage,
     Built,
-    Counted,
-    CountPartition,
+    FindMissing,
+    Found,
     Refused,
     Unit,
     missing_features,
@@ -98,11 +98,11 @@ class Build:
             cut = take_cut(settings, work / "cut")
             plan = BuildPlan(name="", cut=cut, target=target, folder=work, progress=folder.work / "progress",
                              missing=work / "lists")  # fmt: skip
-            units = [CountPartition(partition) for partition in range(cut.event_partitions)]
+            units = [FindMissing(partition) for partition in range(cut.event_partitions)]
             count = sum(
                 answer.missing
                 for answer in _run(self._tables, "vitrine_build_missing", plan, units, work / "results")
-                if isinstance(answer, Counted)
+                if isinstance(answer, Found)
             )
         with self._phase("extract"):
             return vectors.extract(missing_features(work / "lists"), count, folder.work / "progress")
@@ -121,8 +121,7 @@ def build_generation(name: str, target: BuildTarget, cut: Cut, folder: Path, wor
     """
     began = time.monotonic()
     cores = len(os.sched_getaffinity(0))
-    units: list[Unit] = [BuildShard(shard) for shard in range(target.shards)]
-    units += [CountPartition(partition) for partition in range(cut.event_partitions)]
+    units = [BuildShard(shard) for shard in range(target.shards)]
     plan = BuildPlan(
         name=name,
         cut=cut,
@@ -132,21 +131,18 @@ def build_generation(name: str, target: BuildTarget, cut: Cut, folder: Path, wor
         threads=max(1, cores // min(cores, target.shards)),
     )
     folder.mkdir(parents=True)
-    counted: dict[int, Counted] = {}
     built: dict[int, Built] = {}
     for answer in _run(tables, "vitrine_build", plan, units, work / "results"):
-        if isinstance(answer, Counted):
-            counted[answer.partition] = answer
-        elif isinstance(answer, Built):
+        if isinstance(answer, Built):
             built[answer.shard] = answer
-    if len(counted) != cut.event_partitions or len(built) != target.shards:
-        raise TransientError(
-            "build_incomplete", f"{len(counted)} partitions and {len(built)} shards were answered; run the build again"
-        )
+    if len(built) != target.shards:
+        raise TransientError("build_incomplete", f"{len(built)} shards were answered; run the build again")
+    counts = [built[shard].count for shard in range(target.shards)]
+    refuse_lost_products(counts)
     ignored = sum(answer.ignored_vectors for answer in built.values())
     if ignored:
         log.warning("event=vectors_ignored count=%d extractor=%s", ignored, target.extractor.extractor_id)
-    digests = [_sum_hex(counted[p].digests[s] for p in counted) for s in range(target.shards)]
+    digests = [count.digest for count in counts]
     shards = [describe_shard(folder / f"shard-{shard}") for shard in range(target.shards)]
     if digests != [shard.digest for shard in shards]:
         # Not raised: the files are there to look into, and the publication refuses them.
@@ -162,7 +158,7 @@ def build_generation(name: str, target: BuildTarget, cut: Cut, folder: Path, wor
         delta_partitions=cut.delta_partitions,
         delta_offsets=list(cut.delta_ends),
         shards=shards,
-        catalogue_valid=sum(each.valid_images for each in counted.values()),
+        catalogue_valid=sum(count.valid_images for count in counts),
         catalogue_digests=digests,
         settings={
             "kind": None if target.settings.kind is None else target.settings.kind.value,
@@ -175,7 +171,6 @@ def build_generation(name: str, target: BuildTarget, cut: Cut, folder: Path, wor
         took_s={
             "build": round(time.monotonic() - began, 3),
             **{f"shard_{phase}": seconds for phase, seconds in slowest.items()},
-            "count": max(sum(each.took_s.values()) for each in counted.values()),
         },
     )
 
@@ -212,11 +207,3 @@ def _run(tables: Tables, job: str, plan: BuildPlan, units: Iterable[Unit], resul
 
 def _phases(built: dict[int, Built]) -> list[str]:
     return sorted({phase for each in built.values() for phase in each.took_s})
-
-
-def _sum_hex(digests: Iterable[str]) -> str:
-    """The digest of all, from those of parts."""
-    total = 0
-    for digest in digests:
-        total = add_digest(total, bytes.fromhex(digest))
-    return digest_bytes(total).hex()

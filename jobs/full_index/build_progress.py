@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-PHASES = ("read", "train", "assign", "write", "measure", "done")
+PHASES = ("read", "train", "assign", "write", "digest", "measure", "done")
 """Of a shard's unit, in their order; a catalogue partition's unit reads only."""
 
-_SHARES = {"read": 0.0, "train": 0.35, "assign": 0.7, "write": 0.8, "measure": 0.9, "done": 1.0}
+_SHARES = {"read": 0.0, "train": 0.4, "assign": 0.65, "write": 0.75, "digest": 0.85, "measure": 0.95, "done": 1.0}
 """Where each phase of a shard begins, of all its work; roughly, for the eye."""
 _EVERY_S = 0.3
 

@@ -1,8 +1,10 @@
-"""The units of work of a build: one counts a catalogue partition, the other builds a shard.
+"""The units of work of a build: one builds a shard, the other looks for missing vectors in a catalogue partition.
 
-They run in Flink workers on copies of the stores and know nothing of each
-other: what the first counts is what the second must come to. Both read the
-catalogue in chunks, so that a unit holds a few hundred products at a time.
+They run in Flink workers on copies of the stores. A shard's unit also counts
+what the catalogue says that its shard must come to (`build_count`), from the
+records as they are read; what the shard's files came to is computed from the
+files. Both units read the catalogue in chunks, so that a unit holds a few
+thousand products at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from feature_store.products import ProductReader
 from indexing.build import ShardBuilder
 from indexing.shard_deltas import ShardDeltas
 from indexing.snapshot import MANIFEST
-from jobs.full_index.audit import MissingFeature, PartitionAudit, Truth, vectors_of
+from jobs.full_index.audit import MissingFeature, missing_of, vectors_of
+from jobs.full_index.build_count import CatalogueCount, read_count, write_count
 from jobs.full_index.build_cut import Cut
 from jobs.full_index.build_options import BuildTarget
 from jobs.full_index.build_progress import UnitProgress
@@ -35,6 +38,9 @@ from schemas.product_record import ProductRecord
 
 log = logging.getLogger(__name__)
 
+CHUNK = 4096
+"""Products worded at a time. RocksDB reads many keys at once for less than one after the other."""
+
 _NEVER_MS = 10**12
 """Copies do not change: there is nothing to catch up with."""
 
@@ -44,7 +50,7 @@ class BuildPlan:
     """All that the units must know; travels to the Flink workers by pickle.
 
     `folder`: where `shard-<s>` folders go. `progress`: folder of the units'
-    progress. `missing`: folder for lists of the images that lack a vector, or
+    progress; their counts go beside it. `missing`: folder for lists of the images that lack a vector, or
     None where nobody asks for them. `threads`: of a unit, for k-means.
     """
 
@@ -56,9 +62,14 @@ class BuildPlan:
     missing: Path | None = None
     threads: int = 0
 
+    @property
+    def counts(self) -> Path:
+        """Folder of what the units counted, for those that Flink runs again."""
+        return self.progress.with_name("counts")
 
-class CountPartition(msgspec.Struct, frozen=True, tag="count"):
-    """Count a catalogue partition's valid images, their digests and what they lack. Answer: `Counted`."""
+
+class FindMissing(msgspec.Struct, frozen=True, tag="missing"):
+    """List a catalogue partition's valid images that have no vector. Answer: `Found`."""
 
     partition: int
 
@@ -69,24 +80,25 @@ class BuildShard(msgspec.Struct, frozen=True, tag="shard"):
     shard: int
 
 
-Unit = CountPartition | BuildShard
+Unit = FindMissing | BuildShard
 
 
-class Counted(msgspec.Struct, frozen=True, kw_only=True, tag="counted"):
-    """`digests`: by shard, in hex, to be added up. `missing`: valid images without a vector."""
+class Found(msgspec.Struct, frozen=True, kw_only=True, tag="found"):
+    """So many images of the partition have no vector."""
 
     partition: int
-    products: int
-    valid_images: int
     missing: int
-    digests: list[str]
-    took_s: dict[str, float]
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True, tag="built"):
-    """The files are there. `ignored_vectors`: of another length, or with numbers that are not finite."""
+    """The files are there. `count`: what the catalogue says that they must come to.
+
+    `ignored_vectors`: of another length, or with numbers that are not finite;
+    0 where Flink ran the unit again and the files were there already.
+    """
 
     shard: int
+    count: CatalogueCount
     ignored_vectors: int
     took_s: dict[str, float]
 
@@ -98,7 +110,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
     corrupt: bool
 
 
-Answer = Counted | Built | Refused
+Answer = Found | Built | Refused
 
 
 class BuildStage:
@@ -127,39 +139,30 @@ class BuildStage:
         """What a person has to change is an answer, not a failure: Flink would only try it again."""
         try:
             match unit:
-                case CountPartition(partition):
-                    return self._count(partition)
+                case FindMissing(partition):
+                    return self._find_missing(partition)
                 case BuildShard(shard):
                     return self._build(shard)
         except (OperatorError, CorruptError) as error:
             return Refused(what=str(error), corrupt=isinstance(error, CorruptError))
 
-    # -- counting ------------------------------------------------------------------------------
+    # -- missing vectors -----------------------------------------------------------------------
 
-    def _count(self, partition: int) -> Counted:
+    def _find_missing(self, partition: int) -> Found:
         plan = self._plan
+        extractor_id = plan.target.extractor.extractor_id
         progress = UnitProgress(plan.progress, f"catalogue-{partition}")
-        audit = PartitionAudit(partition=partition)
-        truth = Truth(audit, plan.target.shards, plan.target.extractor.extractor_id, self._features.get_many)
-        missing = 0
+        products = missing = 0
         with _MissingList(plan.missing, partition) as lacking:
-            for records in chunks(self._products.scan(partition)):
-                truth.add(records)
-                missing += len(audit.missing_features)
-                lacking.add(audit.missing_features)
-                audit.missing_features = []
-                progress.read(0.0, audit.valid_images)
-                self._metrics.count("products_counted", len(records))
-        truth.finish()
+            for records in chunks(self._products.scan(partition), CHUNK):
+                found = missing_of(records, extractor_id, vectors_of(records, self._features.get_many, extractor_id))
+                lacking.add(found)
+                missing += len(found)
+                products += len(records)
+                progress.read(0.0, products)
+                self._metrics.count("products_looked_through", len(records))
         progress.begins("done")
-        return Counted(
-            partition=partition,
-            products=audit.products,
-            valid_images=audit.valid_images,
-            missing=missing,
-            digests=audit.digests,
-            took_s=progress.took_s,
-        )
+        return Found(partition=partition, missing=missing)
 
     # -- building ------------------------------------------------------------------------------
 
@@ -167,41 +170,47 @@ class BuildStage:
         plan, target = self._plan, self._plan.target
         folder = plan.folder / f"shard-{shard}"
         progress = UnitProgress(plan.progress, f"shard-{shard}")
+        counted = plan.counts / f"shard-{shard}.json"
         if folder.exists():
-            # Flink ran this unit before: its files are whole, for the folder appears only then.
+            # Flink ran this unit before: its files are whole, for the folder appears only then, and its count before.
             decode_manifest((folder / MANIFEST).read_bytes())
             progress.begins("done")
-            return Built(shard=shard, ignored_vectors=0, took_s=progress.took_s)
+            return Built(shard=shard, count=read_count(counted), ignored_vectors=0, took_s=progress.took_s)
         deltas = ShardDeltas(shard, target.shards, plan.cut.delta_partitions)
         settings = replace(target.settings, threads=plan.threads)
         with ShardBuilder(folder, target.extractor.extractor_id, target.dimension, settings) as builder:
             for partition in deltas.partitions:
                 builder.add(DeltaBatch(progress=deltas.progress(plan.cut.progress[partition], partition)))
-            self._fill(builder, shard, progress)
+            count = self._fill(builder, shard, progress)
+            write_count(counted, count)
             ends = {partition: plan.cut.delta_ends[partition] for partition in deltas.partitions}
             builder.seal(ends, plan.name, begins=progress.begins)
             ignored = builder.ignored_vectors
         progress.begins("done")
         log.info("event=shard_built shard=%d took_s=%s", shard, progress.took_s)
-        return Built(shard=shard, ignored_vectors=ignored, took_s=progress.took_s)
+        return Built(shard=shard, count=count, ignored_vectors=ignored, took_s=progress.took_s)
 
-    def _fill(self, builder: ShardBuilder, shard: int, progress: UnitProgress) -> None:
+    def _fill(self, builder: ShardBuilder, shard: int, progress: UnitProgress) -> CatalogueCount:
         """All images of the shard: the catalogue is partitioned otherwise, so every partition is read."""
         cut, target = self._plan.cut, self._plan.target
         extractor_id = target.extractor.extractor_id
+        count = CatalogueCount()
 
         def own(product_id: str) -> bool:
+            count.products_seen += 1
             return shard_of_product(product_id, target.shards) == shard
 
         for partition in range(cut.event_partitions):
-            for records in chunks(self._products.scan(partition, own)):
+            for records in chunks(self._products.scan(partition, own), CHUNK):
                 vectors = vectors_of(records, self._features.get_many, extractor_id)
                 batch = DeltaBatch(extractor_id)
                 for record in records:
                     add_images(batch, record, vectors, cut.oldest[partition])
+                count.add(len(records), batch)
                 builder.add(batch)
                 progress.read(partition / cut.event_partitions, len(builder))
                 self._metrics.count("images_built", len(batch))
+        return count
 
 
 def add_images(

@@ -44,7 +44,7 @@ def check_files(
 
 
 def check_digest(generation: Generation) -> PublishCheck:
-    """The shards as they were built against the catalogue as a pass of its own found it."""
+    """The shards as their files have them against what the catalogue's records say."""
     built = [shard.digest for shard in generation.shards]
     expected = generation.catalogue_digests
     if len(built) != len(expected):

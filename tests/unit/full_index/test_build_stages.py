@@ -1,22 +1,28 @@
-"""The units of a build on real stores, without Flink: what one counts, the other builds; killed ones are done again."""
+"""The units of a build on real stores, without Flink: what is counted is built; killed units are done again."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from feature_store.open import catalogue_store, feature_store
-from feature_store.products import ProductStore
+from feature_store.products import ProductReader, ProductStore
 from indexing.build import BuildSettings
+from indexing.build_rows import RowBuilder
 from indexing.digest import add_digest, digest_bytes
 from indexing.kinds import IndexKind
 from indexing.shard import Shard
 from indexing.snapshot import load_files
+from jobs.full_index.audit import PartitionAudit, Truth
+from jobs.full_index.build_count import refuse_lost_products
 from jobs.full_index.build_cut import Cut
 from jobs.full_index.build_options import BuildTarget
 from jobs.full_index.build_progress import read_progress
@@ -26,17 +32,19 @@ from jobs.full_index.build_stages import (
     BuildShard,
     BuildStage,
     Built,
-    Counted,
-    CountPartition,
+    FindMissing,
+    Found,
     Refused,
     Unit,
     missing_features,
 )
 from jobs.pipeline.extractors import ExtractorSpec
 from jobs.pipeline.stage import Record
-from schemas.delta import Progress
+from schemas.delta import DeltaBatch, Progress
+from schemas.errors import CorruptError
 from schemas.feature import FeatureRecord
 from schemas.ids import image_id, image_key, kafka_partition, sequence, shard_of_product
+from schemas.manifest import decode_manifest
 from schemas.product_record import ImageEntry, ProductRecord
 from tests.unit.pipeline.metrics import CountingMetrics
 
@@ -98,20 +106,87 @@ def shard(plan: BuildPlan, number: int) -> Shard:
     return load_files(plan.folder / f"shard-{number}")[0]
 
 
+def built(plan: BuildPlan, *numbers: int) -> list[Built]:
+    found = [
+        answer for answer in answers(plan, *(BuildShard(number) for number in numbers)) if isinstance(answer, Built)
+    ]
+    assert [answer.shard for answer in found] == list(numbers)
+    return found
+
+
 def test_what_is_built_is_what_is_counted(plan: BuildPlan) -> None:
-    counted = answers(plan, *(CountPartition(partition) for partition in range(EVENT_PARTITIONS)))
-    built = answers(plan, *(BuildShard(number) for number in range(SHARDS)))
-    assert all(isinstance(answer, Built) and answer.ignored_vectors == 0 for answer in built)
-    totals, valid = [0] * SHARDS, 0
-    for answer in counted:
-        assert isinstance(answer, Counted)
-        valid += answer.valid_images
-        for number, digest in enumerate(answer.digests):
-            totals[number] = add_digest(totals[number], bytes.fromhex(digest))
+    counts = [answer.count for answer in built(plan, *range(SHARDS))]
     shards = [shard(plan, number) for number in range(SHARDS)]
-    assert [digest_bytes(total) for total in totals] == [each.stats().digest for each in shards]
-    assert valid == PRODUCTS - PRODUCTS // 5
-    assert sum(each.stats().searchable for each in shards) == valid - 1
+    assert [count.digest for count in counts] == [each.stats().digest.hex() for each in shards]
+    assert [count.digest for count in counts] == [each.recompute_digest().hex() for each in shards]
+    assert [count.valid_images for count in counts] == [each.stats().valid for each in shards]
+    assert sum(count.valid_images for count in counts) == PRODUCTS - PRODUCTS // 5
+    assert sum(each.stats().searchable for each in shards) == PRODUCTS - PRODUCTS // 5 - 1
+    refuse_lost_products(counts)
+    assert sum(count.products for count in counts) == counts[0].products_seen == PRODUCTS
+
+
+def test_count_is_what_an_audit_of_the_catalogue_comes_to(plan: BuildPlan) -> None:
+    """The replay's truth is worded by itself, over another way through the stores."""
+    reader = ProductReader(catalogue_store(plan.cut.catalogue, EVENT_PARTITIONS))
+    features = feature_store(plan.cut.features, FEATURE_PARTITIONS).reader()
+    totals = [0] * SHARDS
+    for partition in range(EVENT_PARTITIONS):
+        truth = Truth(PartitionAudit(partition=partition), SHARDS, EXTRACTOR, features.get_many)
+        truth.add(list(reader.scan(partition)))
+        for number, digest in enumerate(truth.finish().digests):
+            totals[number] = add_digest(totals[number], bytes.fromhex(digest))
+    reader.close()
+    features.close()
+    assert [answer.count.digest for answer in built(plan, *range(SHARDS))] == [digest_bytes(t).hex() for t in totals]
+
+
+def lose_an_image(batch: DeltaBatch) -> DeltaBatch:
+    """What a builder that forgets the first image would take."""
+    names = [name for name in DeltaBatch.__dataclass_fields__ if name not in ("extractor_id", "progress")]
+    columns = {name: getattr(batch, name)[1:] for name in names}
+    return DeltaBatch(extractor_id=batch.extractor_id, progress=batch.progress, **columns)
+
+
+def mix_texts_up(rows: NDArray[np.void]) -> None:
+    rows["identity_offset"] = rows["identity_offset"][::-1].copy()
+
+
+def mix_vectors_up(rows: NDArray[np.void]) -> None:
+    with_vector = np.nonzero(rows["vector_seq"])[0]
+    rows["image_id"][with_vector] = rows["image_id"][np.roll(with_vector, 1)]
+
+
+@pytest.mark.parametrize("wrong", [lose_an_image, mix_texts_up, mix_vectors_up])
+def test_builder_that_makes_a_mistake_does_not_come_to_the_count(
+    plan: BuildPlan, wrong: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faults put into the builder behind the count: the check that refuses to publish must see each of them."""
+    if wrong is lose_an_image:
+        add = RowBuilder.add
+        monkeypatch.setattr(RowBuilder, "add", lambda self, batch: add(self, wrong(batch)))
+    else:
+        rows = RowBuilder.rows
+
+        def spoilt(self: RowBuilder) -> NDArray[np.void]:
+            found = rows(self)
+            wrong(found)
+            return found
+
+        monkeypatch.setattr(RowBuilder, "rows", spoilt)
+    (answer,) = built(plan, 0)
+    manifest = decode_manifest((plan.folder / "shard-0" / "manifest.json").read_bytes())
+    assert manifest.digest != answer.count.digest
+
+
+def test_products_that_no_shard_took_are_refused(plan: BuildPlan) -> None:
+    counts = [answer.count for answer in built(plan, *range(SHARDS))]
+    for lost in (
+        [*counts[:2], msgspec.structs.replace(counts[2], products=counts[2].products - 1)],
+        [*counts[:2], msgspec.structs.replace(counts[2], products_seen=PRODUCTS - 1)],
+    ):
+        with pytest.raises(CorruptError, match="run the build anew"):
+            refuse_lost_products(lost)
 
 
 def test_a_shard_holds_its_own_products_alone(plan: BuildPlan) -> None:
@@ -147,10 +222,11 @@ def test_offsets_and_watermark_come_from_the_partitions_that_a_shard_reads(plan:
 
 
 def test_a_unit_that_flink_runs_again_is_answered_with_the_files_that_are_there(plan: BuildPlan) -> None:
-    answers(plan, BuildShard(0))
+    (first,) = built(plan, 0)
     before = (plan.folder / "shard-0" / "manifest.json").stat().st_mtime_ns
-    (again,) = answers(plan, BuildShard(0))
-    assert isinstance(again, Built)
+    (again,) = built(plan, 0)
+    assert again.count == first.count
+    assert again.count.products > 0
     assert (plan.folder / "shard-0" / "manifest.json").stat().st_mtime_ns == before
 
 
@@ -164,8 +240,8 @@ def test_what_a_killed_unit_left_is_built_over(plan: BuildPlan) -> None:
 
 
 def test_images_without_a_vector_are_listed(plan: BuildPlan) -> None:
-    counted = answers(plan, *(CountPartition(partition) for partition in range(EVENT_PARTITIONS)))
-    assert sum(answer.missing for answer in counted if isinstance(answer, Counted)) == 1
+    found = answers(plan, *(FindMissing(partition) for partition in range(EVENT_PARTITIONS)))
+    assert sum(answer.missing for answer in found if isinstance(answer, Found)) == 1
     assert plan.missing is not None
     (missing,) = missing_features(plan.missing)
     assert (missing.product_id, missing.extractor_id) == (f"unit-{LACKING}", EXTRACTOR)
@@ -181,7 +257,7 @@ def test_what_nobody_can_build_is_refused_and_not_tried_again(plan: BuildPlan) -
 
 
 def test_units_say_how_far_they_are(plan: BuildPlan) -> None:
-    answers(plan, CountPartition(0), BuildShard(2))
+    answers(plan, FindMissing(0), BuildShard(2))
     states = {state.unit: state for state in read_progress(plan.progress)}
     assert sorted(states) == ["catalogue-0", "shard-2"]
     assert all(state.done == 1.0 for state in states.values())
