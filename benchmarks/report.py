@@ -107,6 +107,27 @@ def shard(result: Result) -> list[Row]:
     ]
 
 
+def swap(result: Result) -> list[Row]:
+    figures, parameters = result["figures"], result["parameters"]
+    told = {"quiet": "quiet", "load": "while the new one loads", "both": "both held", "free": "while the old one goes"}
+    latencies = "; ".join(
+        f"{name} p50 {found['p50_ms']} ms, p99 {found['p99_ms']}, max {found['max_ms']}"
+        for phase, name in told.items()
+        if (found := figures[phase])["queries"]
+    )
+    failed = sum(figures[phase].get("failed", 0) for phase in told)
+    return [
+        (
+            f"queries during a swap, {parameters['images']:,} x {parameters['dimension']} in one searcher",
+            "",
+            f"{latencies}; {failed} failed",
+            f"files and checksums {figures['files_s']} s, warming and catching up {figures['warm_and_catch_up_s']} s, "
+            f"{figures['load_cpu_s']} s of processor time together; {figures['one_index_mib']:,.0f} MiB, at most "
+            f"{figures['load_peak_mib']:,.0f} with two",
+        )
+    ]
+
+
 def build(result: Result) -> list[Row]:
     rows = []
     for name, figures in result["figures"].items():
@@ -157,6 +178,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "updates": updates,
     "queries": queries,
     "shard": shard,
+    "swap": swap,
     "build": build,
     "extraction": extraction,
     "retrieval": retrieval,

@@ -38,7 +38,9 @@ _NOISE = 0.6
 class Catalogue:
     """Images with clustered vectors of length 1 that lie near a manifold of few dimensions, as CNN features do."""
 
-    def __init__(self, dimension: int, seed: int) -> None:
+    def __init__(self, dimension: int, seed: int, extractor_id: str = EXTRACTOR) -> None:
+        self.dimension = dimension
+        self.extractor_id = extractor_id
         self._random = np.random.default_rng(seed)
         self._centres = self._random.standard_normal((_CLUSTERS, _INNER_DIMENSION), dtype=np.float32)
         self._spread = self._random.standard_normal((_INNER_DIMENSION, dimension), dtype=np.float32)
@@ -57,7 +59,7 @@ class Catalogue:
         self, numbers: Sequence[int], *, valid: bool = True, vectors: NDArray[np.float32] | None = None
     ) -> DeltaBatch:
         """Deltas of these images: with vectors a new version of each, without only another price."""
-        batch = DeltaBatch(EXTRACTOR)
+        batch = DeltaBatch(self.extractor_id)
         for i, number in enumerate(numbers):
             self.sequence += 1
             product, url = f"product-{number}", f"https://shop.example/images/{number}.jpg"

@@ -12,6 +12,9 @@ from __future__ import annotations
 import struct
 from hashlib import blake2b
 
+import numpy as np
+from numpy.typing import NDArray
+
 DIGEST_SIZE = 16
 NO_VECTOR = bytes(DIGEST_SIZE)
 """Stands for the vector hash of an image without a usable vector; its `vector_seq` counts as 0."""
@@ -75,6 +78,12 @@ def add_digest(total: int, digest: bytes) -> int:
 def subtract_digest(total: int, digest: bytes) -> int:
     """`total` with an image less."""
     return (total - int.from_bytes(digest, "little")) & _MODULUS_MASK
+
+
+def sum_digests(digests: NDArray[np.void]) -> int:
+    """The sum of an array of digests (type V16)."""
+    parts = np.frombuffer(digests.tobytes(), dtype="<u4").reshape(-1, 4).sum(axis=0, dtype=np.uint64)
+    return sum(int(part) << (32 * place) for place, part in enumerate(parts)) & _MODULUS_MASK
 
 
 def digest_bytes(total: int) -> bytes:

@@ -8,7 +8,7 @@ half an update), and columns can still be read, filtered and summed by numpy.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,7 +120,9 @@ class ForwardIndex:
         return number
 
     def _add_chunk(self) -> None:
-        array = np.zeros(CHUNK_ROWS, dtype=ROW_DTYPE)
+        self._adopt(np.zeros(CHUNK_ROWS, dtype=ROW_DTYPE))
+
+    def _adopt(self, array: NDArray[Any]) -> None:
         self._arrays.append(array)
         self._chunks.append(array.view(np.uint8).data)
 
@@ -182,6 +184,10 @@ class ForwardIndex:
             state_seq,
         )
 
+    def memory(self) -> list[object]:
+        """What holds its memory, in pieces of a few MiB."""
+        return [*self._arrays, *self.texts.memory()]
+
     def parts(self) -> Iterator[tuple[int, NDArray[Any]]]:
         """(first row number, records) of every chunk, up to the rows written so far; not copied."""
         for number, array in enumerate(self._arrays):
@@ -203,17 +209,23 @@ class ForwardIndex:
             rows[first : first + len(part)] = part
         return rows
 
-    def load(self, rows: NDArray[Any], chunks: Sequence[bytes | memoryview]) -> None:
-        """Fills an empty index from a snapshot's records and text chunks."""
-        self.texts = TextBuffer(chunks)
-        for first in range(0, len(rows), CHUNK_ROWS):
-            self._add_chunk()
-            part = rows[first : first + CHUNK_ROWS]
-            self._arrays[-1][: len(part)] = part
-        self._count = len(rows)
-        alive = rows[rows["flags"] & SUPERSEDED == 0]
-        self.texts.retain(alive["identity_offset"], alive["product_size"].astype(np.int64) + alive["url_size"])
-        self.texts.retain(alive["attributes_offset"], alive["attributes_size"].astype(np.int64))
+    @classmethod
+    def load(cls, arrays: Iterable[NDArray[Any]], count: int, texts: Sequence[bytes | memoryview]) -> ForwardIndex:
+        """Takes over a snapshot's records, `CHUNK_ROWS` in each array, of which the first `count` are used.
+
+        texts: the chunks of the text buffer.
+        """
+        index = cls()
+        index.texts = TextBuffer(texts)
+        index._count = count
+        for array in arrays:
+            index._adopt(array)
+        for _, part in index.parts():
+            alive = part[part["flags"] & SUPERSEDED == 0]
+            identity_size = alive["product_size"].astype(np.int64) + alive["url_size"]
+            index.texts.retain(alive["identity_offset"], identity_size)
+            index.texts.retain(alive["attributes_offset"], alive["attributes_size"].astype(np.int64))
+        return index
 
     def reclaim_texts(self, least_garbage: int = 8 << 20) -> None:
         """Empties one sparse text chunk when more than half of the buffer is garbage. Writer thread only.

@@ -26,7 +26,7 @@ import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.list_view import Block, ListView, MakeIndex, block_bytes, block_over, flat_index, new_block, table_row
+from indexing.list_view import Block, ListView, MakeIndex, block_bytes, flat_index, new_block, table_row
 
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
 
@@ -76,22 +76,13 @@ class InvertedLists:
         cls,
         dimension: int,
         centroids: NDArray[np.float32] | None,
-        memory: NDArray[np.uint8],
+        blocks: list[Block],
         sizes: list[int],
-        capacities: list[int],
         make_index: MakeIndex = flat_index,
     ) -> InvertedLists:
-        """Lists over `memory` (writable), in which they lie one behind the other; nothing is copied.
-
-        The memory stays allocated as long as one list still lies in it.
-        """
+        """Lists over memory (writable) that is there, with `sizes` entries in it; nothing is copied."""
         lists = cls(dimension, centroids, make_index)
         lists._sizes = list(sizes)
-        blocks, start = [], 0
-        for capacity in capacities:
-            end = start + block_bytes(capacity, dimension)
-            blocks.append(block_over(memory[start:end], dimension))
-            start = end
         lists._publish(blocks)
         lists._locate_all()
         return lists
@@ -184,6 +175,10 @@ class InvertedLists:
         held = (block.buffer for block in self._view.blocks if not isinstance(block.buffer, np.memmap))
         return sum(buffer.nbytes for buffer in held) + self._location.nbytes
 
+    def memory(self) -> list[object]:
+        """What holds its memory, in pieces."""
+        return list(self._view.blocks)
+
     def assign(self, vectors: NDArray[np.float32]) -> list[int]:
         """The list that each vector belongs to; -1 (the open segment) before training. Any thread."""
         if self._quantizer is None:
@@ -238,6 +233,12 @@ class InvertedLists:
             return None
         vector: NDArray[np.float32] = self._view.blocks[location >> _LOCATION_SHIFT].codes[location & _LOCATION_MASK]
         return vector
+
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Copies of these rows' vectors, (n, dimension); each row must have one. Any thread."""
+        locations = self._location[rows]
+        # The view after the locations: whatever they say has a place in it.
+        return self._view.entries(locations >> _LOCATION_SHIFT, locations & _LOCATION_MASK)
 
     def search(
         self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from indexing.inverted_lists import InvertedLists, Part
 from indexing.kinds import IndexKind
 from indexing.kinds_codec import Codec
-from indexing.list_view import block_bytes, block_over
+from indexing.list_view import new_block
 
 _CANDIDATES = {IndexKind.IVF_SQ8: 4, IndexKind.IVF_PQ: 16}
 """How many times the wanted number of rows a scan by code brings to be ranked again."""
@@ -40,16 +40,13 @@ class CodedLists:
         parts = vectors.parts()
         sizes = [len(ids) for _, ids in parts]
         capacities = [(size + (size >> 2) + 2) & ~1 for size in sizes]
-        ends = np.cumsum([block_bytes(capacity, codec.width) for capacity in capacities]).tolist()
-        memory = np.empty(ends[-1], dtype=np.uint8)
-        for (stored, ids), start, end in zip(parts, [0, *ends[:-1]], ends, strict=True):
-            block = block_over(memory[start:end], codec.width)
+        blocks = [new_block(capacity, codec.width) for capacity in capacities]
+        for (stored, ids), block in zip(parts, blocks, strict=True):
             block.ids[: len(ids)] = ids
-            block.ids[len(ids) :] = -1
             for first in range(0, len(ids), _ENCODED_ROWS):
                 encoded = codec.encode(stored[first : first + _ENCODED_ROWS])
                 block.codes[first : first + len(encoded)] = encoded
-        codes = InvertedLists.load(codec.width, vectors.centroids, memory, sizes, capacities, codec.make_index)
+        codes = InvertedLists.load(codec.width, vectors.centroids, blocks, sizes, codec.make_index)
         return cls(codec, vectors, codes)
 
     @property
@@ -80,6 +77,10 @@ class CodedLists:
         """Bytes of memory held: codes, and the vectors that came by deltas."""
         return self._vectors.allocated + self._codes.allocated
 
+    def memory(self) -> list[object]:
+        """What holds its memory, in pieces."""
+        return [*self._vectors.memory(), *self._codes.memory()]
+
     def assign(self, vectors: NDArray[np.float32]) -> list[int]:
         """The list that each vector belongs to. Any thread."""
         return self._vectors.assign(vectors)
@@ -95,6 +96,10 @@ class CodedLists:
         """A row's vector, or None when it has none. Any thread."""
         return self._vectors.vector(row)
 
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Copies of these rows' vectors, (n, dimension); each row must have one. Any thread."""
+        return self._vectors.vectors(rows)
+
     def search(
         self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -107,16 +112,10 @@ class CodedLists:
             found = found[found >= 0]
             if not len(found):
                 continue
-            stored = np.stack([self._stored(row) for row in found.tolist()])
-            exact = stored @ vectors[i]
+            exact = self.vectors(found) @ vectors[i]
             order = np.lexsort((found, -exact))[:k]
             scores[i, : len(order)], rows[i, : len(order)] = exact[order], found[order]
         return scores, rows
-
-    def _stored(self, row: int) -> NDArray[np.float32]:
-        vector = self._vectors.vector(row)
-        assert vector is not None, "a row's vector is there before its code"
-        return vector
 
     def parts(self) -> list[Part]:
         """Every list's vectors as far as written now; not copied, never changes. Any thread."""

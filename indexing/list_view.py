@@ -80,6 +80,28 @@ class ListView:
         self._index.replace_invlists(self._lists, False)
         self._index.is_trained = True
         self._parameters: tuple[Any, int, Any] = (None, 0, None)
+        self._width = dimension
+        self._by_address: tuple[int, NDArray[np.void]] | None = None
+
+    def entries(self, lists: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Copies of the codes at these places of these lists, (n, dimension). Any thread.
+
+        Gathered in one call by their addresses: a candidate at a time, Python
+        would take longer over them than faiss over the scan that found them.
+        """
+        first, codes = self._by_address or self._addressed()
+        self._by_address = first, codes
+        size = 4 * self._width
+        addresses = self.table[lists, 2].astype(np.int64) + places * size
+        gathered: NDArray[np.float32] = codes[addresses - first >> 2].view(np.float32)
+        return gathered.reshape(len(places), self._width)
+
+    def _addressed(self) -> tuple[int, NDArray[np.void]]:
+        """(address of the first block, an array with a code at every fourth byte from there to the last block)."""
+        size = 4 * self._width
+        starts, ends = self.table[:, 2], self.table[:, 2] + self.table[:, 1] * np.uint64(size)
+        first = int(starts.min())
+        return first, np.asarray(_Memory(first, int(ends.max()) - first, size))
 
     def search(
         self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
@@ -97,6 +119,23 @@ class ListView:
             len(vectors), faiss.swig_ptr(vectors), k, faiss.swig_ptr(scores), faiss.swig_ptr(rows), parameters
         )
         return scores, rows
+
+
+class _Memory:
+    """What numpy needs to know of memory that belongs to somebody else: codes of `size` bytes, four bytes apart.
+
+    Most of them are none, and the gaps between blocks need not even be mapped:
+    only what lies at the address of a code may be read.
+    """
+
+    def __init__(self, first: int, span: int, size: int) -> None:
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (first, True),
+            "typestr": f"|V{size}",
+            "shape": (max(0, (span - size) // 4 + 1),),
+            "strides": (4,),
+        }
 
 
 def table_row(size: int, block: Block) -> tuple[int, int, int]:

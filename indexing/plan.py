@@ -17,7 +17,7 @@ from indexing.build_lists import segment_rows
 from indexing.forward import ROW_SIZE
 from indexing.kinds import EXACT_BELOW, IndexKind, default_kind
 from indexing.kinds_codec import code_bytes
-from indexing.shard import BYTES_PER_IMAGE
+from indexing.row_map import LOADED_IMAGE_BYTES
 from indexing.training import RECALL_AT, default_nlist
 from schemas.errors import OperatorError
 
@@ -28,6 +28,9 @@ _LOCATION_BYTES = 8
 _BYTES_PER_LIST = 800
 """A list's arrays, views and tuples in Python, measured."""
 _LAYOUT_BYTES_PER_LIST = 12
+_LOADING_BYTES = 80
+"""An image's share, measured, of what is there only while a shard is loaded: ids that are being sorted."""
+_LOADING_BUFFERS = 4 << 20
 _SMALL_FILES_BYTES = 2_000
 _USABLE_MEMORY = 0.8
 """Part of a machine's memory that shards may fill; the rest is the system's, Python's and the page cache's."""
@@ -111,7 +114,7 @@ def make_plan(request: PlanRequest) -> Plan:
     texts_bytes = images * request.text_bytes
     # Centroids lie there twice: as an array for snapshots and training, and in faiss's quantizer.
     lookup_bytes = (
-        images * (BYTES_PER_IMAGE + _LOCATION_BYTES) + images // 8 + 2 * centroids_bytes + lists * _BYTES_PER_LIST
+        images * (LOADED_IMAGE_BYTES + _LOCATION_BYTES) + images // 8 + 2 * centroids_bytes + lists * _BYTES_PER_LIST
     )
     if kind.coded:
         lookup_bytes += images * _LOCATION_BYTES + centroids_bytes + lists * _BYTES_PER_LIST
@@ -127,8 +130,7 @@ def make_plan(request: PlanRequest) -> Plan:
         + _SMALL_FILES_BYTES
     )
     spooled = images * (4 * request.dimension + ROW_SIZE) + texts_bytes
-    # Rows and texts are there a second time while they go from the files into their chunks.
-    swap_bytes = 2 * memory_bytes + rows_bytes + texts_bytes
+    swap_bytes = 2 * memory_bytes + images * _LOADING_BYTES + _LOADING_BUFFERS
     machines, least_shards = _machines(request, swap_bytes)
     return Plan(
         kind=kind,

@@ -82,15 +82,20 @@ class ShardReader:
         while True:
             row = self._state.forward.read(number)
             if row.flags & SUPERSEDED:
-                number = self._state.row_of[row.image_id]
+                number = self._present(row.image_id)
             elif (texts := self._state.forward.texts_of(row)) is not None:
                 return row, texts, number
+
+    def _present(self, image_id: bytes) -> int:
+        number = self._state.rows.get(image_id)
+        assert number is not None, "a known image stays known"
+        return number
 
     def product(self, product_id: str) -> list[ImageState]:
         """See `Shard.product`."""
         wanted = product_id.encode()
         images = []
-        for number in self._state.rows_of_product.get(product_hash(product_id), ()):
+        for number in self._state.rows.of_product(product_hash(product_id)):
             row, texts, current = self._current(number)
             vector = self._state.lists.vector(current) if row.vector_seq else None
             while row.vector_seq and vector is None and self._state.forward.read(current).flags & SUPERSEDED:

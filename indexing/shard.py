@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 
 from indexing.contents import ShardContents
 from indexing.digest import digest_bytes
-from indexing.forward import SUPERSEDED
+from indexing.forward import ForwardIndex
 from indexing.inverted_lists import Part
 from indexing.kinds_coded import CodedLists, Lists
 from indexing.progress import SourceProgress
 from indexing.reader import ShardReader
 from indexing.results import Hit, ImageState, ShardStats
-from indexing.state import NEW_ROW, NameCodes, ShardState
+from indexing.state import NameCodes, ShardState
 from indexing.training import (
     choose_nprobe,
     default_nlist,
@@ -41,6 +41,7 @@ from indexing.training import (
 )
 from indexing.writer import DeltaWriter
 from schemas.delta import DeltaBatch
+from schemas.manifest import ShardManifest
 
 __all__ = ["Hit", "ImageState", "Shard", "ShardStats"]
 
@@ -48,8 +49,6 @@ _log = logging.getLogger(__name__)
 
 _HEADROOM = 0.25
 _LAST_CATCH_UP = 256
-BYTES_PER_IMAGE = 260
-"""The two dictionaries' share of an image, measured: keys, values and table."""
 
 
 class Shard:
@@ -111,7 +110,11 @@ class Shard:
 
     def image_ids(self) -> list[bytes]:
         """Of every image known, removed ones too. Writer thread only."""
-        return list(self._state.row_of)
+        return self._state.rows.image_ids()
+
+    def product_hashes(self) -> NDArray[np.uint64]:
+        """The first half of every image's id, (n,): its product's hash. Writer thread only."""
+        return self._state.rows.product_hashes()
 
     def recompute_digest(self) -> bytes:
         """The digest from every row and vector anew, to check the one that is kept. Any thread, not beside `train`."""
@@ -122,7 +125,7 @@ class Shard:
         """Counts, digest and memory. Any thread; exact between two batches, approximate within one."""
         valid, searchable, lists = self._state.valid, self._state.searchable, self._state.lists
         return ShardStats(
-            images=len(self._state.row_of),
+            images=len(self._state.rows),
             valid=valid,
             searchable=searchable,
             pending=max(0, valid - searchable),
@@ -131,7 +134,7 @@ class Shard:
             memory_bytes=self._state.forward.allocated
             + self._state.validity.allocated
             + lists.allocated
-            + BYTES_PER_IMAGE * len(self._state.row_of),
+            + self._state.rows.allocated,
             index_kind=lists.kind,
             lists=len(lists),
             nprobe=self._state.nprobe,
@@ -220,32 +223,35 @@ class Shard:
                 codes=lists.code_parts() if isinstance(lists, CodedLists) else (),
             )
 
-    def take_apart(self) -> None:
-        """Empties the dictionaries of a shard that nobody uses any more. Any thread.
+    def take_apart(self) -> list[object]:
+        """The memory of a shard that nobody uses any more, in pieces, for the caller to drop. Any thread.
 
-        Dropped whole, those of a million images hold the GIL, and with it every
-        query of the process, for 0.3 s; an entry at a time, others get their turns.
+        Drop the shard first, then a piece at a time. Dropped whole, the memory
+        of a million images holds the GIL, and with it every query of the
+        process, for tenths of a second. A query that still runs keeps what it reads.
         """
-        tables: tuple[dict[Any, Any], ...] = (self._state.row_of, self._state.rows_of_product)
-        for table in tables:
-            while table:
-                table.popitem()
+        self._state.rows.take_apart()
+        return [*self._state.forward.memory(), *self._state.lists.memory()]
 
     @classmethod
-    def load(cls, contents: ShardContents, lists: Lists) -> Shard:
-        """A shard of these contents, whose vectors are already in `lists`."""
-        shard = cls(contents.extractor_id, contents.dimension)
+    def load(
+        cls,
+        manifest: ShardManifest,
+        forward: ForwardIndex,
+        validity: NDArray[np.uint8],
+        lists: Lists,
+        categories: list[str],
+        brands: list[str],
+    ) -> Shard:
+        """A shard of rows and vectors that are already in place. categories, brands: names by code."""
+        shard = cls(manifest.extractor_id, manifest.dimension)
         state = shard._state
-        state.nprobe, state.training = contents.nprobe, dict(contents.training)
-        state.forward.load(contents.rows, contents.texts)
-        state.validity.load(contents.validity)
+        state.nprobe, state.training = manifest.nprobe, dict(manifest.training)
+        state.take_over(forward)
+        state.validity.load(validity)
         state.lists = lists
-        state.progress = SourceProgress(contents.progress, contents.watermark_ms)
-        state.categories, state.brands = NameCodes(contents.categories), NameCodes(contents.brands)
-        for number in np.nonzero(contents.rows["flags"] & SUPERSEDED == 0)[0].tolist():
-            row = state.forward.read(number)
-            state.index(number, row)
-            state.account(NEW_ROW, row)
+        state.progress = SourceProgress(manifest.progress, manifest.watermark_ms)
+        state.categories, state.brands = NameCodes(categories), NameCodes(brands)
         return shard
 
 

@@ -61,9 +61,9 @@ class ShardDeltas:
             for entry in entries
         ]  # fmt: skip
 
-    def holds(self, image_ids: Iterable[bytes]) -> bool:
-        """Whether all of these images are the shard's."""
-        return bool(self._own(list(image_ids)).all())
+    def holds(self, product_hashes: NDArray[np.uint64]) -> bool:
+        """Whether all of these products are the shard's."""
+        return bool((product_hashes % np.uint64(self.shards) == self.shard).all())
 
     def _own(self, image_ids: list[bytes]) -> NDArray[np.bool_]:
         """A mask over the images; what is no image id is everybody's, so that every shard counts what it ignores."""

@@ -31,15 +31,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.contents import Codes, ShardContents
-from indexing.digest import digest_bytes
+from indexing.digest import digest_bytes, sum_digests
 from indexing.durable import sync_folder
-from indexing.forward import ROW_DTYPE, SUPERSEDED, VALID
+from indexing.forward import SUPERSEDED, VALID, ForwardIndex
 from indexing.inverted_lists import InvertedLists, Part
 from indexing.kinds import IndexKind
 from indexing.kinds_codec import Codec
 from indexing.kinds_coded import CodedLists, Lists
-from indexing.list_view import block_bytes, block_over
+from indexing.list_view import Block
 from indexing.shard import Shard
+from indexing.snapshot_files import checked, map_blocks, map_texts, read_array, read_blocks, read_rows, read_texts
 from schemas.errors import CorruptError
 from schemas.manifest import FORMAT, ShardFile, ShardManifest, decode_manifest, encode_manifest
 
@@ -47,7 +48,6 @@ _log = logging.getLogger(__name__)
 
 _WRITTEN_ROWS = 1 << 12
 
-_LIST_FILES = ("lists.bin", "centroids.bin", "codes.bin", "codec.bin")
 CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
 _HINT = "remove the folder, and the shard is rebuilt from the full index or from index-deltas"
@@ -167,8 +167,8 @@ def write_files(
             synced.append(syncing.submit(_sync, folder / name))
         if complete is not None:
             complete(
-                _chunks(_mapped(folder / "texts.bin"), layout.chunks),
-                _entries(_mapped(folder / "lists.bin"), contents.dimension, layout),
+                map_texts(folder / "texts.bin", layout.chunks),
+                _entries(map_blocks(folder / "lists.bin", capacities, contents.dimension), sizes),
             )
         files["rows.bin"] = _write(folder / "rows.bin", [contents.rows.view(np.uint8)])
         synced.append(syncing.submit(_sync, folder / "rows.bin"))
@@ -187,7 +187,7 @@ def write_files(
         images=int((flags & SUPERSEDED == 0).sum()),
         valid=int(valid.sum()),
         searchable=int(usable.sum()),
-        digest=digest_bytes(_digest_sum(contents.rows["digest"][valid])).hex(),
+        digest=digest_bytes(sum_digests(contents.rows["digest"][valid])).hex(),
         lists=len(sizes),
         nprobe=contents.nprobe,
         delta_offset=next(iter(delta_offsets.values())) if len(delta_offsets) == 1 else -1,
@@ -215,24 +215,38 @@ def write_manifest(manifest: ShardManifest, folder: Path) -> None:
 def map_lists(folder: Path, manifest: ShardManifest) -> Lists:
     """The lists of files just written, mapped and not read, to measure them. Checks no checksum."""
     layout = msgspec.json.decode((folder / "layout.json").read_bytes(), type=_Layout)
-    files = {name: _mapped(folder / name) for name in manifest.files if name in _LIST_FILES}
-    return _lists_over(files, manifest, layout)
+
+    def array(name: str) -> NDArray[np.float32]:
+        return np.fromfile(folder / name, dtype=np.float32)
+
+    def blocks(name: str, width: int) -> list[Block]:
+        return map_blocks(folder / name, layout.capacities, width)
+
+    return _lists(manifest, layout, array, blocks, blocks)
 
 
-def _lists_over(files: Mapping[str, NDArray[np.uint8]], manifest: ShardManifest, layout: _Layout) -> Lists:
-    """Lists over the memory of their files. Raises `KeyError` or `ValueError` when these do not fit the manifest."""
+def _lists(
+    manifest: ShardManifest,
+    layout: _Layout,
+    array: Callable[[str], NDArray[np.float32]],
+    blocks: Callable[[str, int], list[Block]],
+    ranked_blocks: Callable[[str, int], list[Block]],
+) -> Lists:
+    """Lists from their files, which the functions read by name; `ranked_blocks`: vectors beside codes.
+
+    Raises `KeyError` or `ValueError` when the files do not fit the manifest.
+    """
     kind, dimension = IndexKind(manifest.kind), manifest.dimension
     centroids = None
     if kind is not IndexKind.EXACT:
-        centroids = files["centroids.bin"].view(np.float32).reshape(manifest.lists, dimension)
-    vectors = InvertedLists.load(dimension, centroids, files["lists.bin"], layout.sizes, layout.capacities)
+        centroids = array("centroids.bin").reshape(manifest.lists, dimension)
+    vectors = (ranked_blocks if kind.coded else blocks)("lists.bin", dimension)
+    lists = InvertedLists.load(dimension, centroids, vectors, layout.sizes)
     if not kind.coded:
-        return vectors
-    codec = Codec(kind, dimension, files["codec.bin"].view(np.float32))
-    codes = InvertedLists.load(
-        codec.width, centroids, files["codes.bin"], layout.sizes, layout.capacities, codec.make_index
-    )
-    return CodedLists(codec, vectors, codes)
+        return lists
+    codec = Codec(kind, dimension, array("codec.bin"))
+    codes = blocks("codes.bin", codec.width)
+    return CodedLists(codec, lists, InvertedLists.load(codec.width, centroids, codes, layout.sizes, codec.make_index))
 
 
 def load_files(folder: Path) -> tuple[Shard, ShardManifest]:
@@ -247,53 +261,39 @@ def load_files(folder: Path) -> tuple[Shard, ShardManifest]:
         raise CorruptError(f"{folder / MANIFEST} is missing") from error
     except CorruptError as error:
         raise CorruptError(f"{folder / MANIFEST}: {error}") from error
-    coded = manifest.kind in (IndexKind.IVF_SQ8, IndexKind.IVF_PQ)
-    data = {
+    files = manifest.files
+
+    def array(name: str) -> NDArray[np.float32]:
+        return read_array(folder / name, files[name]).view(np.float32)
+
+    def blocks(name: str, width: int) -> list[Block]:
+        return read_blocks(folder / name, files[name], layout.capacities, width)
+
+    def ranked_blocks(name: str, width: int) -> list[Block]:
         # A coded kind scans its codes: the vectors, read only to rank the best again, stay on disk.
-        name: (_map_checked if coded and name == "lists.bin" else _read_checked)(folder / name, expected)
-        for name, expected in manifest.files.items()
-    }
+        with checked(folder / name, files[name]) as file:
+            file.skim()
+        return map_blocks(folder / name, layout.capacities, width)
+
     try:
-        layout = msgspec.json.decode(data["layout.json"].tobytes(), type=_Layout)
-        lists = _lists_over(data, manifest, layout)
-        contents = ShardContents(
-            extractor_id=manifest.extractor_id,
-            dimension=manifest.dimension,
-            rows=data["rows.bin"].view(ROW_DTYPE),
-            validity=data["validity.bin"],
-            texts=_chunks(data["texts.bin"], layout.chunks),
-            lists=lists.parts(),
-            centroids=lists.centroids,
-            categories=layout.categories,
-            brands=layout.brands,
-            nprobe=manifest.nprobe,
-            progress=manifest.progress,
-            watermark_ms=manifest.watermark_ms,
-            training=manifest.training,
-        )
+        layout = msgspec.json.decode(read_array(folder / "layout.json", files["layout.json"]).data, type=_Layout)
+        arrays, count = read_rows(folder / "rows.bin", files["rows.bin"])
+        forward = ForwardIndex.load(arrays, count, read_texts(folder / "texts.bin", files["texts.bin"], layout.chunks))
+        validity = read_array(folder / "validity.bin", files["validity.bin"])
+        lists = _lists(manifest, layout, array, blocks, ranked_blocks)
     except (KeyError, ValueError, msgspec.MsgspecError) as error:
         raise CorruptError(f"{folder}: files do not fit the manifest ({error})") from error
-    shard = Shard.load(contents, lists)
+    shard = Shard.load(manifest, forward, validity, lists, layout.categories, layout.brands)
     digest = shard.stats().digest.hex()
     if digest != manifest.digest:
         raise CorruptError(f"{folder / MANIFEST}: digest {manifest.digest}, but the rows sum to {digest}")
     return shard, manifest
 
 
-def _digest_sum(digests: NDArray[Any]) -> int:
-    """Sum of digests (type V16) modulo 2**128."""
-    halves = np.frombuffer(digests.tobytes(), dtype="<u4").reshape(-1, 4).astype(np.uint64).sum(axis=0)
-    return sum(int(part) << (32 * place) for place, part in enumerate(halves)) & ((1 << 128) - 1)
-
-
-def _entries(memory: NDArray[np.uint8], dimension: int, layout: _Layout) -> Iterator[Part]:
+def _entries(blocks: Sequence[Block], sizes: Sequence[int]) -> Iterator[Part]:
     """What lies in each list of lists.bin."""
-    start = 0
-    for size, capacity in zip(layout.sizes, layout.capacities, strict=True):
-        end = start + block_bytes(capacity, dimension)
-        block = block_over(memory[start:end], dimension)
+    for block, size in zip(blocks, sizes, strict=True):
         yield block.codes[:size], block.ids[:size]
-        start = end
 
 
 def _list_bytes(lists: Sequence[tuple[Codes, NDArray[np.int64]]], width: int, capacities: list[int]) -> Iterator[Any]:
@@ -304,14 +304,6 @@ def _list_bytes(lists: Sequence[tuple[Codes, NDArray[np.int64]]], width: int, ca
         yield bytes(free * width * 4)
         yield np.ascontiguousarray(ids)
         yield np.full(free, -1, dtype=np.int64)
-
-
-def _chunks(texts: NDArray[np.uint8], sizes: list[int]) -> list[memoryview]:
-    memory = texts.data
-    ends = np.cumsum(sizes, dtype=np.int64).tolist()
-    if (ends[-1] if ends else 0) != len(texts):
-        raise ValueError("sizes of the text chunks do not sum up")
-    return [memory[end - size : end] for end, size in zip(ends, sizes, strict=True)]
 
 
 def _write_synced(path: Path, pieces: Iterable[Any]) -> ShardFile:
@@ -339,39 +331,3 @@ def _sync(path: Path) -> None:
     """Returns when what was written to the file is on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _read_checked(path: Path, expected: ShardFile) -> NDArray[np.uint8]:
-    try:
-        data = np.fromfile(path, dtype=np.uint8)
-    except FileNotFoundError as error:
-        raise CorruptError(f"{path} is missing") from error
-    if len(data) != expected.size:
-        raise CorruptError(f"{path} has {len(data)} bytes instead of {expected.size}")
-    if blake2b(data.data, digest_size=16).hexdigest() != expected.checksum:
-        raise CorruptError(f"{path} does not match its checksum")
-    return data
-
-
-def _map_checked(path: Path, expected: ShardFile) -> NDArray[np.uint8]:
-    """As `_read_checked`, but mapped: what is read to check it need not stay in memory."""
-    checksum = blake2b(digest_size=16)
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            while piece := file.read(1 << 20):
-                checksum.update(piece)
-    except FileNotFoundError as error:
-        raise CorruptError(f"{path} is missing") from error
-    if size != expected.size:
-        raise CorruptError(f"{path} has {size} bytes instead of {expected.size}")
-    if checksum.hexdigest() != expected.checksum:
-        raise CorruptError(f"{path} does not match its checksum")
-    return _mapped(path)
-
-
-def _mapped(path: Path) -> NDArray[np.uint8]:
-    """Copy-on-write: lists want memory that they may append to, the file stays as it is."""
-    if not path.stat().st_size:
-        return np.empty(0, dtype=np.uint8)
-    return np.memmap(path, dtype=np.uint8, mode="c")

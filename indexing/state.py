@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from indexing.digest import NO_VECTOR, add_digest, digest_bytes, image_digest, subtract_digest, vector_hash
-from indexing.forward import VALID, ForwardIndex, Row
+import numpy as np
+from numpy.typing import NDArray
+
+from indexing.digest import (
+    NO_VECTOR,
+    add_digest,
+    digest_bytes,
+    image_digest,
+    subtract_digest,
+    sum_digests,
+    vector_hash,
+)
+from indexing.forward import SUPERSEDED, VALID, ForwardIndex, Row
 from indexing.inverted_lists import InvertedLists
 from indexing.kinds_coded import Lists
 from indexing.progress import SourceProgress
+from indexing.row_map import RowMap
 from indexing.validity import ValidityBitmap
 
 _NAN = float("nan")
@@ -55,8 +67,7 @@ class ShardState:
         self.validity = ValidityBitmap()
         self.lists: Lists = InvertedLists(dimension)
         self.progress = SourceProgress()
-        self.row_of: dict[bytes, int] = {}
-        self.rows_of_product: dict[bytes, tuple[int, ...]] = {}
+        self.rows = RowMap()
         self.categories = NameCodes()
         self.brands = NameCodes()
         self.digest = 0
@@ -66,11 +77,25 @@ class ShardState:
         self.ignored_vectors = 0
         self.ignored_rows = 0
 
-    def index(self, number: int, row: Row) -> None:
-        """Makes a new image's row findable by image and by product. Writer thread only."""
-        self.row_of[row.image_id] = number
-        key = row.image_id[:8]
-        self.rows_of_product[key] = (*self.rows_of_product.get(key, ()), number)
+    def take_over(self, forward: ForwardIndex) -> None:
+        """Begins with these rows: finds them by image and product, counts them, sums their digests up.
+
+        A chunk of rows at a time, so that no call holds the GIL for long:
+        queries of another shard are answered meanwhile. Before there is a writer.
+        """
+        self.forward = forward
+        ids: list[NDArray[np.void]] = [np.empty(0, "V16")]
+        numbers: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+        for first, rows in forward.parts():
+            flags, vector_seq = rows["flags"], rows["vector_seq"]
+            alive = np.nonzero(flags & SUPERSEDED == 0)[0]
+            ids.append(rows["image_id"][alive])
+            numbers.append(alive + first)
+            valid = flags & (VALID | SUPERSEDED) == VALID
+            self.valid += int(valid.sum())
+            self.searchable += int((valid & (vector_seq > 0) & (vector_seq >= rows["image_seq"])).sum())
+            self.digest = add_digest(self.digest, digest_bytes(sum_digests(rows["digest"][valid])))
+        self.rows = RowMap(np.concatenate(ids), np.concatenate(numbers))
 
     def account(self, old: Row, row: Row) -> None:
         """Moves counts and digest on from an image's old row to its new one. Writer thread only."""
@@ -104,7 +129,7 @@ class ShardState:
     def recompute_digest(self) -> bytes:
         """The digest from every row and vector anew, to check the one that is kept. Writer idle."""
         total = 0
-        for number in self.row_of.values():
+        for number in self.rows.numbers():
             row = self.forward.read(number)
             if row.flags & VALID:
                 vector = self.lists.vector(number) if row.vector_seq else None

@@ -89,6 +89,10 @@ class TextBuffer:
         """Bytes of memory held."""
         return sum(len(chunk) for chunk in self._chunks if chunk is not None)
 
+    def memory(self) -> list[object]:
+        """What holds its memory."""
+        return list(self._chunks)
+
     def sparsest(self) -> int | None:
         """The closed chunk with the greatest share of garbage, if any chunk has some. Writer thread only."""
         best, best_share = None, 0.0

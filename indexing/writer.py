@@ -52,7 +52,7 @@ class DeltaWriter:
             if batch.extractor_id != self._state.extractor_id or len(vector) != 4 * self._state.dimension:
                 self._state.ignored_vectors += 1
                 continue
-            row = self._state.row_of.get(batch.image_id[i])
+            row = self._state.rows.get(batch.image_id[i])
             if row is None or self._state.forward.read(row).vector_seq < vector_seq:
                 positions.append(i)
                 contents.append(vector)
@@ -68,7 +68,7 @@ class DeltaWriter:
         return {i: _NewVector(matrix[j], lists[j]) for j, i in enumerate(positions)}
 
     def _apply_row(self, batch: DeltaBatch, i: int, image_id: bytes, vector: _NewVector | None) -> None:
-        number = self._state.row_of.get(image_id)
+        number = self._state.rows.get(image_id)
         old = NEW_ROW if number is None else self._state.forward.read(number)
         new_state = (batch.state_seq[i] or 0) > old.state_seq
         new_vector = vector is not None and batch.vector_seq[i] > old.vector_seq
@@ -124,7 +124,7 @@ class DeltaWriter:
         if number is None:
             number = self._state.forward.append(row)
             self._state.validity.reserve(number + 1)
-            self._state.index(number, row)
+            self._state.rows.add(row.image_id, number)
         else:
             self._state.forward.write(number, row)
         if row.searchable:
@@ -139,15 +139,11 @@ class DeltaWriter:
         self._state.validity.reserve(target + 1)
         self._state.lists.append(vector.list_number, target, vector.array)
         if number is None:
-            self._state.index(target, row)
+            self._state.rows.add(row.image_id, target)
         elif in_place:
             self._state.forward.write(target, row)
         else:
-            self._state.row_of[row.image_id] = target
-            key = row.image_id[:8]
-            self._state.rows_of_product[key] = tuple(
-                target if r == number else r for r in self._state.rows_of_product[key]
-            )
+            self._state.rows.move(row.image_id, target)
             # Dead before its successor can be found: no scan ever yields both.
             self._state.forward.write(number, old._replace(flags=SUPERSEDED))
         if row.searchable:

@@ -261,8 +261,10 @@ class GenerationKeeper:
         """Frees what nobody has asked for longer than any query takes, once its feed has ended."""
         for name in [name for name, held in self._leaving.items() if held.feed.has_ended()]:
             index = self._leaving.pop(name).searcher.index
-            if index is not None:
-                index.take_apart()
+            memory = [] if index is None else index.take_apart()
+            del index
+            while memory:
+                memory.pop()  # a piece at a time, so that queries get the GIL in between
             self._remove(name)
 
     def _remove(self, name: str) -> None:

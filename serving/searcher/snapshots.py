@@ -68,7 +68,7 @@ class SnapshotKeeper:
         if (manifest.generation or LIVE) != searcher.generation:
             self._set_aside("other-generation", f"it is of {manifest.generation}, not of {searcher.generation}")
             return None
-        if sorted(offsets) != self._deltas.partitions or not self._deltas.holds(shard.image_ids()):
+        if sorted(offsets) != self._deltas.partitions or not self._deltas.holds(shard.product_hashes()):
             problem = f"it is not of shard {searcher.shard} of {searcher.shards}"
             self._set_aside("other-shard", problem)
             return None

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from indexing.shard import Shard
+from indexing.training import omp_threads
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,10 @@ def warm(shard: Shard, queries: Path, labels: str) -> int:
     done = 0
     try:
         vectors = np.load(queries, allow_pickle=False)[:WARM_QUERIES]
-        while done < len(vectors) and time.monotonic() - began < WARM_LIMIT_S:
-            done += len(shard.search(vectors[done : done + _AT_ONCE], _IMAGES))
+        # One thread: another index answers meanwhile.
+        with omp_threads(1):
+            while done < len(vectors) and time.monotonic() - began < WARM_LIMIT_S:
+                done += len(shard.search(vectors[done : done + _AT_ONCE], _IMAGES))
     except FileNotFoundError:
         return 0
     except (OSError, ValueError, EOFError) as error:

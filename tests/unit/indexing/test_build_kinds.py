@@ -145,3 +145,17 @@ def test_dimension_that_a_coded_kind_cannot_take_is_refused_before_the_build(tmp
     settings = BuildSettings(kind=IndexKind.IVF_SQ8)
     with pytest.raises(OperatorError, match="multiples of 4"):
         ShardBuilder(tmp_path / "s0", "x/1", 7, settings)
+
+
+def test_vectors_are_gathered_from_the_file_and_from_lists_that_outgrew_it(tmp_path: Path) -> None:
+    _, manifest = built(tmp_path / "s0", IndexKind.IVF_PQ, images=500)
+    lists = snapshot.map_lists(tmp_path / "s0", manifest)
+    added = random_vectors(300, DIMENSION, seed=8)
+    for number, (list_number, vector) in enumerate(zip(lists.assign(added), added, strict=True)):
+        # All in half of the lists: these leave the file's memory, the others stay there.
+        lists.append(list_number // 2 * 2, 500 + number, vector)
+    assert isinstance(lists, CodedLists)
+    rows = np.random.default_rng(9).permutation(800)
+    stored = [lists.vector(row) for row in rows.tolist()]
+    assert lists.vectors(rows).tobytes() == b"".join(vector.tobytes() for vector in stored if vector is not None)
+    assert lists.vectors(rows[:0]).shape == (0, DIMENSION)
