@@ -30,7 +30,7 @@ _BYTES_PER_LIST = 800
 _LAYOUT_BYTES_PER_LIST = 12
 _LOADING_BYTES = 80
 """An image's share, measured, of what is there only while a shard is loaded: ids that are being sorted."""
-_LOADING_BUFFERS = 4 << 20
+_LOADING_BUFFERS = 8 << 20
 _SMALL_FILES_BYTES = 2_000
 _USABLE_MEMORY = 0.8
 """Part of a machine's memory that shards may fill; the rest is the system's, Python's and the page cache's."""

@@ -23,7 +23,8 @@ from indexing.list_view import Block, block_bytes, block_over
 from schemas.errors import CorruptError
 from schemas.manifest import ShardFile
 
-_STEP = 1 << 20
+_STEP = 4 << 20
+"""Bytes that are read and then hashed by one call each, so that the GIL is seldom wanted back."""
 MEMORY_BYTES = (32 << 20) + 4096
 """Lists share allocations of about this size, or have one of their own when they are larger.
 
@@ -57,8 +58,9 @@ class CheckedFile:
 
     def skim(self) -> None:
         """Reads what is left and keeps nothing of it."""
-        while piece := self._file.read(_STEP):
-            self._checksum.update(piece)
+        buffer = memoryview(bytearray(_STEP))
+        while size := self._file.readinto(buffer):  # type: ignore[attr-defined]
+            self._checksum.update(buffer[:size])
 
     def check(self, expected: str) -> None:
         """Raises `CorruptError` unless all was read and is what was written."""
