@@ -391,16 +391,18 @@ def test_three_shards_over_two_partitions_hold_together_what_two_hold(settings: 
         topic.send(products(["p200", "p201", "p202", "p203", "p204"]))
         topic.send(removed(batch(timestamp_ms=WATERMARK_MS + 7), "p3"))
         generations(settings).serve(three)
+        generations(settings).hold_beside([LIVE])
         wait(lambda: all(three in slot.ready() for slot in slots))
-        wait(lambda: all(status.lag == 0 for slot in slots for status in slot.status(LIVE).values()))
+        # The lag is as of the feed's last look at the ends; the watermark comes with what it stands for.
+        last = WATERMARK_MS + 7
+        wait(lambda: all(status.watermark_ms == last for slot in slots for status in slot.status().values()))
         digests = {LIVE: 0, three: 0}
         found: dict[str, list[str]] = {LIVE: [], three: []}
         for slot in slots:
-            for name, status in slot.status(LIVE).items():
+            for name, status in slot.status().items():
                 digests[name] += int.from_bytes(status.digest, "little")
                 found[name] += slot.found(name)
                 assert status.shards == (3 if name == three else 2)
-                assert status.watermark_ms == WATERMARK_MS + 7
         assert digests[LIVE] % 2**128 == digests[three] % 2**128
         assert sorted(found[LIVE]) == sorted(found[three])
         assert [sorted(slot.status()[three].delta_offsets) for slot in slots] == [[0, 1]] * 3
