@@ -16,6 +16,9 @@ from cli.runtime.layout import REPOSITORY
 from cli.runtime.system import System as Runtime
 from tests.system import System, system_settings
 
+# The JVMs of tests live for seconds or minutes: less than they would spend on optimising themselves.
+os.environ.setdefault("JVM_ARGS", "-XX:TieredStopAtLevel=1")
+
 
 @pytest.fixture(scope="session")
 def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

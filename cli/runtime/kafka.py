@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 import uuid
 from pathlib import Path
@@ -15,6 +16,9 @@ from schemas.settings import Settings
 NAME = "kafka"
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _HEAP = ["-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError"]
+
+_TOOL = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+"""For a JVM that lives for a second: no time spent on optimising itself."""
 
 _LOG4J2 = """\
 # Everything at WARN to standard output, which is logs/kafka.log; the broker's life cycle at INFO.
@@ -92,14 +96,17 @@ def start_broker(settings: Settings, processes: Processes, layout: Layout) -> bo
     if not (data / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         format_storage(properties, layout, cluster)
-    processes.start(NAME, [*_java(layout), *_HEAP, "kafka.Kafka", str(properties)], child_environment(settings))
+    # As Flink's scripts do; ours come behind it and so count.
+    options = [*os.environ.get("JVM_ARGS", "").split(), *_HEAP]
+    processes.start(NAME, [*_java(layout), *options, "kafka.Kafka", str(properties)], child_environment(settings))
     return True
 
 
 def format_storage(properties: Path, layout: Layout, cluster: str) -> None:
     """Prepares the folder that `properties` name for a broker of that cluster id (22 characters of URL-safe base64)."""
     # One argument: every 64th id begins with a dash, which would make it an option.
-    command = [*_java(layout), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
+    tool = [*_java(layout), *_TOOL, "kafka.tools.StorageTool"]
+    command = [*tool, "format", f"--cluster-id={cluster}", "-c", str(properties)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise OperatorError(
