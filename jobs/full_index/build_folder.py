@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 LOCK = ".builds.lock"
 UNFINISHED = ".build-"
 LATEST = "latest.json"
+
+_REMOVALS = 50
+_REMOVAL_PAUSE_S = 0.2
 
 
 class BuildFolder:
@@ -69,7 +73,7 @@ class BuildFolder:
         for folder in left:
             if folder.is_dir():
                 log.info("event=build_swept folder=%s", folder)
-                shutil.rmtree(folder)
+                _remove(folder)
 
     def finish(self, generation: Generation) -> None:
         """Seals the unfinished folder and makes it a generation, durably and at once."""
@@ -79,6 +83,18 @@ class BuildFolder:
         sync_folder(self.generations.folder)
         write_durably(self.path / LATEST, msgspec.json.encode({"generation": generation.name}))
         shutil.rmtree(self.work)
+
+
+def _remove(folder: Path) -> None:
+    """Also where a killed build's workers, which outlive it for moments, still write. Raises `OSError`."""
+    for _ in range(_REMOVALS):
+        try:
+            shutil.rmtree(folder)
+            return
+        except OSError as error:
+            log.info("event=build_folder_in_use folder=%s reason=%r", folder, str(error))
+            time.sleep(_REMOVAL_PAUSE_S)
+    shutil.rmtree(folder)
 
 
 def build_path(settings: Settings) -> Path:
