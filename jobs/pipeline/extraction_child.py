@@ -55,14 +55,13 @@ class ExtractionChild:
     process is known, and only that one is given up.
     """
 
-    def __init__(self, configure: Configure, extractor_id: str, arrived: threading.Event | None = None) -> None:
-        """Starts the process and returns at once. `extractor_id`: what the network must turn out to be.
+    def __init__(self, configure: Configure, arrived: threading.Event | None = None) -> None:
+        """Starts the process and returns at once.
 
         `arrived` is set when there is a report to read, for an owner of several.
         """
         self._arrived = threading.Event() if arrived is None else arrived
         self._configure = configure
-        self._extractor_id = extractor_id
         self._reports: queue.Queue[Report | _Died] = queue.Queue()
         self._under_way: dict[bytes, str] = {}
         self._to_embed: deque[bytes] = deque()
@@ -149,11 +148,6 @@ class ExtractionChild:
                         # Returned at once: what the new process says must not mix with what the old one said.
                         return [*(each for each in found if not isinstance(each, Fetched)), *self._restart()]
                 case Ready(extractor_id):
-                    if extractor_id != self._extractor_id:
-                        raise OperatorError(
-                            f"the extraction process runs {extractor_id}, the job was submitted for "
-                            f"{self._extractor_id}: give both the same encoder and weights, and submit the job again"
-                        )
                     self.ready = True
                     log.info("event=extraction_process_ready extractor=%s", extractor_id)
                 case Broken(detail):

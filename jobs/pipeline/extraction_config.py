@@ -74,6 +74,7 @@ class ExtractionConfig:
         """What the child process of an extractor must know; by default that of the main one."""
         spec = self.main if spec is None else spec
         return Configure(
+            extractor_id=spec.extractor_id,
             encoder=spec.encoder,
             weights=spec.weights,
             device=self.device,

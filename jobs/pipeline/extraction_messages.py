@@ -10,8 +10,11 @@ from schemas.errors import CorruptError
 
 
 class Configure(msgspec.Struct, tag=True, array_like=True, frozen=True):
-    """The first message to the child. `niceness`: how much nicer than its parent it is to be."""
+    """The first message to the child. `extractor_id`: what the network must turn out to be. `niceness`: how much
+    nicer than its parent it is to be.
+    """
 
+    extractor_id: str
     encoder: str
     weights: str
     device: str

@@ -50,6 +50,11 @@ class Worker:
     """A thread per fetch, a few that decode, one for the network; the main thread takes the orders."""
 
     def __init__(self, configure: Configure, reports: BinaryIO) -> None:
+        from vision.extractor import extractor_id, is_efficientnet_lite
+
+        if is_efficientnet_lite(configure.encoder):  # known in milliseconds, the network in seconds
+            _check(extractor_id(configure.encoder, configure.weights), configure)
+
         from vision.decode import ImageLimits
         from vision.embedder import create_embedder
         from vision.fetch import Fetcher
@@ -62,6 +67,7 @@ class Worker:
         policy = {name: tuple(v) if isinstance(v, list) else v for name, v in configure.policy.items()}
         self._fetcher = Fetcher(FetchPolicy(**policy))  # type: ignore[arg-type]
         self._embedder = create_embedder(configure.encoder, configure.weights, configure.device, configure.threads)
+        _check(self._embedder.extractor_id, configure)
         self._files: dict[bytes, bytes] = {}
         self._prepared: queue.Queue[tuple[bytes, NDArray[np.uint8]]] = queue.Queue()
         self._decoders = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="decode")
@@ -140,6 +146,14 @@ class Worker:
         share_ms = (time.perf_counter() - started) * 1000 / len(images)
         for (key, _), vector in zip(images, vectors, strict=True):
             self._report(Embedded(key, vector.astype("<f4").tobytes(), share_ms))
+
+
+def _check(extractor_id: str, configure: Configure) -> None:
+    if extractor_id != configure.extractor_id:
+        raise OperatorError(
+            f"the extraction process runs {extractor_id}, the job was submitted for {configure.extractor_id}: "
+            "give both the same encoder and weights, and submit the job again"
+        )
 
 
 def _be_the_first_to_go() -> None:

@@ -107,6 +107,6 @@ class Extractions:
 
     def _start(self, spec: ExtractorSpec) -> Extraction:
         name = spec.extractor_id
-        child = self._children[name] = ExtractionChild(self._config.configure(spec), name, self._arrived)
+        child = self._children[name] = ExtractionChild(self._config.configure(spec), self._arrived)
         extraction = self._started[name] = Extraction(child, self._features, name, self._metrics)
         return extraction

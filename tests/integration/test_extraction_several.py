@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,25 +89,6 @@ def test_each_request_is_answered_with_a_vector_of_its_extractor(world: World) -
     assert {(record.extractor_id, record.vector) for record in records} == {(e, v) for (e, _), v in found.items()}
 
 
-def test_stage_opened_anew_knows_the_features_of_both(tmp_path: Path) -> None:
-    world = World(tmp_path, SECOND)
-    try:
-        requests = both(world, "/ok/3")
-        first = vectors(world.until_settled(*requests))
-        world.stage.close()
-        hits = world.site.hits["/ok/3"]
-        metrics = CountingMetrics()
-        world.stage = ExtractionStage(world.config)
-        world.stage.open(metrics)
-        assert vectors(world.process(*requests)) == first
-        assert metrics.counts["known"] == 2
-        assert world.site.hits["/ok/3"] == hits == 2
-        assert set(world.stage._extractions.pids) == {MAIN}
-    finally:
-        world.stage.close()
-        world.site.server.shutdown()
-
-
 def test_equal_bytes_are_extracted_once_for_each_extractor(world: World) -> None:
     before = world.metrics.counts["extracted"]
     world.until_settled(*both(world, "/same/1"))
@@ -123,9 +103,8 @@ def test_second_extractors_backlog_does_not_hold_up_the_first(world: World) -> N
     with frozen(world.stage._extractions.pids[SECOND.extractor_id]):
         waiting = [second(world, f"/ok/4{n}") for n in range(1, BATCH + 1)]
         urgent = world.request("/ok/49")
-        out = world.process(*waiting, urgent)
+        out, again = world.until_only({request.url for request in waiting}, *waiting, urgent)
         assert set(vectors(out)) == {(MAIN, urgent.image_id)}
-        again = gone_round(out)
         assert [(request.url, request.attempt) for request in again] == [(request.url, 0) for request in waiting]
     assert len(vectors(world.until_settled(*again))) == len(waiting)
     assert letters(out) == []
@@ -152,3 +131,18 @@ def test_death_of_the_second_process_leaves_the_first_alone(world: World) -> Non
     assert len(vectors(world.until_settled(*both(world, "/ok/61"), *both(world, "/ok/62")))) == 4
     assert world.stage._extractions.pids[MAIN] == pids[MAIN]
     assert world.stage._extractions.pids[SECOND.extractor_id] != pids[SECOND.extractor_id]
+
+
+def test_stage_opened_anew_knows_the_features_of_both(world: World) -> None:
+    """The last one: the others' stage has both networks, this one need not load either to answer."""
+    requests = both(world, "/ok/3")
+    first = vectors(world.until_settled(*requests))
+    world.stage.close()
+    hits = world.site.hits["/ok/3"]
+    metrics = CountingMetrics()
+    world.stage = ExtractionStage(world.config)
+    world.stage.open(metrics)
+    assert vectors(world.process(*requests)) == first
+    assert metrics.counts["known"] == 2
+    assert world.site.hits["/ok/3"] == hits == 2
+    assert set(world.stage._extractions.pids) == {MAIN}
