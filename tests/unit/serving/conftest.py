@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from schemas.settings import Settings
 from serving.searcher.service import SearcherService
+from tests.unit.serving.generations import products, settings_in
 from tests.unit.serving.http_world import over, picture_vector, ready, serving
-from tests.unit.serving.world import batch, direction, listed, near, ready_searcher
+from tests.unit.serving.world import MemoryTopic, batch, direction, listed, near, ready_searcher
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Two shards in a folder of their own."""
+    return settings_in(tmp_path)
+
+
+@pytest.fixture
+def topic() -> MemoryTopic:
+    """Twenty products in two partitions."""
+    topic = MemoryTopic(2)
+    topic.send(products())
+    return topic
 
 
 @pytest.fixture

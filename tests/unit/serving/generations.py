@@ -22,11 +22,16 @@ from serving.searcher.feed import OpenReader
 from serving.searcher.host import SearcherHost
 from serving.searcher.metrics import SearcherMetricFamilies
 from serving.searcher.slot import Slot
-from tests.unit.serving.world import DIMENSION, EXTRACTOR, MemoryTopic, direction, query
+from tests.unit.serving.world import DIMENSION, EXTRACTOR, MemoryTopic, batch, direction, listed, near, query
 
 LOOK_S = 0.01
+WAIT_S = 120.0
 FORGET_AFTER_S = 0.1
-"""Short, so that tests need not wait for what takes seconds in a shop."""
+"""Short, so that tests need not wait for what takes seconds in a shop; a loaded machine may let it pass between two
+steps of a test that names a generation, and such a test wants more."""
+
+STOCK = [f"p{n}" for n in range(20)]
+"""Products of the topic that tests begin with."""
 
 
 def settings_in(home: Path, **values: Any) -> Settings:
@@ -93,17 +98,40 @@ def build_generation(
     return generation
 
 
+def products(names: Sequence[str] = STOCK, offset: int = 1, extractor_id: str = EXTRACTOR) -> DeltaBatch:
+    deltas = batch(extractor_id)
+    for name in names:
+        listed(deltas, name, [near(direction(1), int(name[1:]))], offset=offset)
+    return deltas
+
+
+def generations(settings: Settings) -> Generations:
+    return Generations(settings.generations_folder)
+
+
+def published(settings: Settings, topic: MemoryTopic, **how: int) -> str:
+    """A generation of what the topic holds now, named by the alias."""
+    name = build_generation(settings, products(), topic.ends(), **how).name
+    generations(settings).serve(name)
+    return name
+
+
 class Searcher:
     """A host of one slot and its metrics; `held` while `with searcher.running()`."""
 
     def __init__(
-        self, settings: Settings, topic: MemoryTopic, shard: int = 0, open_reader: OpenReader | None = None
+        self,
+        settings: Settings,
+        topic: MemoryTopic,
+        shard: int = 0,
+        open_reader: OpenReader | None = None,
+        forget_after_s: float = FORGET_AFTER_S,
     ) -> None:
         self.families = SearcherMetricFamilies(CollectorRegistry())
         self.slot = Slot(
             settings, shard, 0, EXTRACTOR, DIMENSION, self.families.of(shard, 0), open_reader or topic.open
         )
-        self.host = SearcherHost(self.slot, look_s=LOOK_S, forget_after_s=FORGET_AFTER_S)
+        self.host = SearcherHost(self.slot, look_s=LOOK_S, forget_after_s=forget_after_s)
 
     def found(self, generation: str = "", number: int = 1) -> list[str]:
         request: SearchRequest = query(direction(number), limit=1000)
@@ -126,6 +154,11 @@ class Searcher:
         return self.families.registry.get_sample_value(f"vitrine_searcher_{name}", own)
 
 
+def error(searcher: Searcher, name: str) -> str:
+    status = searcher.status().get(name)
+    return "" if status is None else status.error
+
+
 @contextmanager
 def running(searcher: Searcher) -> Iterator[Searcher]:
     searcher.host.start()
@@ -136,7 +169,7 @@ def running(searcher: Searcher) -> Iterator[Searcher]:
 
 
 def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + WAIT_S
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen within 30 s"
+        assert time.monotonic() < deadline, f"it did not happen within {WAIT_S:.0f} s"
         time.sleep(0.002)

@@ -5,69 +5,41 @@ from __future__ import annotations
 import gc
 import logging
 import shutil
+import time
 import weakref
 from contextlib import ExitStack
-from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
 from indexing.build import BuildSettings
 from indexing.durable import write_durably
-from indexing.generations import ALIAS, Generations
+from indexing.generations import ALIAS
 from indexing.kinds import IndexKind
-from schemas.delta import DeltaBatch
 from schemas.errors import RejectedError, TransientError
 from schemas.generation import LIVE, Alias, encode_alias
-from schemas.manifest import decode_manifest, encode_manifest
 from schemas.settings import Settings
-from tests.unit.serving.generations import Searcher, build_generation, running, settings_in, wait
+from tests.unit.serving.generations import (
+    Searcher,
+    build_generation,
+    error,
+    generations,
+    products,
+    published,
+    running,
+    wait,
+)
 from tests.unit.serving.world import (
     EXTRACTOR,
     WATERMARK_MS,
     MemoryTopic,
     batch,
     direction,
-    listed,
-    near,
     query,
     removed,
 )
 
 SECOND = EXTRACTOR.replace("test", "second")
-STOCK = [f"p{n}" for n in range(20)]
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_in(tmp_path)
-
-
-@pytest.fixture
-def topic() -> MemoryTopic:
-    """Twenty products in two partitions."""
-    topic = MemoryTopic(2)
-    topic.send(products())
-    return topic
-
-
-def products(names: list[str] = STOCK, offset: int = 1, extractor_id: str = EXTRACTOR) -> DeltaBatch:
-    deltas = batch(extractor_id)
-    for name in names:
-        listed(deltas, name, [near(direction(1), int(name[1:]))], offset=offset)
-    return deltas
-
-
-def generations(settings: Settings) -> Generations:
-    return Generations(settings.generations_folder)
-
-
-def published(settings: Settings, topic: MemoryTopic, **how: int) -> str:
-    """A generation of what the topic holds now, named by the alias."""
-    name = build_generation(settings, products(), topic.ends(), **how).name
-    generations(settings).serve(name)
-    return name
 
 
 def altered(settings: Settings, name: str, shard: int = 0) -> None:
@@ -75,11 +47,6 @@ def altered(settings: Settings, name: str, shard: int = 0) -> None:
     damaged = bytearray(file.read_bytes())
     damaged[20] ^= 1
     file.write_bytes(damaged)
-
-
-def error(searcher: Searcher, name: str) -> str:
-    status = searcher.status().get(name)
-    return "" if status is None else status.error
 
 
 # -- without a full index --------------------------------------------------------------------------
@@ -114,7 +81,7 @@ def test_snapshot_of_the_time_before_generations_is_taken_over(settings: Setting
 
 
 def test_alias_moves_while_deltas_flow_and_both_generations_answer(settings: Settings, topic: MemoryTopic) -> None:
-    with running(Searcher(settings, topic)) as searcher:
+    with running(Searcher(settings, topic, forget_after_s=60)) as searcher:
         wait(lambda: searcher.ready() == [LIVE])
         built = build_generation(settings, products(), topic.ends())
         first = searcher.found()[0]
@@ -168,7 +135,7 @@ def test_freed_generation_leaves_no_memory_no_files_and_no_metrics(settings: Set
             gc.enable()
         wait(lambda: not settings.shard_folder(0, 0).exists())
         assert searcher.metric("ready", generation=LIVE) is None
-        assert searcher.metric("generations") == 1
+        wait(lambda: searcher.metric("generations") == 1)
 
 
 def test_freed_generation_writes_no_last_snapshot(settings: Settings, topic: MemoryTopic) -> None:
@@ -183,11 +150,14 @@ def test_freed_generation_writes_no_last_snapshot(settings: Settings, topic: Mem
 
 
 def test_generation_that_a_broker_routes_to_is_kept(settings: Settings, topic: MemoryTopic) -> None:
-    with running(Searcher(settings, topic)) as searcher:
+    forget_after_s = 1.0
+    with running(Searcher(settings, topic, forget_after_s=forget_after_s)) as searcher:
         wait(lambda: searcher.ready() == [LIVE])
         name = published(settings, topic)
-        for _ in range(60):  # far longer than a generation is kept that nobody names
-            wait(lambda: LIVE in searcher.status(LIVE))
+        until = time.monotonic() + 2 * forget_after_s
+        while time.monotonic() < until:
+            assert LIVE in searcher.status(LIVE)
+            time.sleep(0.002)
         assert LIVE in searcher.ready()
         wait(lambda: list(searcher.status()) == [name])
 
@@ -272,7 +242,7 @@ def test_unreadable_alias_changes_nothing_and_is_said_once(
         assert searcher.status()[name].ready
         file.write_bytes(whole)
         wait(lambda: searcher.status()[name].error == "")
-        assert searcher.metric("alias_unreadable") == 0
+        wait(lambda: searcher.metric("alias_unreadable") == 0)
     assert caplog.text.count("event=alias_unreadable") == 1
 
 
@@ -298,83 +268,6 @@ def test_restart_without_the_generations_folder_serves_what_was_held(settings: S
         wait(lambda: searcher.ready() == [name])
         assert searcher.found() == before
         assert "vitrine alias --to" in error(searcher, name)
-
-
-# -- positions and snapshots -----------------------------------------------------------------------
-
-
-def test_each_generation_restarts_from_its_own_snapshot(settings: Settings, topic: MemoryTopic) -> None:
-    first, second = published(settings, topic), build_generation(settings, products(), topic.ends())
-    generations(settings).hold_beside([second.name])
-    with running(Searcher(settings, topic)) as searcher:
-        wait(lambda: set(searcher.ready()) == {first, second.name})
-        topic.send(removed(batch(), searcher.found()[0]))
-        wait(lambda: all(status.delta_offset == 2 for status in searcher.status().values()))
-        before = {name: status.digest for name, status in searcher.status().items()}
-    for name in (first, second.name):
-        shutil.rmtree(generations(settings).shard_folder(name, 0))  # not needed again
-    topic.partitions[0].values[:] = [b"never read again"] * 2
-    with running(Searcher(settings, topic)) as searcher:
-        wait(lambda: set(searcher.ready()) == {first, second.name})
-        assert {name: status.digest for name, status in searcher.status().items()} == before
-
-
-def test_position_that_the_topic_lost_takes_the_full_index(
-    settings: Settings, topic: MemoryTopic, caplog: pytest.LogCaptureFixture
-) -> None:
-    name = published(settings, topic)
-    topic.send(products(["p100", "p101", "p102", "p103"]))
-    with running(Searcher(settings, topic)) as searcher:
-        wait(lambda: searcher.ready() == [name])
-        before = searcher.found()
-    (manifest,) = (settings.shard_folder(0, 0, name) / "snapshot").glob("*/manifest.json")
-    stale = msgspec.structs.replace(decode_manifest(manifest.read_bytes()), delta_offsets={0: 0})
-    manifest.write_bytes(encode_manifest(stale))  # as one that was put back from a backup
-    for partition in topic.partitions:
-        partition.drop_before(1)
-    with caplog.at_level(logging.INFO), running(Searcher(settings, topic)) as searcher:
-        wait(lambda: searcher.ready() == [name])
-        assert searcher.found() == before
-    assert "event=position_lost" in caplog.text
-    assert "index-deltas/0 begins at 1" in caplog.text
-    assert "next=full_index" in caplog.text
-
-
-def test_searcher_that_was_away_too_long_takes_the_next_full_index(settings: Settings, topic: MemoryTopic) -> None:
-    old = published(settings, topic)
-    with running(Searcher(settings, topic)) as searcher:
-        wait(lambda: searcher.ready() == [old])
-    topic.send(products(["p102"]))
-    topic.send(batch())
-    for partition in topic.partitions:
-        partition.drop_before(2)
-    with running(Searcher(settings, topic)) as searcher:
-        wait(lambda: "vitrine build" in error(searcher, old))
-        new = build_generation(settings, products([*STOCK, "p102"]), topic.ends()).name
-        generations(settings).serve(new)
-        wait(lambda: searcher.status().keys() == {new})
-        wait(lambda: searcher.ready() == [new])
-        assert "p102" in searcher.found()
-
-
-def test_full_index_older_than_the_topic_asks_for_a_new_one(settings: Settings, topic: MemoryTopic) -> None:
-    name = published(settings, topic)
-    for partition in topic.partitions:
-        partition.append(batch())
-        partition.drop_before(2)
-    with running(Searcher(settings, topic)) as searcher:
-        wait(lambda: "vitrine build" in error(searcher, name))
-        assert "begins at 2" in error(searcher, name)
-        assert searcher.ready() == []
-        with pytest.raises(TransientError, match="not_ready"):
-            searcher.found()
-
-
-def test_generation_of_another_number_of_partitions_is_refused(settings: Settings, topic: MemoryTopic) -> None:
-    name = build_generation(settings, products(), [0, 0, 0]).name
-    generations(settings).serve(name)
-    with running(Searcher(settings, topic)) as searcher:
-        wait(lambda: "VITRINE_DELTA_PARTITIONS=3" in error(searcher, name))
 
 
 # -- other numbers of shards -----------------------------------------------------------------------
