@@ -165,7 +165,7 @@ class System:
         with grpc.insecure_channel(f"127.0.0.1:{self.settings.grpc_port}") as channel:
             stub = SearchStub(channel)  # type: ignore[no-untyped-call]
             try:
-                response: ProductResponse = stub.Product(ProductRequest(product_id=product_id), timeout=10)
+                response: ProductResponse = stub.Product(ProductRequest(product_id=product_id), timeout=30)
             except grpc.RpcError as error:
                 raise TransientError("broker_unreachable", str(error.details())) from error
             return response
@@ -199,7 +199,7 @@ class System:
             f"{self.base}/v1/search/image",
             params={"limit": limit},
             files={"image": ("photo", photo)},
-            timeout=30,
+            timeout=60,
             trust_env=False,
         )
         response.raise_for_status()

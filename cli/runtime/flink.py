@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import socket
 import time
@@ -20,6 +21,8 @@ JOB_MANAGER = "flink-jobmanager"
 TASK_MANAGER = "flink-taskmanager"
 LIVE_STATES = frozenset(("CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "RECONCILING"))
 ENDED_STATES = frozenset(("FAILED", "CANCELED", "FINISHED"))
+_RPC_PORTS = range(32_100, 32_768)
+"""Linux gives 32768 and above to sockets that ask for any port."""
 
 
 def flink_config(settings: Settings, layout: Layout, rpc_port: int, java_options: str) -> str:
@@ -223,7 +226,11 @@ def _text(file: Path) -> str:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """For the job manager, which binds it later, and again after its death: none of those that clients' sockets get."""
+    for port in random.sample(_RPC_PORTS, len(_RPC_PORTS)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((LOOPBACK, port))
+                return port
+    raise OperatorError(f"no port from {_RPC_PORTS[0]} to {_RPC_PORTS[-1]} is free for Flink; end what holds them")

@@ -72,7 +72,7 @@ def stock(system: System, name: str, count: int, first: int) -> list[str]:
 def search(system: System, photo: bytes, generation: str = "", limit: int = 20) -> dict[str, Any]:
     parameters = {"limit": str(limit)} | ({"generation": generation} if generation else {})
     response = httpx.post(
-        f"{system.base}/v1/search/image", params=parameters, files={"image": ("p", photo)}, timeout=30, trust_env=False
+        f"{system.base}/v1/search/image", params=parameters, files={"image": ("p", photo)}, timeout=60, trust_env=False
     )
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
@@ -102,7 +102,7 @@ def damage(system: System, name: str, shard: int = 0, file: str = "rows.bin") ->
 
 def metric(system: System, line: str) -> float:
     """Value of a metric of the blender, by its whole name with labels; fails the test where there is none."""
-    for each in httpx.get(f"{system.base}/metrics", trust_env=False).text.splitlines():
+    for each in httpx.get(f"{system.base}/metrics", timeout=60, trust_env=False).text.splitlines():
         if each.startswith(f"{line} "):
             return float(each.rpartition(" ")[2])
     pytest.fail(f"no metric {line}")
@@ -115,7 +115,7 @@ def status(system: System) -> dict[str, Any]:
         env=child_environment(system.settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     found: dict[str, Any] = json.loads(ended.stdout)
     return found

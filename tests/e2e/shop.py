@@ -82,7 +82,7 @@ class Shop:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve(sockets=[listener])))
         self._thread.start()
         self.restock()
-        while httpx.get(f"{self.address}/readyz").status_code != 200:
+        while httpx.get(f"{self.address}/readyz", timeout=60).status_code != 200:
             time.sleep(0.02)
         return self
 

@@ -29,14 +29,12 @@ from tests.e2e.full_index import (
     vitrine,
 )
 from tests.e2e.pictures import picture
-from tests.e2e.traffic import UPDATES_A_SECOND, Traffic
+from tests.e2e.traffic import Traffic
 from tests.system import System, eventually
 
 pytestmark = pytest.mark.e2e
 
 SECOND_ENCODER = "efficientnet_lite0"
-SHOWN_WITHIN_S = 15.0
-"""Far above what an update takes, and far below what a swap that held the feed up would cost."""
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +52,14 @@ def test_first_full_index_takes_over_under_traffic_and_nobody_notices(shop: Syst
     kept, doomed = stock(shop, "kept", 60, 40_000), stock(shop, "doomed", 40, 41_000)
     with Traffic(shop, kept, doomed, picture(40_003), 768) as traffic:
         made = build(shop)
-        again = build(shop)
+        traffic.until_seen(made.name)
     seen = traffic.seen
     assert seen.failures == []
     assert seen.shown_again == []
     assert seen.went_back == []
     assert seen.invisible == []
-    assert seen.slowest_s < SHOWN_WITHIN_S
-    assert seen.generations == [LIVE, made.name, again.name]
-    assert seen.updates > 10 * UPDATES_A_SECOND
-    assert alias(shop).serving == again.name
+    assert seen.generations == [LIVE, made.name]
+    assert alias(shop).serving == made.name
     assert [shard.digest for shard in made.shards] == made.catalogue_digests
     stream_equals_batch(shop, 2)
 
@@ -149,6 +145,7 @@ def test_number_of_shards_changes_under_traffic_and_back_by_rollback(shop: Syste
     with Traffic(shop, kept, doomed, picture(43_003), 768) as traffic:
         two = alias(shop).serving
         three = build(shop, "--shards", "3")
+        traffic.until_seen(three.name)
     seen = traffic.seen
     assert (seen.failures, seen.shown_again, seen.went_back, seen.invisible) == ([], [], [], [])
     assert seen.generations == [two, three.name]

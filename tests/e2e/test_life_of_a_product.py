@@ -75,9 +75,9 @@ def test_added_updated_removed_and_listed_again(system: System) -> None:
     system.wait_settled()
     assert "life-1" not in found(system, photo)
     assert not any(system.searchable_images("life-1"))
-    similar = httpx.get(f"{system.base}/v1/products/life-1/similar", trust_env=False)
+    similar = httpx.get(f"{system.base}/v1/products/life-1/similar", timeout=60, trust_env=False)
     assert similar.status_code == 404
-    receipt = httpx.get(f"{system.base}/v1/products/life-1/status", trust_env=False).json()
+    receipt = httpx.get(f"{system.base}/v1/products/life-1/status", timeout=60, trust_env=False).json()
     assert receipt["searchable"] is False
 
     requests, reused = ends(system, EXTRACT_REQUESTS), flink_counter(system, "features_reused")

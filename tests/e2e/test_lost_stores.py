@@ -1,9 +1,10 @@
-"""Both stores are lost: they come back from the log and from `image-features`, and nothing is extracted again."""
+"""The system is stopped, its stores are lost, it goes on: they come back, and nothing is extracted again."""
 
 from __future__ import annotations
 
 import shutil
 
+import psutil
 import pytest
 
 from cli.main import main
@@ -22,22 +23,44 @@ def ends(system: System, topic: str) -> int:
     return sum(describe(system.bootstrap, [topic])[topic].ends)
 
 
-def test_lost_stores_are_rebuilt_without_extracting_again(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def family(system: System) -> list[psutil.Process]:
+    """All processes of the running system, with their children."""
+    processes = [psutil.Process(pid) for pid in system.runtime.running().values()]
+    return [member for process in processes for member in (process, *process.children(recursive=True))]
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_stop_leaves_no_process_and_lost_stores_are_rebuilt_without_extracting_again(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
     urls = write_pictures(system.home / "lost", range(7000, 7010))
     system.produce(*[added(f"lost-{n}", url, price=n) for n, url in enumerate(urls)])
     system.wait_searchable([f"lost-{n}" for n in range(10)])
     system.wait_settled(pending=10)
     before = system.digests()
+    parts, processes = set(system.runtime.running()), family(system)
 
-    system.stop()
-    shutil.rmtree(system.settings.catalogue_store)
-    shutil.rmtree(system.settings.feature_store)
-    system.runtime.start_kafka()
-    requested = ends(system, EXTRACT_REQUESTS)
-    for name, value in settings_environment(system.settings).items():
-        monkeypatch.setenv(name, value)
-    assert main(["rebuild-features"]) == 0
-    system.start()
+    try:
+        system.stop()
+        assert system.runtime.running() == {}
+        assert [process for process in processes if alive(process)] == []
+        shutil.rmtree(system.settings.catalogue_store)
+        shutil.rmtree(system.settings.feature_store)
+        system.runtime.start_kafka()
+        requested = ends(system, EXTRACT_REQUESTS)
+        for name, value in settings_environment(system.settings).items():
+            monkeypatch.setenv(name, value)
+        assert main(["rebuild-features"]) == 0
+    finally:
+        system.start()
+    assert set(system.runtime.running()) == parts
+    assert system.digests() == before
     system.produce({"type": "product_updated", "product_id": "lost-3", "product": {"price": 99}})
     system.wait_settled(pending=10)
     assert all(replica.price == 99 for replica in system.product("lost-3").replicas)

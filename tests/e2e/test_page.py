@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,20 +12,18 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.e2e.browser import (
+    CHROMIUM,
+    big_photo,
+    first_is,
+    hand_over,
+    launched,
+    opened,
+    product,
+    query,
+    upload,
+)
 from tests.e2e.shop import Shop
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PATIENCE_MS = 60_000
-_ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine; make browser installs it")
 
@@ -41,7 +37,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS, timeout=120_000)
+        browser = launched(playwright)
         yield browser
         browser.close()
 
@@ -61,62 +57,6 @@ def page(shop: Shop, browser: Browser, complaints: list[str]) -> Iterator[Page]:
     yield page
     context.close()
     assert not [text for text in complaints if "Failed to load resource" not in text]
-
-
-def opened(page: Page, shop: Shop, complaints: list[str]) -> Page:
-    expect.set_options(timeout=PATIENCE_MS)
-    page.set_default_timeout(PATIENCE_MS)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.goto(shop.address)
-    expect(page.locator("#examples-list a").first).to_be_visible()
-    return page
-
-
-def query(shop: Shop, number: int = 0) -> tuple[Path, str]:
-    """A shopper's photo and the product on it."""
-    row = shop.queries[number]
-    return shop.sample.folder / row["image"], row["product_id"]
-
-
-def product(shop: Shop, product_id: str) -> dict[str, Any]:
-    return next(each for each in shop.products if each["product_id"] == product_id)
-
-
-def first_is(page: Page, product_id: str) -> None:
-    expect(page.locator("a.product").first).to_have_attribute("data-product-id", product_id)
-
-
-def hand_over(page: Page, kind: str, data: bytes, media_type: str = "image/jpeg") -> None:
-    """A drop or a paste, with the events and the data that a browser gives the page for a real one."""
-    page.evaluate(
-        """([kind, encoded, type]) => {
-            const transfer = new DataTransfer();
-            const bytes = Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
-            transfer.items.add(new File([bytes], "photo", { type }));
-            if (kind === "paste") {
-                document.body.dispatchEvent(
-                    new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }));
-                return;
-            }
-            for (const name of ["dragenter", "dragover", "drop"]) {
-                document.getElementById("drop").dispatchEvent(
-                    new DragEvent(name, { dataTransfer: transfer, bubbles: true, cancelable: true }));
-            }
-        }""",
-        [kind, base64.b64encode(data).decode(), media_type],
-    )
-
-
-def upload(page: Page, data: bytes, media_type: str = "image/jpeg") -> None:
-    page.set_input_files("#file", {"name": "photo", "mimeType": media_type, "buffer": data})
-
-
-def big_photo(photo: Path, width: int = 3000) -> bytes:
-    file = io.BytesIO()
-    image = Image.open(photo)
-    image.resize((width, width * image.height // image.width)).save(file, "JPEG", quality=90)
-    return file.getvalue()
 
 
 def test_chosen_photo_finds_its_product(page: Page, shop: Shop) -> None:

@@ -14,19 +14,21 @@ import numpy as np
 
 from messaging.producer import EventProducer
 from schemas.topics import PRODUCT_EVENTS
-from tests.system import System
+from tests.system import System, eventually
 
-UPDATES_A_SECOND = 200
+UPDATES_A_SECOND = 100
 _TICK_S = 0.05
-_PAUSE_S = 0.02
+_PAUSE_S = 0.05
 """Between two queries of one asker: what is tested shares its two cores with them."""
+_PATIENCE_S = 60.0
+"""For what must happen, however loaded the machine is; how soon it does, the benchmarks measure."""
 
 
 @dataclass
 class Seen:
     """What the traffic found. `failures`: queries that were not answered whole. `shown_again`: answers that show a
     product whose removal an earlier answer of its receipt had confirmed. `went_back`: watermarks before an earlier one.
-    `slowest_s`: longest time from an update's acknowledgement by Kafka until its receipt shows it.
+    `invisible`: updates that no receipt showed within `_PATIENCE_S`; `shown`: how many one did show.
     """
 
     queries: int = 0
@@ -36,7 +38,7 @@ class Seen:
     shown_again: list[str] = field(default_factory=list)
     went_back: list[str] = field(default_factory=list)
     invisible: list[str] = field(default_factory=list)
-    slowest_s: float = 0.0
+    shown: int = 0
 
 
 class Traffic:
@@ -55,7 +57,7 @@ class Traffic:
         self._gone: set[str] = set()
         self._lock = threading.Lock()
         bodies = (self._update, self._remove, self._watch, self._ask_photos, self._ask_vectors, self._ask_vectors)
-        self._threads = [threading.Thread(target=self._guarded, args=(body,)) for body in bodies]
+        self._threads = [threading.Thread(target=self._guarded, args=(body,), name=body.__name__) for body in bodies]
 
     def __enter__(self) -> Traffic:
         for thread in self._threads:
@@ -65,7 +67,17 @@ class Traffic:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(3 * _PATIENCE_S)
+        if left := [thread.name for thread in self._threads if thread.is_alive()]:
+            self.seen.failures.append(f"still under way: {left}")
+
+    def until_seen(self, generation: str) -> None:
+        """Until a query was answered by that generation, and updates went in and were shown."""
+        seen = self.seen
+        eventually(
+            lambda: seen.failures or (generation in seen.generations and seen.shown and seen.updates),
+            f"the traffic sees {generation}",
+        )
 
     def _guarded(self, body: Any) -> None:
         """A thread that dies must fail the test."""
@@ -86,7 +98,7 @@ class Traffic:
 
     def _remove(self) -> None:
         """Takes products down one after the other and notes each once every replica says that it is gone."""
-        with httpx.Client(base_url=self._system.base, trust_env=False, timeout=20) as client:
+        with httpx.Client(base_url=self._system.base, trust_env=False, timeout=_PATIENCE_S) as client:
             for product_id in self._doomed:
                 if self._stop.wait(0.5):
                     return
@@ -101,18 +113,18 @@ class Traffic:
     def _watch(self) -> None:
         """One product's price is changed again and again, each time until every replica shows it."""
         product_id, number = self._kept[0], 1_000_000
-        with httpx.Client(base_url=self._system.base, trust_env=False, timeout=20) as client:
+        with httpx.Client(base_url=self._system.base, trust_env=False, timeout=_PATIENCE_S) as client:
             while not self._stop.wait(0.1):
                 number += 1
                 with EventProducer(self._system.bootstrap) as producer:
                     self._produce(producer, product_id, {"price": number})
                 acknowledged = time.monotonic()
                 while not self._shows(client, product_id, number):
-                    if time.monotonic() - acknowledged > 30:
+                    if time.monotonic() - acknowledged > _PATIENCE_S:
                         self.seen.invisible.append(f"{product_id} at {number}")
                         return
                     time.sleep(0.01)
-                self.seen.slowest_s = max(self.seen.slowest_s, time.monotonic() - acknowledged)
+                self.seen.shown += 1
 
     def _shows(self, client: httpx.Client, product_id: str, price: float) -> bool:
         replicas = client.get(f"/v1/products/{product_id}/status").json()["replicas"]
@@ -133,7 +145,7 @@ class Traffic:
 
     def _ask(self, post: Any) -> None:
         watermark = ""
-        with httpx.Client(base_url=self._system.base, trust_env=False, timeout=20) as client:
+        with httpx.Client(base_url=self._system.base, trust_env=False, timeout=_PATIENCE_S) as client:
             while not self._stop.wait(_PAUSE_S):
                 with self._lock:
                     gone = set(self._gone)

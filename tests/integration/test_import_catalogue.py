@@ -80,7 +80,7 @@ def test_the_documented_producers_work_and_place_keys_as_kafka_does(
     ids = {f"documented-{kind.__name__}-{number}" for number in range(8)}
     for product_id in sorted(ids):
         text = program.replace("127.0.0.1:9092", settings.bootstrap).replace('"p1"', f'"{product_id}"')
-        subprocess.run([sys.executable, "-c", text], check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", text], check=True, timeout=300)
     found = _written(settings, ids)
     assert {message.key.decode() for _, message in found if message.key is not None} == ids
     for partition, message in found:

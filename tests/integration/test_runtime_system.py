@@ -1,10 +1,12 @@
-"""The whole system's life: started once, mended after a death, stopped, continued; nothing of its index is lost."""
+"""The whole system's life: started once, mended after a death; nothing of its index is lost.
+
+It is stopped and continued in tests/e2e/test_lost_stores.py.
+"""
 
 from __future__ import annotations
 
 import json
 
-import psutil
 import pytest
 from PIL import Image
 
@@ -100,18 +102,3 @@ def test_lost_job_manager_costs_only_a_new_submission(catalogue: System) -> None
     catalogue.produce({"type": "product_updated", "product_id": "runtime-2", "product": {"price": 78.0}})
     catalogue.wait_settled(pending=GIVEN_UP)
     assert {replica.price for replica in catalogue.product("runtime-2").replicas} == {78.0}
-
-
-def test_stop_leaves_no_process_and_start_continues_with_the_same_index(catalogue: System) -> None:
-    catalogue.wait_settled(pending=GIVEN_UP)
-    before = catalogue.digests()
-    processes = [psutil.Process(pid) for pid in catalogue.runtime.running().values()]
-    family = [child for process in processes for child in (process, *process.children(recursive=True))]
-    try:
-        catalogue.stop()
-        assert catalogue.runtime.running() == {}
-        left = [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-        assert left == []
-    finally:
-        catalogue.start()
-    assert catalogue.digests() == before

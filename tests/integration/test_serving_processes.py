@@ -81,7 +81,7 @@ def process(environment: dict[str, str], folder: Path, *module: str) -> Iterator
     finally:
         running.send_signal(signal.SIGTERM)
         try:
-            code = running.wait(60)
+            code = running.wait(120)
         except subprocess.TimeoutExpired:
             running.kill()
             raise
@@ -132,7 +132,7 @@ def test_deltas_in_kafka_become_answers_to_photos(
         for module in modules:
             stack.enter_context(process(environment, tmp_path, *module))
 
-    with httpx.Client(base_url=f"http://127.0.0.1:{ports + 4}", timeout=30) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{ports + 4}", timeout=60) as client:
 
         def found(product: str) -> list[str]:
             files = {"image": ("photo.webp", other_view(photo(seeds[product])))}
@@ -178,7 +178,12 @@ def test_busy_port_is_one_clear_line_and_exit_code_2(tmp_path: Path) -> None:
         }
         for module in ("serving.blender", "serving.broker"):
             ended = subprocess.run(
-                [sys.executable, "-m", module], env=environment, capture_output=True, text=True, timeout=60, check=False
+                [sys.executable, "-m", module],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
             )
             assert ended.returncode == 2, ended.stderr
             last = ended.stderr.strip().splitlines()[-1]

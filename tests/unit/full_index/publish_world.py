@@ -75,10 +75,10 @@ class Shop:
 
     def wait_searchable(self, images: int) -> None:
         """Until the index that serves has that many."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         with broker_of(self.settings) as broker:
             while sum(entry.searchable for entry in broker.status().shards if entry.serving) != images:
-                assert time.monotonic() < deadline, f"not {images} searchable images within 30 s"
+                assert time.monotonic() < deadline, f"not {images} searchable images within 120 s"
                 time.sleep(0.01)
 
     def damage(self, generation: Generation, shard: int = 1, file: str = "rows.bin") -> None:

@@ -1,0 +1,87 @@
+"""What tests do with the page in a real browser: open it, hand photos over, look at what it shows."""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+from tests.e2e.shop import Shop
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PATIENCE_MS = 60_000
+_ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def launched(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS, timeout=120_000)
+
+
+def opened(page: Page, shop: Shop, complaints: list[str]) -> Page:
+    expect.set_options(timeout=PATIENCE_MS)
+    page.set_default_timeout(PATIENCE_MS)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.goto(shop.address)
+    expect(page.locator("#examples-list a").first).to_be_visible()
+    return page
+
+
+def query(shop: Shop, number: int = 0) -> tuple[Path, str]:
+    """A shopper's photo and the product on it."""
+    row = shop.queries[number]
+    return shop.sample.folder / row["image"], row["product_id"]
+
+
+def product(shop: Shop, product_id: str) -> dict[str, Any]:
+    return next(each for each in shop.products if each["product_id"] == product_id)
+
+
+def first_is(page: Page, product_id: str) -> None:
+    expect(page.locator("a.product").first).to_have_attribute("data-product-id", product_id)
+
+
+def hand_over(page: Page, kind: str, data: bytes, media_type: str = "image/jpeg") -> None:
+    """A drop or a paste, with the events and the data that a browser gives the page for a real one."""
+    page.evaluate(
+        """([kind, encoded, type]) => {
+            const transfer = new DataTransfer();
+            const bytes = Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
+            transfer.items.add(new File([bytes], "photo", { type }));
+            if (kind === "paste") {
+                document.body.dispatchEvent(
+                    new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }));
+                return;
+            }
+            for (const name of ["dragenter", "dragover", "drop"]) {
+                document.getElementById("drop").dispatchEvent(
+                    new DragEvent(name, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+            }
+        }""",
+        [kind, base64.b64encode(data).decode(), media_type],
+    )
+
+
+def upload(page: Page, data: bytes, media_type: str = "image/jpeg") -> None:
+    page.set_input_files("#file", {"name": "photo", "mimeType": media_type, "buffer": data})
+
+
+def big_photo(photo: Path, width: int = 3000) -> bytes:
+    file = io.BytesIO()
+    image = Image.open(photo)
+    image.resize((width, width * image.height // image.width)).save(file, "JPEG", quality=90)
+    return file.getvalue()
