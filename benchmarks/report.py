@@ -118,7 +118,8 @@ def swap(result: Result) -> list[Row]:
     failed = sum(figures[phase].get("failed", 0) for phase in told)
     return [
         (
-            f"queries during a swap, {parameters['images']:,} x {parameters['dimension']} in one searcher",
+            f"queries during a swap, {parameters['images']:,} x {parameters['dimension']} in one searcher"
+            + (", with real-time priority" if parameters["realtime"] else ""),
             "",
             f"{latencies}; {failed} failed",
             f"files and checksums {figures['files_s']} s, warming and catching up {figures['warm_and_catch_up_s']} s, "

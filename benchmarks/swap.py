@@ -4,7 +4,7 @@ One real searcher process over real Kafka and a real generation. A client
 process sends one query after the other at fixed moments over gRPC, whether
 answers are late or not; deltas arrive all the while. How late the client
 itself was to send says how busy the machine was: pauses of that length are
-not the searcher's. The alias moves to and fro between two generations of the
+not the searcher's; --realtime keeps them out. The alias moves to and fro between two generations of the
 same images. Latencies are those of queries due in
 
 - `quiet`: one index is held and nothing happens;
@@ -16,23 +16,19 @@ same images. Latencies are those of queries due in
 from __future__ import annotations
 
 import argparse
-import asyncio
-import multiprocessing
 import shutil
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import grpc.aio
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 
+from benchmarks.grpc_load import QueryClient, latencies, run_before_others
 from benchmarks.result import write_result
 from benchmarks.shard import Catalogue
 from benchmarks.system import bench_settings, temporary_home
@@ -49,8 +45,6 @@ from schemas.delta import encode_deltas
 from schemas.errors import OperatorError
 from schemas.generation import Generation, GenerationShard
 from schemas.manifest import ShardManifest
-from schemas.search_pb2 import SearchRequest
-from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
 
@@ -62,9 +56,6 @@ _RECORDED = 500
 _FREED_TAIL_S = 0.5
 _WAIT_S = 600.0
 _SAMPLE_S = 0.05
-
-Sent = NDArray[np.float64]
-"""Queries, (n, 4): Unix time at which each was due, seconds late that it was sent, seconds to its answer, 1: failed."""
 
 
 def build_generations(
@@ -146,75 +137,6 @@ class DeltaStream:
             self.sent += len(numbers)
 
 
-class QueryClient:
-    """The client process."""
-
-    def __init__(self, address: str, queries: NDArray[np.float32], per_s: float) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._ours, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, address, queries, per_s), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def __enter__(self) -> QueryClient:
-        assert self._ours.recv() == "ready"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ours.close()
-        self._process.join(10)
-        if self._process.is_alive():
-            self._process.terminate()
-
-    def taken(self) -> Sent:
-        """Queries answered since the last call."""
-        self._ours.send("take")
-        sent: Sent = self._ours.recv()
-        return sent
-
-
-def _serve(orders: Connection, address: str, queries: NDArray[np.float32], per_s: float) -> None:
-    asyncio.run(_query(orders, address, [query.astype("<f4").tobytes() for query in queries], per_s))
-
-
-async def _query(orders: Connection, address: str, queries: list[bytes], per_s: float) -> None:
-    answered: list[tuple[float, float, float, float]] = []
-    async with grpc.aio.insecure_channel(address) as channel:
-        stub: Any = SearchStub(channel)  # type: ignore[no-untyped-call]
-
-        async def one(number: int, due: float) -> None:
-            failed, sent = 0.0, time.time()
-            try:
-                await stub.Search(
-                    SearchRequest(vectors=queries[number % len(queries)], count=1, limit=LIMIT), timeout=10
-                )
-            except grpc.aio.AioRpcError:
-                failed = 1.0
-            answered.append((due, sent - due, time.time() - sent, failed))
-
-        for number in range(50):
-            await one(number, time.time())
-        answered.clear()
-        orders.send("ready")
-        began, number = time.time(), 0
-        running: set[asyncio.Task[None]] = set()
-        while True:
-            due = began + number / per_s
-            await asyncio.sleep(max(0.0, due - time.time()))
-            task = asyncio.create_task(one(number, due))
-            running.add(task)
-            task.add_done_callback(running.discard)
-            number += 1
-            if orders.poll():
-                try:
-                    orders.recv()
-                except EOFError:
-                    break
-                orders.send(np.array(answered).reshape(-1, 4))
-                answered.clear()
-        await asyncio.gather(*running)
-
-
 class SearcherLog:
     """What the searcher's log says, and when."""
 
@@ -271,28 +193,6 @@ class Memory:
         return times.user + times.system
 
 
-def latencies(queries: Sent, windows: Sequence[tuple[float, float]]) -> dict[str, float]:
-    """Of queries due in any of the windows: count, failures, percentiles."""
-    due = queries[:, 0]
-    inside = np.zeros(len(queries), dtype=np.bool_)
-    for began, ended in windows:
-        inside |= (due >= began) & (due < ended)
-    milliseconds = queries[inside, 2] * 1000
-    if not len(milliseconds):
-        return {"queries": 0}
-    p50, p99 = np.percentile(milliseconds, [50, 99]).tolist()
-    return {
-        "seconds": round(sum(ended - began for began, ended in windows), 2),
-        "queries": len(milliseconds),
-        "failed": int(queries[inside, 3].sum()),
-        "p50_ms": round(p50, 2),
-        "p99_ms": round(p99, 2),
-        "max_ms": round(float(milliseconds.max()), 2),
-        "client_late_p99_ms": round(float(np.percentile(queries[inside, 1], 99)) * 1000, 2),
-        "client_late_max_ms": round(float(queries[inside, 1].max()) * 1000, 2),
-    }
-
-
 def _in_line(line: str, name: str) -> float:
     return float(line.rsplit(f"{name}=", 1)[1].split()[0])
 
@@ -307,6 +207,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--deltas", type=float, default=200.0, help="a second")
     parser.add_argument("--seconds", type=float, default=10.0, help="of quiet before each swap")
     parser.add_argument("--rounds", type=int, default=4, help="swaps")
+    parser.add_argument(
+        "--realtime", action="store_true", help="searcher and client before all other work of the machine (needs root)"
+    )
     parser.add_argument("--first-port", type=int, default=FIRST_PORT)
     parser.add_argument("--name", default="swap", help="name of the result file")
     arguments = parser.parse_args(argv)
@@ -332,10 +235,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         pid = runtime.processes.start(searcher, command, child_environment(settings)).pid
         log = SearcherLog(runtime.processes.log_file(searcher))
         log.until("ready", names[0])
+        if arguments.realtime:
+            run_before_others(pid)
         memory = stack.enter_context(Memory(pid))
         stack.enter_context(DeltaStream(settings, catalogue, arguments.images, arguments.deltas))
         address = f"127.0.0.1:{settings.searcher_port(0, 0)}"
-        client = stack.enter_context(QueryClient(address, catalogue.vectors(1000), arguments.queries))
+        client = stack.enter_context(
+            QueryClient(address, catalogue.vectors(1000), arguments.queries, LIMIT, arguments.realtime)
+        )
         windows: dict[str, list[tuple[float, float]]] = {"quiet": [], "load": [], "both": [], "free": []}
         figures: dict[str, Any] = {"bytes_on_disk": sum(file.size for file in manifest.files.values())}
         each: dict[str, list[float]] = {
