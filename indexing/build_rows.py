@@ -44,41 +44,40 @@ class RowBuilder:
                     "image_without_state", f"image {image_id.hex()}: a build takes whole images, state and vector"
                 )
         if len(batch):
-            vectors = self._usable_vectors(batch)
-            self._rows.append(self._records(batch, vectors).tobytes())
-            has_vector = np.array([vector is not None for vector in vectors])
-            self._vectors.append(b"".join(vector for vector in vectors if vector is not None))
-            self._vector_rows.append(np.nonzero(has_vector)[0] + self.count)
+            usable = self._usable_vectors(batch)
+            self._rows.append(self._records(batch, usable).tobytes())
+            self._vector_rows.append(np.nonzero(usable)[0] + self.count)
             self.count += len(batch)
 
-    def _usable_vectors(self, batch: DeltaBatch) -> list[bytes | None]:
-        """Each row's vector, None where there is none or where a shard would not take it."""
-        usable: list[bytes | None] = []
-        for vector, vector_seq in zip(batch.vector, batch.vector_seq, strict=True):
+    def _usable_vectors(self, batch: DeltaBatch) -> NDArray[np.bool_]:
+        """Which rows have a vector that a shard would take, (n,); appends these vectors."""
+        usable = np.zeros(len(batch), dtype=np.bool_)
+        vectors: list[bytes] = []
+        for i, (vector, vector_seq) in enumerate(zip(batch.vector, batch.vector_seq, strict=True)):
             if not vector or not vector_seq or vector_seq < 0:
-                usable.append(None)
-            elif batch.extractor_id != self._extractor_id or len(vector) != 4 * self._dimension:
+                continue
+            if batch.extractor_id != self._extractor_id or len(vector) != 4 * self._dimension:
                 self.ignored_vectors += 1
-                usable.append(None)
-            else:
-                usable.append(vector)
-        found = [i for i, vector in enumerate(usable) if vector is not None]
-        if found:
-            matrix = np.frombuffer(b"".join(vector for vector in usable if vector is not None), dtype="<f4")
-            finite = np.isfinite(matrix.reshape(len(found), self._dimension)).all(axis=1)
-            for i in np.array(found)[~finite].tolist():
-                self.ignored_vectors += 1
-                usable[i] = None
+                continue
+            usable[i] = True
+            vectors.append(vector)
+        matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), self._dimension)
+        finite = np.isfinite(matrix).all(axis=1)
+        if not finite.all():
+            self.ignored_vectors += int(np.count_nonzero(~finite))
+            usable[usable] = finite
+            matrix = matrix[finite]
+        self._vectors.append(matrix.reshape(-1).view(np.uint8).data)
         return usable
 
-    def _records(self, batch: DeltaBatch, vectors: list[bytes | None]) -> NDArray[np.void]:
+    def _records(self, batch: DeltaBatch, usable: NDArray[np.bool_]) -> NDArray[np.void]:
         records = np.zeros(len(batch), dtype=ROW_DTYPE)
         valid = np.array([bool(value) for value in batch.valid])
         prices = [_NAN if value is None else value for value in batch.price]
         sales = [_UNKNOWN if value is None else value for value in batch.sales]
         praises = [_NAN if value is None else value for value in batch.praise]
         image_seqs = [value or 0 for value in batch.image_seq]
-        vector_seqs = [0 if vector is None else seq for seq, vector in zip(batch.vector_seq, vectors, strict=True)]
+        vector_seqs = [seq if use else 0 for seq, use in zip(batch.vector_seq, usable.tolist(), strict=True)]
         texts: list[tuple[int, int, int, int, int, int, int]] = []
         for product_id, image_url, category, brand, displayed in zip(
             batch.product_id, batch.url, batch.category, batch.brand, batch.attributes, strict=True

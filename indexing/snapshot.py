@@ -40,7 +40,16 @@ from indexing.kinds_codec import Codec
 from indexing.kinds_coded import CodedLists, Lists
 from indexing.list_view import Block
 from indexing.shard import Shard
-from indexing.snapshot_files import checked, map_blocks, map_texts, read_array, read_blocks, read_rows, read_texts
+from indexing.snapshot_files import (
+    checked,
+    map_blocks,
+    map_texts,
+    read_array,
+    read_blocks,
+    read_entries,
+    read_rows,
+    read_texts,
+)
 from schemas.errors import CorruptError
 from schemas.manifest import FORMAT, ShardFile, ShardManifest, decode_manifest, encode_manifest
 
@@ -168,7 +177,7 @@ def write_files(
         if complete is not None:
             complete(
                 map_texts(folder / "texts.bin", layout.chunks),
-                _entries(map_blocks(folder / "lists.bin", capacities, contents.dimension), sizes),
+                read_entries(folder / "lists.bin", contents.dimension, sizes, capacities),
             )
         files["rows.bin"] = _write(folder / "rows.bin", [contents.rows.view(np.uint8)])
         synced.append(syncing.submit(_sync, folder / "rows.bin"))
@@ -288,12 +297,6 @@ def load_files(folder: Path) -> tuple[Shard, ShardManifest]:
     if digest != manifest.digest:
         raise CorruptError(f"{folder / MANIFEST}: digest {manifest.digest}, but the rows sum to {digest}")
     return shard, manifest
-
-
-def _entries(blocks: Sequence[Block], sizes: Sequence[int]) -> Iterator[Part]:
-    """What lies in each list of lists.bin."""
-    for block, size in zip(blocks, sizes, strict=True):
-        yield block.codes[:size], block.ids[:size]
 
 
 def _list_bytes(lists: Sequence[tuple[Codes, NDArray[np.int64]]], width: int, capacities: list[int]) -> Iterator[Any]:

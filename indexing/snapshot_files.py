@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.forward import CHUNK_ROWS, ROW_DTYPE
+from indexing.inverted_lists import Part
 from indexing.list_view import Block, block_bytes, block_over
 from schemas.errors import CorruptError
 from schemas.manifest import ShardFile
@@ -143,6 +144,21 @@ def map_blocks(path: Path, capacities: Sequence[int], width: int) -> list[Block]
     """
     _check_capacities(path.stat().st_size, capacities, width)
     return _over(_mapped(path), capacities, width)
+
+
+def read_entries(path: Path, width: int, sizes: Sequence[int], capacities: Sequence[int]) -> Iterator[Part]:
+    """What lies in each list of a file just written, list by list; checks no checksum.
+
+    Read and not mapped: of mapped lists all would count as this process's
+    memory by the end. Raises `CorruptError` for a file that ends too early.
+    """
+    with path.open("rb") as file:
+        for size, capacity in zip(sizes, capacities, strict=True):
+            memory = np.empty(block_bytes(capacity, width), dtype=np.uint8)
+            if file.readinto(memory.data) != len(memory):
+                raise CorruptError(f"{path} is shorter than its lists; see what else writes there, and build anew")
+            block = block_over(memory, width)
+            yield block.codes[:size], block.ids[:size]
 
 
 def _mapped(path: Path) -> NDArray[np.uint8]:
