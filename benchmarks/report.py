@@ -135,10 +135,12 @@ def build(result: Result) -> list[Row]:
         if not isinstance(figures, dict):
             continue
         phases, ratio = figures["build_phases_s"], figures["build_over_faiss"]
+        default = figures.get("faiss_default_s")  # results before it was measured have none
         rows.append(
             (
                 f"full index, {int(name.removeprefix('images_')):,} x {result['parameters']['dimension']}",
-                f"faiss train + add {figures['faiss_s']:.1f} s, {figures['faiss_memory_mib']:,.0f} MiB",
+                f"faiss train + add {figures['faiss_s']:.1f} s, {figures['faiss_memory_mib']:,.0f} MiB"
+                + ("" if default is None else f"; with faiss's own sample {default:.1f} s"),
                 f"{figures['build_s']:.1f} s ({ratio:.2f} of faiss), {figures['build_memory_mib']:,.0f} MiB "
                 f"({figures['build_memory_over_faiss']:.2f}); recall@10 {figures['recall_at_10']} "
                 f"with {figures['nprobe']} of {figures['lists']} lists probed",
