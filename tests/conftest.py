@@ -20,6 +20,11 @@ from tests.system import System, system_settings
 os.environ.setdefault("JVM_ARGS", "-XX:TieredStopAtLevel=1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the shared system last, in their order: it lives to the session's end, and beside nobody else's work."""
+    items.sort(key=lambda item: "system" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Bootstrap address of a real single-node Kafka that holds Vitrine's topics (2 partitions, 2 shards)."""

@@ -46,7 +46,7 @@ def system_settings(home: Path, **overrides: Any) -> Settings:
         "event_partitions": 2,
         "feature_partitions": 2,
         "heartbeat_interval_ms": 200,
-        "checkpoint_interval_ms": 2000,
+        "checkpoint_interval_ms": 1000,
         "snapshot_interval_s": 5.0,
         **overrides,
     }

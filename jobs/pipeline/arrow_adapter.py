@@ -12,13 +12,15 @@ import gc
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from pyflink.table import DataTypes, FunctionContext
 from pyflink.table.udf import ScalarFunction, udf
 
 from jobs.pipeline.stage import Record, Stage
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,10 @@ class StageFunction(ScalarFunction):  # type: ignore[misc]
         self._factory = factory
 
     def open(self, function_context: FunctionContext) -> None:
+        import pandas as pd  # not above: for the client, which makes the job and no frame, it is most of its start
+
         started = time.monotonic()
+        self._frame_of = pd.DataFrame
         group = function_context.get_metric_group().add_group("vitrine", self._name)
         self._stage = self._factory()
         self._stage.open(FlinkMetrics(group))
@@ -79,7 +84,7 @@ class StageFunction(ScalarFunction):  # type: ignore[misc]
         columns = [rows.iloc[:, i].tolist() for i in range(5)]
         out = self._stage.process([Record(*row) for row in zip(*columns, strict=True)])
         empty: list[list[Any]] = [[] for _ in range(len(rows) - 1)]
-        return pd.DataFrame(
+        return self._frame_of(
             {
                 "topics": [[record.topic for record in out], *empty],
                 "keys": [[record.key for record in out], *empty],

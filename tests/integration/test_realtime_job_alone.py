@@ -51,4 +51,7 @@ def test_job_runs_on_a_mini_cluster(kafka_broker: str, tmp_path: Path) -> None:
         eventually(vector_is_there, "state and vector of the product are in index-deltas", 240, poll_s=1.0)
     finally:
         job.terminate()
-        job.wait(60)
+        try:
+            job.wait(120)
+        finally:
+            job.kill()
