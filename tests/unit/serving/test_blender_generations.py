@@ -78,7 +78,7 @@ async def test_photos_are_embedded_for_the_old_index_until_the_new_ones_encoder_
     def slowly(extractor_id: str, generation: str) -> PhotoEmbedder:
         if extractor_id == OTHER_EXTRACTOR:
             assert generation == second.name
-            loading.wait(30)
+            loading.wait(120)
         return load(extractor_id)
 
     tier.generations.serve(first.name)

@@ -47,11 +47,11 @@ async def encoders(loader: Loader) -> AsyncIterator[Encoders]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(2000):
+    for _ in range(12_000):
         if condition():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("not within 30 s")
+    raise AssertionError("not within 120 s")
 
 
 async def follows(encoders: Encoders, extractor_id: str) -> None:

@@ -174,18 +174,18 @@ async def ask(broker: BrokerService, generation: str = "", extractor_id: str = E
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    for _ in range(3000):
+    for _ in range(12_000):
         if condition():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError(f"not within 30 s: {what}")
+    raise AssertionError(f"not within 120 s: {what}")
 
 
 async def serves(broker: BrokerService, name: str) -> None:
     """Waits until that generation serves, and all of it."""
-    for _ in range(3000):
+    for _ in range(12_000):
         status = await broker.status(TIMEOUT_S)
         if status.serving == name and all(entry.ready for entry in status.shards if entry.serving):
             return
         await asyncio.sleep(0.01)
-    raise AssertionError(f"{name} does not serve within 30 s")
+    raise AssertionError(f"{name} does not serve within 120 s")
