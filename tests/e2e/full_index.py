@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from cli.runtime.layout import child_environment
-from indexing.generations import Generations
+from indexing.generations import Generations, new_name, seal_generation
 from schemas.generation import Alias, Generation
 from tests.e2e.pictures import write_pictures
 from tests.e2e.test_life_of_a_product import added
@@ -58,6 +60,16 @@ def build(system: System, *arguments: str) -> Generation:
     made = newest(system)
     assert made.name not in before
     return made
+
+
+def copied(system: System, name: str) -> str:
+    """The name of a generation that is another one's equal in every file."""
+    folder, copy = folder_of(system), new_name()
+    whole = folder.read(name)
+    for shard in range(len(whole.shards)):
+        shutil.copytree(folder.shard_folder(name, shard), folder.shard_folder(copy, shard))
+    seal_generation(folder.folder / copy, msgspec.structs.replace(whole, name=copy))
+    return copy
 
 
 def stock(system: System, name: str, count: int, first: int) -> list[str]:

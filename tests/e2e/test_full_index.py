@@ -16,11 +16,11 @@ from schemas.ids import shard_of_product
 from tests.e2e.full_index import (
     alias,
     build,
+    copied,
     damage,
     digests,
     folder_of,
     metric,
-    newest,
     search,
     serving,
     status,
@@ -78,20 +78,22 @@ def test_searcher_that_lost_its_disk_takes_the_full_index_and_the_deltas_since(s
 
 def test_generation_with_an_altered_file_is_not_published(shop: System) -> None:
     before = alias(shop)
-    made = build(shop, "--no-publish")
-    damage(shop, made.name, shard=1)
-    said = vitrine(shop, "publish", made.name, code=1)
+    copy = copied(shop, before.serving)
+    damage(shop, copy, shard=1)
+    said = vitrine(shop, "publish", copy, code=1)
     assert "rows.bin" in said
     assert alias(shop) == before
     eventually(lambda: metric(shop, "vitrine_publish_failed") == 1, "the refusal is a metric")
     assert any("publish" in problem for problem in status(shop)["problems"])
     assert search(shop, picture(40_001))["generation"] == before.serving
+    shutil.rmtree(folder_of(shop).folder / copy)
 
 
 def test_searchers_refuse_an_altered_file_that_the_alias_names(shop: System) -> None:
     before = alias(shop).serving
-    made = newest(shop)
-    folder_of(shop).serve(made.name)
+    copy = copied(shop, before)
+    damage(shop, copy, shard=1)
+    folder_of(shop).serve(copy)
     eventually(
         lambda: any("rows.bin" in problem for problem in status(shop)["problems"]), "the status names the altered file"
     )
@@ -99,7 +101,7 @@ def test_searchers_refuse_an_altered_file_that_the_alias_names(shop: System) -> 
     assert (answer["generation"], answer["partial"]) == (before, False)
     vitrine(shop, "alias", "--rollback")
     assert alias(shop).serving == before
-    shutil.rmtree(folder_of(shop).folder / made.name)
+    shutil.rmtree(folder_of(shop).folder / copy)
     stream_equals_batch(shop, 2)
 
 
