@@ -16,6 +16,7 @@ from schemas.product_event import Forwarded, Heartbeat, decode_event, decode_for
 from schemas.product_record import ProductRecord
 from schemas.settings import Settings
 from schemas.topics import IMAGE_FEATURES, PRODUCT_EVENTS
+from tests.system import System, eventually
 from vision.extractor import dimension_of, extractor_id
 
 
@@ -67,3 +68,16 @@ def rebuild(settings: Settings, shards: int = 0, extractor: str = "") -> Rebuilt
             add_state(batch, record, entry, vector, display_attributes(record))
         index[shard_of_product(record.product_id, shards)].apply(batch)
     return Rebuilt([shard.stats().digest.hex() for shard in index], records)
+
+
+def stream_equals_batch(system: System, shards: int = 0) -> None:
+    """Waits until the serving shards are what the log, fed through the pure core, comes to.
+
+    Both go on while they are read: vectors that are still under way (say, of
+    images that another test has removed) may lie between the two.
+    """
+
+    def equal() -> bool:
+        return [digest for _, digest in sorted(system.digests().items())] == rebuild(system.settings, shards).digests
+
+    eventually(equal, "stream equals batch", poll_s=0.5)

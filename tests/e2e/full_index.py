@@ -17,8 +17,7 @@ from indexing.generations import Generations, new_name, seal_generation
 from schemas.generation import Alias, Generation
 from tests.e2e.pictures import write_pictures
 from tests.e2e.test_life_of_a_product import added
-from tests.rebuilt import rebuild
-from tests.system import System, eventually
+from tests.system import System
 
 
 def vitrine(system: System, *arguments: str, code: int = 0, timeout_s: float = 400) -> str:
@@ -94,14 +93,6 @@ def search(system: System, photo: bytes, generation: str = "", limit: int = 20) 
 def digests(system: System) -> list[str]:
     """Of the serving generation's shards, in their order."""
     return [digest for _, digest in sorted(system.digests().items())]
-
-
-def stream_equals_batch(system: System, shards: int) -> None:
-    """The serving shards are what the log, fed through the pure core, comes to."""
-    system.wait_settled(pending=20)
-    eventually(
-        lambda: digests(system) == rebuild(system.settings, shards=shards).digests, "stream equals batch", poll_s=0.5
-    )
 
 
 def damage(system: System, name: str, shard: int = 0, file: str = "rows.bin") -> None:

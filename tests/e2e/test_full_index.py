@@ -25,11 +25,11 @@ from tests.e2e.full_index import (
     serving,
     status,
     stock,
-    stream_equals_batch,
     vitrine,
 )
 from tests.e2e.pictures import picture
 from tests.e2e.traffic import Traffic
+from tests.rebuilt import stream_equals_batch
 from tests.system import System, eventually
 
 pytestmark = pytest.mark.e2e
@@ -61,6 +61,7 @@ def test_first_full_index_takes_over_under_traffic_and_nobody_notices(shop: Syst
     assert seen.generations == [LIVE, made.name]
     assert alias(shop).serving == made.name
     assert [shard.digest for shard in made.shards] == made.catalogue_digests
+    shop.wait_settled(pending=20)
     stream_equals_batch(shop, 2)
 
 
@@ -102,6 +103,7 @@ def test_searchers_refuse_an_altered_file_that_the_alias_names(shop: System) -> 
     vitrine(shop, "alias", "--rollback")
     assert alias(shop).serving == before
     shutil.rmtree(folder_of(shop).folder / copy)
+    shop.wait_settled(pending=20)
     stream_equals_batch(shop, 2)
 
 
@@ -153,6 +155,7 @@ def test_number_of_shards_changes_under_traffic_and_back_by_rollback(shop: Syste
     assert seen.generations == [two, three.name]
     assert len(three.shards) == 3
     assert len(digests(shop)) == 3
+    shop.wait_settled(pending=20)
     stream_equals_batch(shop, 3)
     product = kept[0]
     assert [replica.shard for replica in shop.product(product).replicas if replica.generation == three.name] == [
@@ -160,8 +163,10 @@ def test_number_of_shards_changes_under_traffic_and_back_by_rollback(shop: Syste
     ]
     vitrine(shop, "alias", "--rollback")
     assert alias(shop).serving == two
+    shop.wait_settled(pending=20)
     stream_equals_batch(shop, 2)
     vitrine(shop, "alias", "--to", three.name)
+    shop.wait_settled(pending=20)
     stream_equals_batch(shop, 3)
     shop.start()
     assert searcher_name(2, 0) in shop.runtime.running()

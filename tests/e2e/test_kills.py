@@ -9,8 +9,8 @@ import pytest
 
 from tests.e2e.pictures import write_pictures
 from tests.e2e.test_life_of_a_product import added
-from tests.rebuilt import rebuild
-from tests.system import KAFKA, TASK_MANAGER, System, eventually
+from tests.rebuilt import stream_equals_batch
+from tests.system import KAFKA, TASK_MANAGER, System
 
 pytestmark = pytest.mark.e2e
 
@@ -52,7 +52,4 @@ def test_killed_in_the_middle_of_an_import_nothing_is_lost(system: System, numbe
     kept = [product_id for product_id in ids if product_id not in gone]
     system.wait_searchable(kept, timeout_s=120)
     assert not any(any(system.searchable_images(product_id)) for product_id in gone)
-    expected = rebuild(system.settings).digests
-    eventually(
-        lambda: [digest for _, digest in sorted(system.digests().items())] == expected, "stream equals batch", 30
-    )
+    stream_equals_batch(system)

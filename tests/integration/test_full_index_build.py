@@ -21,6 +21,7 @@ from indexing.shard import Shard
 from indexing.shard_deltas import ShardDeltas
 from indexing.snapshot import load_files
 from jobs.full_index.build_folder import UNFINISHED, BuildFolder, latest_built
+from jobs.full_index.live_log import wait_for_extraction
 from messaging.consumer import PartitionReader
 from schemas.delta import decode_deltas
 from schemas.errors import OperatorError
@@ -91,6 +92,7 @@ def stocked(system: System) -> list[str]:
     for n in range(9, 60, 10):
         system.wait_gone(f"build-{n}")
     system.wait_settled(pending=20)
+    assert wait_for_extraction(system.settings, 180)  # else a vector of another test's may come after a build's cut
     return urls
 
 
