@@ -15,7 +15,7 @@ from tests.unit.vision.local_server import PICTURE, LocalServer, start_server
 from vision.fetch import Fetcher, fetch
 from vision.fetch_policy import FetchPolicy
 
-LOCAL = FetchPolicy(allowed_networks=("127.0.0.0/8",), timeout_s=5.0, max_bytes=1_000_000)
+LOCAL = FetchPolicy(allowed_networks=("127.0.0.0/8",), timeout_s=60.0, max_bytes=1_000_000)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_query_path_and_host_header_are_sent_as_written(server: LocalServer) -> 
 
 
 def test_fetches_under_equal_policies_share_connections(server: LocalServer) -> None:
-    policies = [FetchPolicy(allowed_networks=("127.0.0.0/8",), timeout_s=4.0 + server.port / 1e6) for _ in range(3)]
+    policies = [FetchPolicy(allowed_networks=("127.0.0.0/8",), timeout_s=64.0 + server.port / 1e6) for _ in range(3)]
     assert [fetch(server.url(), policy) for policy in policies] == [PICTURE] * 3
     assert server.connections == 1
 
@@ -136,7 +136,7 @@ def test_name_that_resolves_anew_to_a_private_address_is_not_connected_to(
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(socket, "create_connection", connect)
-    policy = FetchPolicy(timeout_s=4.0)
+    policy = FetchPolicy(timeout_s=60.0)
     assert trouble(f"http://shop.example:{server.port}/", policy) == "connection_failed"
     assert rejection(f"http://shop.example:{server.port}/", policy) == "address_not_allowed"
     assert connected == ["93.184.215.14"]
