@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cli.runtime.layout import REPOSITORY
 from cli.runtime.system import System as Runtime
@@ -18,6 +19,10 @@ from tests.system import System, system_settings
 
 # The JVMs of tests live for seconds or minutes: less than they would spend on optimising themselves.
 os.environ.setdefault("JVM_ARGS", "-XX:TieredStopAtLevel=1")
+
+# A property does not fail because the machine is loaded.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
