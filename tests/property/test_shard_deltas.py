@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from indexing.progress import SourceProgress
 from indexing.shard_deltas import ShardDeltas
 from schemas.delta import DeltaBatch, Progress
-from schemas.ids import image_id, sequence, shard_of_product
+from schemas.ids import image_id, product_hash, sequence, shard_of_product
 
 counts = st.integers(1, 9)
 products = st.lists(st.text(max_size=8), min_size=1, max_size=30, unique=True)
@@ -39,7 +40,8 @@ def test_every_product_is_read_whole_by_exactly_one_shard(shards: int, partition
                     number + 1,
                     number,
                 )
-            assert deltas.holds(own.image_id)
+            hashes = [int.from_bytes(product_hash(name), "little") for name in own.product_id]
+            assert deltas.holds(np.array(hashes, np.uint64))
     assert readers == {name: [shard_of_product(name, shards)] for name in names}
 
 
