@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from statistics import median
 
 import msgspec
 import pytest
@@ -28,7 +29,7 @@ from tests.e2e.full_index import (
     vitrine,
 )
 from tests.e2e.pictures import picture
-from tests.e2e.traffic import Traffic
+from tests.e2e.traffic import USUAL_S, Traffic
 from tests.rebuilt import stream_equals_batch
 from tests.system import System, eventually
 
@@ -58,6 +59,7 @@ def test_first_full_index_takes_over_under_traffic_and_nobody_notices(shop: Syst
     assert seen.shown_again == []
     assert seen.went_back == []
     assert seen.invisible == []
+    assert median(seen.took_s) < USUAL_S
     assert seen.generations == [LIVE, made.name]
     assert alias(shop).serving == made.name
     assert [shard.digest for shard in made.shards] == made.catalogue_digests
@@ -152,6 +154,7 @@ def test_number_of_shards_changes_under_traffic_and_back_by_rollback(shop: Syste
         traffic.until_seen(three.name)
     seen = traffic.seen
     assert (seen.failures, seen.shown_again, seen.went_back, seen.invisible) == ([], [], [], [])
+    assert median(seen.took_s) < USUAL_S
     assert seen.generations == [two, three.name]
     assert len(three.shards) == 3
     assert len(digests(shop)) == 3
