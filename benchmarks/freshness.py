@@ -45,6 +45,8 @@ PROBE_PRODUCTS = 1000
 POLL_S = 0.002
 FIRST_SENDS_S = 2.0
 """Probes of the first seconds are not counted: a producer's first sends wait for metadata and its producer id."""
+WARM_UP_S = 20.0
+"""Of each rate: a JVM that has just started compiles, and a system that serves a shop has not just started."""
 GIVE_UP_S = 60.0
 
 
@@ -161,12 +163,11 @@ def distribution(values: Sequence[float]) -> dict[str, float]:
 def measure(
     system: BenchSystem, load: LoadGenerator, shop: Shop, per_s: float, probes_per_s: float, seconds: float
 ) -> dict[str, Any]:
-    """One rate: warm up for a few seconds, then measure."""
+    """One rate: warm up, then measure."""
     settings = system.settings
     probes_per_s = min(probes_per_s, per_s / 2)
-    warm_up_s = 5.0
-    load.begin("mix", int((per_s - probes_per_s) * (seconds + FIRST_SENDS_S + warm_up_s + 1)), per_s - probes_per_s)
-    time.sleep(warm_up_s)
+    load.begin("mix", int((per_s - probes_per_s) * (seconds + FIRST_SENDS_S + WARM_UP_S + 1)), per_s - probes_per_s)
+    time.sleep(WARM_UP_S)
     log, meter = DeltaLog(settings), CpuMeter(system, {"load-generator": load.pid})
     probes = asyncio.run(send_probes(settings, shop, seconds, probes_per_s))
     cores = meter.cores()
