@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from cli.commands import COMMANDS
 from schemas.errors import OperatorError, VitrineError
 
-DONE = 0
 FAILED = 1
 OPERATOR = 2
 

@@ -50,8 +50,9 @@ from rocksdict import (
 
 from feature_store.checkpoint_requests import CheckpointServer
 from feature_store.ownership import erase_owner, live_owner, record_owner, write_atomically
+from feature_store.rocks_errors import is_lock_error, translated
 from feature_store.secondary_folders import secondary_folder
-from schemas.errors import CorruptError, OperatorError, TransientError, VitrineError
+from schemas.errors import CorruptError, OperatorError, VitrineError
 
 log = logging.getLogger(__name__)
 
@@ -228,7 +229,7 @@ class _RocksPartition:
             self._db = None
 
     def _error(self, error: Exception) -> VitrineError:
-        return _translated(error, self.folder, self._rebuild)
+        return translated(error, self.folder, self._rebuild)
 
 
 class RocksWriter(_RocksPartition):
@@ -380,8 +381,8 @@ def _open_locked(folder: Path, options: Any, wait_s: float, rebuild: str) -> Any
         try:
             return Rdict(str(folder / DATABASE), options)
         except Exception as error:
-            if not _is_lock_error(error):
-                raise _translated(error, folder, rebuild) from error
+            if not is_lock_error(error):
+                raise translated(error, folder, rebuild) from error
             owner = live_owner(folder)
             if time.monotonic() >= deadline:
                 who = f"{owner}" if owner else f"a process that left no name (`fuser {folder / DATABASE / 'LOCK'}`)"
@@ -393,22 +394,3 @@ def _open_locked(folder: Path, options: Any, wait_s: float, rebuild: str) -> Any
                 log.info("event=store_partition_busy folder=%s owner=%r wait_s=%g", folder, str(owner), wait_s)
                 told = True
         time.sleep(_LOCK_RETRY_S)
-
-
-def _is_lock_error(error: Exception) -> bool:
-    text = str(error)
-    return "While lock file" in text or "lock hold by current process" in text
-
-
-def _translated(error: Exception, folder: Path, rebuild: str) -> VitrineError:
-    """rocksdict raises bare exceptions with RocksDB's status as their text; told apart by that."""
-    if isinstance(error, VitrineError):
-        return error
-    text = str(error)
-    if "No space left" in text:
-        return OperatorError(f"no space left for store partition {folder}; free some and start again ({text})")
-    if "Corruption" in text or "checksum mismatch" in text:
-        return CorruptError(
-            f"store partition {folder} is damaged: {text}; stop its writer, remove the folder and {rebuild}"
-        )
-    return TransientError("store_unavailable", f"{folder}: {text}; if it lasts, see {folder / DATABASE / 'LOG'}")

@@ -124,10 +124,6 @@ class PartitionReader:
         """See `PartitionsReader.poll`."""
         return self._reader.poll(max_records, timeout_s)
 
-    def beginning_offset(self, timeout_s: float = 10.0) -> int:
-        """Offset of the oldest record kept. Raises `TransientError` when the broker does not answer."""
-        return self._reader.beginning_offsets(timeout_s)[self._partition]
-
     def end_offset(self, timeout_s: float = 10.0) -> int:
         """Offset that the next record will get. Raises `TransientError` when the broker does not answer."""
         return self._reader.end_offsets(timeout_s)[self._partition]

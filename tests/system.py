@@ -20,9 +20,8 @@ from cli.runtime.job import job_runs
 from cli.runtime.kafka import NAME as KAFKA
 from cli.runtime.services import blender_address
 from cli.runtime.system import System as Runtime
-from messaging.admin import wait_for_kafka
 from messaging.producer import EventProducer
-from schemas.errors import OperatorError, TransientError
+from schemas.errors import TransientError
 from schemas.search_pb2 import ProductRequest, ProductResponse
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings, load_settings
@@ -205,13 +204,6 @@ class System:
         response.raise_for_status()
         answer: dict[str, Any] = response.json()
         return answer
-
-    def kafka_is_up(self) -> bool:
-        try:
-            wait_for_kafka(self.bootstrap, 0.0)
-        except OperatorError:
-            return False
-        return True
 
     def _delivered(self, error: Any, message: Any) -> None:
         assert error is None, error

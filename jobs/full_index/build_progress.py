@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-PHASES = ("read", "train", "assign", "write", "digest", "measure", "done")
-"""Of a shard's unit, in their order; a catalogue partition's unit reads only."""
+_SHARES = {"read": 0.0, "train": 0.5, "assign": 0.74, "write": 0.81, "digest": 0.88, "measure": 0.96, "done": 1.0}
+"""Where each phase of a shard begins, of all its work, as measured at a million images (benchmarks/results/build.json).
 
-_SHARES = {"read": 0.0, "train": 0.4, "assign": 0.65, "write": 0.75, "digest": 0.85, "measure": 0.95, "done": 1.0}
-"""Where each phase of a shard begins, of all its work; roughly, for the eye."""
+A catalogue partition's unit reads only.
+"""
 _EVERY_S = 0.3
 
 

@@ -31,8 +31,6 @@ from schemas.publish_report import LAST_PUBLISH
 from tests.ports import free_block
 from tests.unit.full_index.publish_world import Shop, open_shop
 
-ABSENT = "g20200101T000000-abcdef"
-
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
