@@ -79,14 +79,18 @@ class RowBuilder:
         image_seqs = [value or 0 for value in batch.image_seq]
         vector_seqs = [seq if use else 0 for seq, use in zip(batch.vector_seq, usable.tolist(), strict=True)]
         texts: list[tuple[int, int, int, int, int, int, int]] = []
+        placed: dict[bytes, int] = {}
         for product_id, image_url, category, brand, displayed in zip(
             batch.product_id, batch.url, batch.category, batch.brand, batch.attributes, strict=True
         ):
             product, url, attributes = (product_id or "").encode(), (image_url or "").encode(), displayed or b""
+            place = placed.get(attributes)
+            if place is None:
+                place = placed[attributes] = self._texts.append(attributes)
             texts.append(
                 (
                     self._texts.append(product + url),
-                    self._texts.append(attributes),
+                    place,
                     len(product),
                     len(url),
                     len(attributes),

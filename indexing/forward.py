@@ -220,11 +220,12 @@ class ForwardIndex:
         index._count = count
         for array in arrays:
             index._adopt(array)
+        offsets, sizes = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
         for _, part in index.parts():
             alive = part[part["flags"] & SUPERSEDED == 0]
-            identity_size = alive["product_size"].astype(np.int64) + alive["url_size"]
-            index.texts.retain(alive["identity_offset"], identity_size)
-            index.texts.retain(alive["attributes_offset"], alive["attributes_size"].astype(np.int64))
+            offsets += [alive["identity_offset"], alive["attributes_offset"]]
+            sizes += [alive["product_size"].astype(np.int64) + alive["url_size"], alive["attributes_size"]]
+        index.texts.retain(np.concatenate(offsets), np.concatenate(sizes).astype(np.int64))
         return index
 
     def reclaim_texts(self, least_garbage: int = 8 << 20) -> None:
@@ -232,21 +233,22 @@ class ForwardIndex:
 
         One chunk at a time bounds the pause to the rows of one MiB of text.
         """
-        garbage = self.texts.garbage
-        if garbage < least_garbage or garbage * 2 < self.texts.allocated:
+        if self.texts.garbage_bytes < least_garbage or self.texts.garbage < 0.5:
             return
         chunk = self.texts.sparsest()
         if chunk is None:
             return
+        moved: dict[int, int] = {}
         for first, part in self.parts():
             inside = (part["identity_offset"] >> 32 == chunk) & (part["product_size"] + part["url_size"] > 0)
             inside |= (part["attributes_offset"] >> 32 == chunk) & (part["attributes_size"] > 0)
             inside &= part["flags"] & SUPERSEDED == 0
             for number in np.nonzero(inside)[0].tolist():
-                self._move_texts(first + number, chunk)
+                self._move_texts(first + number, chunk, moved)
         self.texts.drop(chunk)
 
-    def _move_texts(self, number: int, chunk: int) -> None:
+    def _move_texts(self, number: int, chunk: int, moved: dict[int, int]) -> None:
+        """`moved`: where attributes that other rows refer to as well went, by where they were."""
         row = self.read(number)
         texts = self.texts_of(row)
         assert texts is not None, "a chunk is dropped only when no row points into it"
@@ -257,5 +259,10 @@ class ForwardIndex:
             identity = self.texts.append(texts.product_id + texts.url)
         if row.attributes_size and attributes >> 32 == chunk:
             self.texts.release(attributes, row.attributes_size)
-            attributes = self.texts.append(texts.attributes)
+            place = moved.get(attributes)
+            if place is None:
+                place = moved[attributes] = self.texts.append(texts.attributes)
+            else:
+                self.texts.share(place, row.attributes_size)
+            attributes = place
         self.write(number, row._replace(identity_offset=identity, attributes_offset=attributes))

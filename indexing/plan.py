@@ -41,8 +41,8 @@ class PlanRequest:
     """What is asked for.
 
     images: valid images of all shards, each with its vector. kind None: from
-    the images of a shard. text_bytes: an image's product id, URL and
-    attributes (JSON) together. machine_bytes: memory of one machine. The rest:
+    the images of a shard. text_bytes: an image's product id and URL, and its
+    part of the attributes (JSON), which the images of a product share. machine_bytes: memory of one machine. The rest:
     see `indexing.build.BuildSettings`.
     """
 

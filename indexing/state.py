@@ -106,9 +106,9 @@ class ShardState:
         self.valid += (row.flags & VALID) - (old.flags & VALID)
         self.searchable += row.searchable - old.searchable
 
-    def digest_of(self, row: Row) -> bytes:
-        """Digest of the image as this row has it. Writer thread only."""
-        texts = self.forward.texts_of(row)
+    def digest_of(self, row: Row, attributes: bytes | None = None) -> bytes:
+        """Digest of the image as this row has it; `attributes`: its own, if they are at hand. Writer thread only."""
+        texts = self.forward.texts_of(row if attributes is None else row._replace(attributes_size=0))
         assert texts is not None, "the writer never reads a text that it dropped"
         return image_digest(
             row.image_id,
@@ -116,7 +116,7 @@ class ShardState:
             texts.url,
             self.categories.name(row.category),
             self.brands.name(row.brand),
-            texts.attributes,
+            texts.attributes if attributes is None else attributes,
             state_seq=row.state_seq,
             image_seq=row.image_seq,
             price=row.price,

@@ -1,8 +1,10 @@
 """Variable-width fields of the forward index: an append-only buffer in chunks.
 
 Chunks never move, so a reader needs no lock, growth copies nothing, and a
-snapshot can take them by reference. Bytes that no row points to any more are
-counted per chunk; `sparsest` names the chunk most worth emptying.
+snapshot can take them by reference. Several rows may refer to one text (the
+images of a product to its attributes). Bytes are counted per chunk, once for
+every row that refers to them or did: a chunk of which none are in use can go,
+and `sparsest` names the one most worth emptying.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK_SIZE = 1 << 20
+_LONG = 4096
 _SHIFT = 32
 _MASK = (1 << _SHIFT) - 1
 
@@ -24,8 +27,9 @@ class TextBuffer:
         self._chunks: list[bytes | bytearray | None] = [bytes(chunk) if len(chunk) else None for chunk in chunks]
         self._filled = [len(chunk) for chunk in chunks]
         self._live = [0] * len(chunks)
+        self._counted = list(self._filled)
         self._room = 0
-        self._total = sum(self._filled)
+        self._total = sum(self._counted)
         self._live_total = 0
 
     def append(self, data: bytes) -> int:
@@ -39,6 +43,7 @@ class TextBuffer:
             self._chunks.append(bytearray(self._room))
             self._filled.append(0)
             self._live.append(0)
+            self._counted.append(0)
         number = len(self._chunks) - 1
         position = self._filled[number]
         chunk = self._chunks[number]
@@ -46,10 +51,19 @@ class TextBuffer:
         chunk[position : position + size] = data
         self._filled[number] = position + size
         self._room -= size
-        self._live[number] += size
-        self._total += size
-        self._live_total += size
+        self._refer(number, size)
         return number << _SHIFT | position
+
+    def share(self, offset: int, size: int) -> None:
+        """Counts one row more that refers to a text. Writer thread only."""
+        if size:
+            self._refer(offset >> _SHIFT, size)
+
+    def _refer(self, number: int, size: int) -> None:
+        self._live[number] += size
+        self._live_total += size
+        self._counted[number] += size
+        self._total += size
 
     def read(self, offset: int, size: int) -> bytes | None:
         """The text, or None when its chunk was dropped since the row was read: read the row again."""
@@ -59,6 +73,8 @@ class TextBuffer:
         if chunk is None:
             return None
         position = offset & _MASK
+        if size > _LONG:
+            return bytes(memoryview(chunk)[position : position + size])  # copied once, not twice
         return bytes(chunk[position : position + size])
 
     def locate(self, offset: int, size: int) -> tuple[bytes | bytearray | None, int]:
@@ -66,22 +82,33 @@ class TextBuffer:
         return self._chunks[offset >> _SHIFT] if size else b"", offset & _MASK
 
     def retain(self, offsets: NDArray[np.uint64], sizes: NDArray[np.int64]) -> None:
-        """Counts texts as in use after a restore (`append` does it by itself). Writer thread only."""
+        """Counts the texts that all rows refer to, after a restore (`append` does it by itself). Writer thread only."""
         used = sizes > 0
-        numbers = (offsets[used] >> np.uint64(_SHIFT)).astype(np.int64)
-        for number, size in enumerate(np.bincount(numbers, weights=sizes[used]).astype(np.int64).tolist()):
-            self._live[number] += size
-            self._live_total += size
+        texts, firsts, rows = np.unique(offsets[used], return_index=True, return_counts=True)
+        size = sizes[used][firsts]
+        numbers = (texts >> np.uint64(_SHIFT)).astype(np.int64)
+        live = np.bincount(numbers, weights=size * rows).astype(np.int64).tolist()
+        shared = np.bincount(numbers, weights=size * (rows - 1)).astype(np.int64).tolist()
+        for number, (in_use, beyond_one) in enumerate(zip(live, shared, strict=True)):
+            self._live[number] += in_use
+            self._live_total += in_use
+            self._counted[number] += beyond_one
+            self._total += beyond_one
 
     def release(self, offset: int, size: int) -> None:
-        """Counts a text as no longer in use. Writer thread only."""
+        """Counts one row less that refers to a text. Writer thread only."""
         if size:
             self._live[offset >> _SHIFT] -= size
             self._live_total -= size
 
     @property
-    def garbage(self) -> int:
-        """Bytes that no row points to."""
+    def garbage(self) -> float:
+        """Share of the counted bytes that no row refers to any more, 0 to 1."""
+        return 1.0 - self._live_total / self._total if self._total else 0.0
+
+    @property
+    def garbage_bytes(self) -> int:
+        """Bytes that no row refers to any more, as often as rows did."""
         return self._total - self._live_total
 
     @property
@@ -97,8 +124,8 @@ class TextBuffer:
         """The closed chunk with the greatest share of garbage, if any chunk has some. Writer thread only."""
         best, best_share = None, 0.0
         for number in range(len(self._chunks) - 1):
-            filled = self._filled[number]
-            if filled and (share := 1.0 - self._live[number] / filled) > best_share:
+            counted = self._counted[number]
+            if self._filled[number] and (share := 1.0 - self._live[number] / counted) > best_share:
                 best, best_share = number, share
         return best
 
@@ -106,9 +133,9 @@ class TextBuffer:
         """Frees a chunk that no row points into any more; a reader in the middle of it keeps it alive."""
         if self._live[number] != 0:
             raise ValueError(f"text chunk {number} still has {self._live[number]} bytes in use")
-        self._total -= self._filled[number]
+        self._total -= self._counted[number]
         self._chunks[number] = None
-        self._filled[number] = 0
+        self._filled[number] = self._counted[number] = 0
 
     def contents(self) -> list[memoryview]:
         """Every chunk's bytes written so far, by reference (they never change). Writer thread only."""

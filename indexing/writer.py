@@ -29,10 +29,12 @@ class DeltaWriter:
 
     def __init__(self, state: ShardState) -> None:
         self._state = state
+        self._placed: dict[bytes, int] = {}
 
     def apply(self, batch: DeltaBatch) -> None:
         """See `Shard.apply`."""
         vectors = self._usable_vectors(batch)
+        self._placed.clear()
         for i, image_id in enumerate(batch.image_id):
             if not isinstance(image_id, bytes) or len(image_id) != 16:
                 self._state.ignored_rows += 1
@@ -74,7 +76,7 @@ class DeltaWriter:
         new_vector = vector is not None and batch.vector_seq[i] > old.vector_seq
         if not new_state and not new_vector:
             return
-        row = self._with_state(old, batch, i) if new_state else old
+        row = self._with_state(image_id, old, batch, i) if new_state else old
         if number is None:
             row = self._with_identity(row, image_id, batch.product_id[i] or "", batch.url[i] or "")
         elif new_state and not old.url_size and batch.url[i]:
@@ -83,19 +85,20 @@ class DeltaWriter:
         if new_vector:
             assert vector is not None
             row = row._replace(vector_seq=batch.vector_seq[i], vector_hash=vector.hash)
-        row = row._replace(digest=self._state.digest_of(row) if row.flags & VALID else NO_VECTOR)
+        attributes = (batch.attributes[i] or b"") if new_state else None
+        row = row._replace(digest=self._state.digest_of(row, attributes) if row.flags & VALID else NO_VECTOR)
         if vector is not None and new_vector and vector.hash != old.vector_hash:
             self._write_vector(number, old, row, vector)
         else:
             self._write_state(number, row)
         self._state.account(old, row)
 
-    def _with_state(self, old: Row, batch: DeltaBatch, i: int) -> Row:
+    def _with_state(self, image_id: bytes, old: Row, batch: DeltaBatch, i: int) -> Row:
         attributes = batch.attributes[i] or b""
         offset, size = old.attributes_offset, old.attributes_size
         if size != len(attributes) or self._state.forward.texts.read(offset, size) != attributes:
             self._state.forward.texts.release(offset, size)
-            offset, size = self._state.forward.texts.append(attributes), len(attributes)
+            offset, size = self._place(image_id, attributes), len(attributes)
         price, sales, praise = batch.price[i], batch.sales[i], batch.praise[i]
         return old._replace(
             state_seq=batch.state_seq[i],
@@ -109,6 +112,31 @@ class DeltaWriter:
             brand=self._state.brands.code(batch.brand[i] or ""),
             flags=VALID if batch.valid[i] else 0,
         )
+
+    def _place(self, image_id: bytes, attributes: bytes) -> int:
+        """Where these attributes lie: the images of a product refer to one text, also those that come later."""
+        if not attributes:
+            return 0
+        texts = self._state.forward.texts
+        place = self._placed.get(attributes)
+        if place is None:
+            place = self._of_sibling(image_id, attributes)
+        if place is None:
+            place = texts.append(attributes)
+        else:
+            texts.share(place, len(attributes))
+        self._placed[attributes] = place
+        return place
+
+    def _of_sibling(self, image_id: bytes, attributes: bytes) -> int | None:
+        """Where the product's first or last image has the same attributes."""
+        siblings = self._state.rows.of_product(image_id[:8])
+        for number in {*siblings[:1], *siblings[-1:]}:
+            row = self._state.forward.read(number)
+            if row.flags & VALID and row.attributes_size == len(attributes):
+                if self._state.forward.texts.read(row.attributes_offset, row.attributes_size) == attributes:
+                    return row.attributes_offset
+        return None
 
     def _with_identity(self, row: Row, image_id: bytes, product_id: str, url: str) -> Row:
         product, address = product_id.encode(), url.encode()

@@ -24,7 +24,8 @@ import pyarrow as pa
 
 from schemas.errors import CorruptError
 
-FORMAT = "1"
+FORMAT = "2"
+_READABLE = (b"1", b"2")
 
 DELTA_SCHEMA = pa.schema(
     [
@@ -39,7 +40,7 @@ DELTA_SCHEMA = pa.schema(
         ("price", pa.float64()),
         ("sales", pa.int64()),
         ("praise", pa.float64()),
-        ("attributes", pa.binary()),
+        ("attributes", pa.dictionary(pa.int32(), pa.binary())),
         ("vector_seq", pa.int64()),
         ("vector", pa.binary()),
     ]
@@ -61,7 +62,8 @@ class DeltaBatch:
 
     Absent numbers are NaN (price, praise) and -1 (sales). `attributes` is the
     JSON object of all other attributes (title, category, brand, colour,
-    unknown ones). `vector` is little-endian float32.
+    unknown ones); rows with the same ones share one object, written or read.
+    `vector` is little-endian float32.
     """
 
     extractor_id: str = ""
@@ -130,14 +132,26 @@ def encode_deltas(batch: DeltaBatch) -> bytes:
         b"progress": msgspec.json.encode(batch.progress),
     }
     schema = DELTA_SCHEMA.with_metadata(metadata)
-    arrays = [pa.array(getattr(batch, name), type=DELTA_SCHEMA.field(name).type) for name in _COLUMNS]
+    arrays = [_array(name, getattr(batch, name)) for name in _COLUMNS]
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema) as writer:
         writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
     return bytes(sink.getvalue().to_pybytes())
 
 
+def _array(name: str, values: list[Any]) -> pa.Array:
+    kind = DELTA_SCHEMA.field(name).type
+    if not pa.types.is_dictionary(kind):
+        return pa.array(values, type=kind)
+    places: dict[Any, int] = {}
+    indices = [places.setdefault(value, len(places)) for value in values]
+    return pa.DictionaryArray.from_arrays(pa.array(indices, kind.index_type), pa.array(list(places), kind.value_type))
+
+
 _progress_decoder = msgspec.json.Decoder(list[Progress])
+
+
+_UNDECODABLE = (pa.ArrowException, StopIteration, msgspec.MsgspecError, LookupError, UnicodeDecodeError, OSError)
 
 
 def decode_deltas(value: bytes) -> DeltaBatch:
@@ -146,9 +160,10 @@ def decode_deltas(value: bytes) -> DeltaBatch:
         reader = pa.ipc.open_stream(value)
         table = reader.read_next_batch()
         metadata = reader.schema.metadata or {}
-        if metadata.get(b"format") != FORMAT.encode():
+        if metadata.get(b"format") not in _READABLE:
             raise CorruptError(
-                f"delta format {metadata.get(b'format')!r}; this version reads {FORMAT}: upgrade the searchers first"
+                f"delta format {metadata.get(b'format')!r}; this version reads up to {FORMAT}: "
+                "upgrade the searchers first"
             )
         batch = DeltaBatch(
             extractor_id=metadata.get(b"extractor_id", b"").decode(),
@@ -162,13 +177,19 @@ def decode_deltas(value: bytes) -> DeltaBatch:
                 setattr(batch, name, _values(table.column(name)))
             else:
                 setattr(batch, name, getattr(empty, name) * table.num_rows)
-    except (pa.ArrowException, StopIteration, msgspec.MsgspecError, KeyError, UnicodeDecodeError, OSError) as error:
+    except _UNDECODABLE as error:
         raise CorruptError(f"index delta does not decode: {error}") from error
     return batch
 
 
 def _values(column: Any) -> list[Any]:
     """The column as a list; by way of numpy, which takes a fifth of `to_pylist`'s time."""
+    if pa.types.is_dictionary(column.type):
+        distinct = [*column.dictionary.to_pylist(), None]
+        places = column.indices.fill_null(len(distinct) - 1).to_numpy()
+        if len(places) and not 0 <= places.min() <= places.max() < len(distinct):
+            raise CorruptError("index delta does not decode: a row refers to attributes that are not there")
+        return [distinct[place] for place in places.tolist()]
     if column.null_count and not pa.types.is_binary(column.type):
         values: list[Any] = column.to_pylist()
     else:

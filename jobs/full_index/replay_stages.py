@@ -218,8 +218,7 @@ class HealStage:
             attributes = display_attributes(record)
             for entry in record.images:
                 vector = vectors.get((record.product_id, entry.url))
-                size = len(attributes) + (0 if vector is None else len(vector))
-                add_state(outbox.batch(partition, size), record, entry, vector, attributes)
+                add_state(outbox.batch(partition, vector, attributes), record, entry, vector, attributes)
                 rows += 1
         for extractor_id in copies.further_extractors:
             rows += self._add_further(records, extractor_id, outbox)
@@ -235,7 +234,7 @@ class HealStage:
             for entry in record.images:
                 vector = vectors.get((record.product_id, entry.url))
                 if vector is not None:
-                    outbox.batch(partition, len(vector), extractor_id).add(
+                    outbox.batch(partition, vector, extractor_id=extractor_id).add(
                         image_id(record.product_id, entry.url),
                         record.product_id,
                         vector_seq=entry.image_seq,

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from pyflink.table import DataTypes, FunctionContext
 from pyflink.table.udf import ScalarFunction, udf
 
+from jobs.pipeline.overflow import Overflow
 from jobs.pipeline.stage import Record, Stage
+from messaging.producer import EventProducer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,11 +57,18 @@ class FlinkMetrics:
 
 
 class StageFunction(ScalarFunction):  # type: ignore[misc]
-    """Runs one stage inside a Flink Python worker. `factory` (pickled) makes it there."""
+    """Runs one stage inside a Flink Python worker. `factory` (pickled) makes it there.
 
-    def __init__(self, name: str, factory: Callable[[], Stage]) -> None:
+    `connect`: makes the producer for what a call cannot return, see
+    `jobs.pipeline.overflow`; None for a stage whose calls return little.
+    """
+
+    def __init__(
+        self, name: str, factory: Callable[[], Stage], connect: Callable[[], EventProducer] | None = None
+    ) -> None:
         self._name = name
         self._factory = factory
+        self._connect = connect
 
     def open(self, function_context: FunctionContext) -> None:
         import pandas as pd  # not above: for the client, which makes the job and no frame, it is most of its start
@@ -67,8 +76,10 @@ class StageFunction(ScalarFunction):  # type: ignore[misc]
         started = time.monotonic()
         self._frame_of = pd.DataFrame
         group = function_context.get_metric_group().add_group("vitrine", self._name)
+        metrics = FlinkMetrics(group)
         self._stage = self._factory()
-        self._stage.open(FlinkMetrics(group))
+        self._stage.open(metrics)
+        self._overflow = None if self._connect is None else Overflow(self._connect, metrics)
         # What is loaded by now stays for good: the collector need not walk it beside every few batches.
         gc.collect()
         gc.freeze()
@@ -83,6 +94,8 @@ class StageFunction(ScalarFunction):  # type: ignore[misc]
         """`rows`: key, value, partition, offset, timestamp in ms; a frame of as many rows comes back."""
         columns = [rows.iloc[:, i].tolist() for i in range(5)]
         out = self._stage.process([Record(*row) for row in zip(*columns, strict=True)])
+        if self._overflow is not None:
+            out = self._overflow.relieve(out)
         empty: list[list[Any]] = [[] for _ in range(len(rows) - 1)]
         return self._frame_of(
             {
@@ -93,6 +106,6 @@ class StageFunction(ScalarFunction):  # type: ignore[misc]
         )
 
 
-def stage_udf(name: str, factory: Callable[[], Stage]) -> Any:
+def stage_udf(name: str, factory: Callable[[], Stage], connect: Callable[[], EventProducer] | None = None) -> Any:
     """The stage as a function for `Table.map`."""
-    return udf(StageFunction(name, factory), result_type=RESULT_TYPE, func_type="pandas", name=name)
+    return udf(StageFunction(name, factory, connect), result_type=RESULT_TYPE, func_type="pandas", name=name)

@@ -226,8 +226,7 @@ class CatalogueStage:
             for entry in record.images:
                 vector = vectors.get((product_id, entry.url))
                 if entry.url in urls or vector is not None:
-                    size = len(attributes) + (len(vector) if vector else 0)
-                    add_state(outbox.batch(partition, size), record, entry, vector, attributes)
+                    add_state(outbox.batch(partition, vector, attributes), record, entry, vector, attributes)
 
     def _add_further(
         self,
@@ -242,7 +241,7 @@ class CatalogueStage:
             vector = vectors.get((record.product_id, entry.url))
             if vector is not None:
                 partition = shard_of_product(record.product_id, self._config.delta_partitions)
-                outbox.batch(partition, len(vector), extractor_id).add(
+                outbox.batch(partition, vector, extractor_id=extractor_id).add(
                     image_id(record.product_id, entry.url),
                     record.product_id,
                     vector_seq=entry.image_seq,
@@ -272,9 +271,8 @@ class CatalogueStage:
                 extractor_id=extractor_id,
             )
             partition = feature_partition(key, config.feature_partitions)
-            out.append(
-                Out(EXTRACT_REQUESTS, routing_key(partition, config.feature_partitions), encode_request(request))
-            )
+            routed = routing_key(partition, config.feature_partitions)
+            out.append(Out(EXTRACT_REQUESTS, routed, encode_request(request), commutes=True))
         if extractor_id == config.extractor_id:
             self._metrics.count("features_reused", len(vectors))
             self._metrics.count("features_missing", len(wanted) - len(vectors))

@@ -111,6 +111,8 @@ def apply(record: ProductRecord | None, event: ProductEvent, sequence: int, orig
 
 MAX_ENTRIES = 10_000
 """Images that a record holds, tombstones included."""
+MAX_IMAGE_TEXT_BYTES = 2_000_000
+"""Image URLs and versions that a record holds, tombstones included. With its attributes a product stays below 3 MB."""
 REMEMBERED_ENTRIES = 1000
 FORGET_AFTER = 1_000_000
 """A tombstone is forgotten once its record has over `REMEMBERED_ENTRIES` images and the log went on by so many events.
@@ -127,12 +129,20 @@ def _without_old_tombstones(images: list[ImageEntry], sequence: int) -> list[Ima
 
 
 def _check_size(event: ProductEvent, attributes: dict[str, Any], images: list[ImageEntry]) -> None:
-    """What single events respect, many together must too: else one product's delta outgrows a Kafka record."""
+    """What single events respect, many together must too: else a product outgrows a call of the stage."""
     if len(images) > MAX_IMAGES and sum(entry.attached for entry in images) > MAX_IMAGES:
         raise RejectedError("too_large", f"product {event.product_id!r} would have more than {MAX_IMAGES} images")
     if len(images) > MAX_ENTRIES:
         detail = f"product {event.product_id!r} had {MAX_ENTRIES} different image URLs lately; keep an image's URL"
         raise RejectedError("too_large", detail)
+    if _brings_images(event):
+        size = sum(len(entry.url) + len(entry.version or "") for entry in images)
+        if size > MAX_IMAGE_TEXT_BYTES:
+            raise RejectedError(
+                "too_large",
+                f"product {event.product_id!r} would have {size} characters of image URLs, those it had lately "
+                f"included; {MAX_IMAGE_TEXT_BYTES} fit: use shorter URLs, or keep an image's URL",
+            )
     patch = None if isinstance(event, ProductRemoved) else event.product
     if patch and any(isinstance(value, str | list | dict) for value in patch.values()):
         size = len(msgspec.msgpack.encode(attributes))
@@ -141,6 +151,16 @@ def _check_size(event: ProductEvent, attributes: dict[str, Any], images: list[Im
                 "too_large",
                 f"product {event.product_id!r} would have {size} bytes of attributes; {MAX_EVENT_BYTES} fit",
             )
+
+
+def _brings_images(event: ProductEvent) -> bool:
+    match event:
+        case ProductAdded():
+            return bool(event.images)
+        case ProductUpdated():
+            return bool(event.images_added)
+        case ProductRemoved():
+            return False
 
 
 def _merged(attributes: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:

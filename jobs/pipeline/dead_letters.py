@@ -23,4 +23,4 @@ def dead_letter(stage: str, topic: str, record: Record, reason: str, detail: str
         key=record.key,
         value=record.value,
     )
-    return Out(DEAD_LETTERS, record.key, encode_dead_letter(letter))
+    return Out(DEAD_LETTERS, record.key, encode_dead_letter(letter), commutes=True)

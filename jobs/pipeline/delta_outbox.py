@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from jobs.pipeline.stage import Out
 from schemas.delta import DeltaBatch, Progress, encode_deltas
@@ -11,11 +12,22 @@ from schemas.topics import INDEX_DELTAS
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 """A delta record is cut near this size: far below the broker's limit, large enough to be efficient."""
+PROGRESS_APART_BYTES = 256 * 1024
+"""Rows of this size and more go without progress, which follows in a record of its own: see `Out.commutes`."""
 
 _ROW_BYTES = 300
 
 _Address = tuple[int, str]
 """Partition of `index-deltas`, and extractor id: a record's vectors are all of one extractor."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A record that rows are still added to, and its size so far."""
+
+    batch: DeltaBatch
+    bytes: int = 0
+    attributes: bytes = b""
 
 
 class DeltaOutbox:
@@ -29,40 +41,57 @@ class DeltaOutbox:
     def __init__(self, partitions: int, extractor_id: str) -> None:
         self._partitions = partitions
         self._extractor_id = extractor_id
-        self._open: dict[_Address, DeltaBatch] = {}
-        self._bytes: dict[_Address, int] = {}
+        self._open: dict[_Address, _Open] = {}
         self._full: list[Out] = []
 
-    def batch(self, partition: int, size: int, extractor_id: str = "") -> DeltaBatch:
-        """The batch to append the next row to, whose vector and attributes have `size` bytes."""
+    def batch(
+        self, partition: int, vector: bytes | None, attributes: bytes = b"", *, extractor_id: str = ""
+    ) -> DeltaBatch:
+        """The batch to append the next row to, which has this vector and these attributes.
+
+        A product's rows come one behind the other with the same object of
+        attributes, which then stands once in the record.
+        """
         address = partition, extractor_id or self._extractor_id
-        total = self._bytes.get(address, 0) + _ROW_BYTES + size
-        if total > MAX_BATCH_BYTES and address in self._open:
-            self._full.append(self._record(partition, self._open.pop(address)))
-            total = _ROW_BYTES + size
-        self._bytes[address] = total
         found = self._open.get(address)
+        if found is not None:
+            size = _ROW_BYTES + len(vector or b"") + (0 if attributes is found.attributes else len(attributes))
+            if found.bytes + size > MAX_BATCH_BYTES:
+                self._full.append(self._record(partition, found.batch, commutes=True))
+                found = None
         if found is None:
-            found = self._open[address] = DeltaBatch(extractor_id=address[1])
-        return found
+            size = _ROW_BYTES + len(vector or b"") + len(attributes)
+            found = self._open[address] = _Open(DeltaBatch(extractor_id=address[1]))
+        found.bytes += size
+        found.attributes = attributes
+        return found.batch
 
     def seal(self, progress: list[Progress], everywhere: bool) -> Iterable[Out]:
         """All records. Progress goes with the last one of each partition, of the main extractor where it has rows.
 
         `everywhere`: also to partitions without a row.
         """
+        behind: dict[int, DeltaBatch] = {}
         if everywhere:
-            for partition in range(self._partitions):
-                self._open.setdefault((partition, self._extractor_id), DeltaBatch(extractor_id=self._extractor_id))
+            behind = {partition: self._empty() for partition in range(self._partitions)}
         out = self._full
-        in_order = sorted(self._open.items(), key=lambda each: each[0][1] == self._extractor_id)
-        last = {partition: batch for (partition, _), batch in in_order}
-        for (partition, _), batch in in_order:
-            if batch is last[partition]:
-                batch.progress = progress
-            out.append(self._record(partition, batch))
-        self._open, self._bytes, self._full = {}, {}, []
+        # The main extractor's last: progress goes with it.
+        for (partition, _), found in sorted(self._open.items(), key=lambda each: each[0][1] == self._extractor_id):
+            before = behind.get(partition)
+            if before is not None and len(before):
+                out.append(self._record(partition, before, commutes=True))
+            behind[partition] = found.batch
+            if found.bytes > PROGRESS_APART_BYTES and progress:
+                out.append(self._record(partition, found.batch, commutes=True))
+                behind[partition] = self._empty()
+        for partition, batch in behind.items():
+            batch.progress = progress
+            out.append(self._record(partition, batch, commutes=not progress))
+        self._open, self._full = {}, []
         return out
 
-    def _record(self, partition: int, batch: DeltaBatch) -> Out:
-        return Out(INDEX_DELTAS, routing_key(partition, self._partitions), encode_deltas(batch))
+    def _empty(self) -> DeltaBatch:
+        return DeltaBatch(extractor_id=self._extractor_id)
+
+    def _record(self, partition: int, batch: DeltaBatch, *, commutes: bool) -> Out:
+        return Out(INDEX_DELTAS, routing_key(partition, self._partitions), encode_deltas(batch), commutes)

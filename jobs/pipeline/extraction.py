@@ -171,7 +171,7 @@ class ExtractionStage:
                     out.append(Out(IMAGE_FEATURES, topic_key, encode_feature(result)))
                 image = bytes.fromhex(request.image_id)
                 partition = shard_of_image(image, config.delta_partitions)
-                outbox.batch(partition, len(result.vector), request.extractor_id).add(
+                outbox.batch(partition, result.vector, extractor_id=request.extractor_id).add(
                     image, request.product_id, vector_seq=request.vector_seq, vector=result.vector
                 )
             elif isinstance(result, Failed):

@@ -21,11 +21,17 @@ class Record(NamedTuple):
 
 
 class Out(NamedTuple):
-    """One record to write; Kafka's default partitioner places it by its key."""
+    """One record to write; Kafka's default partitioner places it by its key.
+
+    `commutes`: it may lie in the log before what was returned ahead of it, in
+    this call or an earlier one. Rows of deltas do, a delta's progress and a
+    forwarded event do not.
+    """
 
     topic: str
     key: bytes | None
     value: bytes
+    commutes: bool = False
 
 
 class Metrics(Protocol):

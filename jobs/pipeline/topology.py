@@ -6,11 +6,13 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from pyflink.table import StreamTableEnvironment
 
 from jobs.pipeline.arrow_adapter import stage_udf
 from jobs.pipeline.stage import Stage
+from messaging.producer import EventProducer
 
 RECORD_COLUMNS = (
     "k, v, p, o, CAST(EXTRACT(EPOCH FROM t) AS BIGINT) * 1000 + CAST(EXTRACT(MILLISECOND FROM t) AS BIGINT) AS t"
@@ -74,7 +76,8 @@ def add_region(tables: StreamTableEnvironment, region: Region, sink: KafkaSink) 
     tables.execute_sql(raw_table(f"{region.name}_source", _source_options(region.source)))
     tables.execute_sql(_sink_ddl(f"{region.name}_sink", sink))
     rows = tables.sql_query(f"SELECT {RECORD_COLUMNS} FROM {region.name}_source")
-    tables.create_temporary_view(f"{region.name}_out", rows.map(stage_udf(region.name, region.factory)))
+    connect = partial(EventProducer, sink.bootstrap)
+    tables.create_temporary_view(f"{region.name}_out", rows.map(stage_udf(region.name, region.factory, connect)))
     statements = tables.create_statement_set()
     statements.add_insert_sql(
         f"INSERT INTO {region.name}_sink "

@@ -294,6 +294,35 @@ TestShardAgainstModel.settings = settings(
 )
 
 
+def test_text_chunks_are_emptied_where_images_share_their_attributes() -> None:
+    shard = Shard(EXTRACTOR, DIMENSION)
+    for round_number in range(1, 60):
+        batch = DeltaBatch(EXTRACTOR)
+        for i in range(100):
+            attributes = f"{round_number}/{i}".encode() + b"." * 3000
+            for url in URLS:
+                if round_number % 7 == 0 and url == URLS[-1]:
+                    continue  # such an image keeps what its siblings gave up
+                batch.add(
+                    image_id(f"p{i}", url), f"p{i}", state_seq=round_number, valid=True, url=url, attributes=attributes
+                )
+        shard.apply(batch)
+        shard._state.forward.reclaim_texts(least_garbage=1 << 19)
+        if round_number == 30:
+            shard = loaded(shard)
+    assert shard._state.forward.texts.allocated < 8 << 20, "one text a product is in use"
+    for i in range(100):
+        for image in shard.product(f"p{i}"):
+            assert image.attributes == f"59/{i}".encode() + b"." * 3000
+    assert shard.stats().digest == shard.recompute_digest()
+
+
+def loaded(shard: Shard) -> Shard:
+    with tempfile.TemporaryDirectory() as folder:
+        save(shard, Path(folder), {0: 0})
+        return restore(Path(folder))[0]
+
+
 def test_text_chunks_are_emptied_and_every_row_keeps_its_texts() -> None:
     shard = Shard(EXTRACTOR, DIMENSION)
     reclaim = ForwardIndex.reclaim_texts

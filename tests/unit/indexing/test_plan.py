@@ -27,7 +27,7 @@ def batches(images: int, dimension: int) -> list[DeltaBatch]:
         batch = DeltaBatch(EXTRACTOR)
         for number, vector in enumerate(random_vectors(min(2000, images - first), dimension, first), first):
             product, url = f"p{number:09}", f"https://shop.example/pictures/{number:09}.jpg"
-            title = b"t" * (TEXT_BYTES - len(product) - len(url) - len(b'{"title":""}'))
+            title = product.encode().ljust(TEXT_BYTES - len(product) - len(url) - len(b'{"title":""}'), b"t")
             batch.add(
                 image_id(product, url),
                 product,

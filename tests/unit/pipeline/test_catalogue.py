@@ -248,11 +248,26 @@ def test_progress_names_the_last_record_of_each_partition(world: World) -> None:
     ]
 
 
-def test_large_products_come_out_as_several_bounded_records(world: World) -> None:
+def test_a_products_attributes_come_out_once_for_all_its_images(world: World) -> None:
     out = world.feed(added("p1", *[f"https://h/{n}.jpg" for n in range(50)], text="x" * 500_000))
+    assert sum(len(record.value) for record in to(INDEX_DELTAS, out)) < 600_000
+    assert sum(len(batch) for batch in deltas(out)) == 50
+
+
+def test_large_products_come_out_as_several_bounded_records(world: World) -> None:
+    products = [added(f"p{n}", "https://h/1.jpg", text="x" * 900_000) for n in range(40)]
+    partition = kafka_partition(b"p0", PARTITIONS)
+    records = [
+        world.record(event, partition)
+        for event in products
+        if kafka_partition(event["product_id"].encode(), PARTITIONS) == partition
+    ]
+    out = world.stage.process(records)
     sizes = [len(record.value) for record in to(INDEX_DELTAS, out)]
     assert len(sizes) > 3
     assert max(sizes) < 8 * 1024 * 1024
     batches = deltas(out)
-    assert sum(len(batch) for batch in batches) == 50
-    assert [bool(batch.progress) for batch in batches] == [False] * (len(batches) - 1) + [True]
+    assert sum(len(batch) for batch in batches) == len(records)
+    # Progress is what must come behind; the rows, which may come in any order, are all that is large.
+    assert [bool(b.progress) for b in batches] == [not r.commutes for r in to(INDEX_DELTAS, out)]
+    assert sum(len(r.value) for r in out if not r.commutes) < 300_000

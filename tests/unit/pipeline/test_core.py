@@ -176,6 +176,16 @@ def test_product_cannot_outgrow_the_limits_by_many_events() -> None:
         apply(grown, ProductUpdated(product_id="p", product={"b": "x" * 600_000}), 3)
 
 
+def test_image_urls_of_many_events_have_a_limit_and_a_removal_always_passes() -> None:
+    record = run(added("https://h/1.jpg")).record
+    with pytest.raises(RejectedError, match="characters of image URLs"):
+        for number in range(2, 100):
+            urls = [f"https://h/{number}-{n}/".ljust(4096, "x") for n in range(50)]
+            record = apply(record, added(*urls), number).record
+    assert not apply(record, ProductRemoved(product_id="p"), 100).record.listed
+    assert apply(record, ProductUpdated(product_id="p", product={"price": 1}), 101).record.attributes["price"] == 1
+
+
 def churned(first: str) -> ProductRecord:
     """A product that kept `first` while over `REMEMBERED_ENTRIES` other images came and went."""
     record = run(added(first)).record

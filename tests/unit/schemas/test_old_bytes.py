@@ -76,6 +76,21 @@ def test_index_delta() -> None:
     assert batch.vector[0] is None
 
 
+def test_a_delta_whose_rows_refer_to_their_attributes() -> None:
+    batch = decode_deltas(_bytes("index_delta.2.arrow"))
+    assert str(batch) == str(decode_deltas(_bytes("index_delta.1.arrow")))
+
+
+def test_a_delta_that_refers_to_attributes_it_does_not_have_is_corrupt() -> None:
+    table = pa.ipc.open_stream(_bytes("index_delta.2.arrow")).read_all().combine_chunks()
+    place = table.schema.get_field_index("attributes")
+    forged = pa.DictionaryArray.from_arrays(
+        pa.array([0, 9, -7], pa.int32()), pa.array([b"{}"], pa.binary()), safe=False
+    )
+    with pytest.raises(CorruptError, match="does not decode"):
+        decode_deltas(_stream(table.set_column(place, table.schema.field(place), forged)))
+
+
 def test_a_delta_of_a_later_version_is_read_by_its_known_columns() -> None:
     old = pa.ipc.open_stream(_bytes("index_delta.1.arrow")).read_all()
     later = old.append_column("stock", pa.array([1, 2, 3]))
@@ -98,7 +113,7 @@ def _stream(table: pa.Table) -> bytes:
 
 def test_a_delta_of_another_format_names_the_next_step() -> None:
     table = pa.ipc.open_stream(_bytes("index_delta.1.arrow")).read_all()
-    other = table.replace_schema_metadata({**table.schema.metadata, b"format": b"2"})
+    other = table.replace_schema_metadata({**table.schema.metadata, b"format": b"3"})
     with pytest.raises(CorruptError, match="upgrade the searchers first"):
         decode_deltas(_stream(other))
 

@@ -75,7 +75,7 @@ def dead_letter() -> bytes:
 FORMS: dict[str, Callable[[], bytes]] = {
     "product_record.1.msgpack": product_record,
     "feature_record.1.msgpack": feature_record,
-    "index_delta.1.arrow": index_delta,
+    "index_delta.2.arrow": index_delta,
     "extract_request.1.json": extract_request,
     "dead_letter.1.json": dead_letter,
 }
