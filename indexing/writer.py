@@ -133,9 +133,9 @@ class DeltaWriter:
         siblings = self._state.rows.of_product(image_id[:8])
         for number in {*siblings[:1], *siblings[-1:]}:
             row = self._state.forward.read(number)
-            if row.flags & VALID and row.attributes_size == len(attributes):
-                if self._state.forward.texts.read(row.attributes_offset, row.attributes_size) == attributes:
-                    return row.attributes_offset
+            offset, size = row.attributes_offset, row.attributes_size
+            if size == len(attributes) and self._state.forward.texts.read(offset, size) == attributes:
+                return offset
         return None
 
     def _with_identity(self, row: Row, image_id: bytes, product_id: str, url: str) -> Row:

@@ -26,7 +26,7 @@ class _Open:
     """A record that rows are still added to, and its size so far."""
 
     batch: DeltaBatch
-    bytes: int = 0
+    size: int = 0
     attributes: bytes = b""
 
 
@@ -55,14 +55,14 @@ class DeltaOutbox:
         address = partition, extractor_id or self._extractor_id
         found = self._open.get(address)
         if found is not None:
-            size = _ROW_BYTES + len(vector or b"") + (0 if attributes is found.attributes else len(attributes))
-            if found.bytes + size > MAX_BATCH_BYTES:
+            more = _ROW_BYTES + len(vector or b"") + (0 if attributes is found.attributes else len(attributes))
+            if found.size + more > MAX_BATCH_BYTES:
                 self._full.append(self._record(partition, found.batch, commutes=True))
                 found = None
         if found is None:
-            size = _ROW_BYTES + len(vector or b"") + len(attributes)
+            more = _ROW_BYTES + len(vector or b"") + len(attributes)
             found = self._open[address] = _Open(DeltaBatch(extractor_id=address[1]))
-        found.bytes += size
+        found.size += more
         found.attributes = attributes
         return found.batch
 
@@ -81,7 +81,7 @@ class DeltaOutbox:
             if before is not None and len(before):
                 out.append(self._record(partition, before, commutes=True))
             behind[partition] = found.batch
-            if found.bytes > PROGRESS_APART_BYTES and progress:
+            if found.size > PROGRESS_APART_BYTES and progress:
                 out.append(self._record(partition, found.batch, commutes=True))
                 behind[partition] = self._empty()
         for partition, batch in behind.items():
