@@ -27,6 +27,7 @@ from schemas.search_pb2 import (
 )
 from serving.backend import EXTRACTOR_MISMATCH, INVALID_QUERY, MAX_IMAGES_PER_QUERY, NOT_READY
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
+from serving.searcher.shown import bearer_of_attributes
 
 
 class Phase(enum.Enum):
@@ -158,11 +159,9 @@ class SearcherService:
             praise=float("nan"),
             generation=self.generation,
         )
-        if states:
-            # All images of a product carry its attributes; the one with the latest state has the present ones.
-            latest = max(states, key=lambda state: state.state_seq)
-            status.price, status.sales, status.praise = latest.price, latest.sales, latest.praise
-            status.attributes = latest.attributes
+        if (bearer := bearer_of_attributes(states)) is not None:
+            status.price, status.sales, status.praise = bearer.price, bearer.sales, bearer.praise
+            status.attributes = bearer.attributes
         return ProductResponse(replicas=[status])
 
     def status(self, request: StatusRequest | None = None) -> StatusResponse:
