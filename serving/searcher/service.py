@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
+from collections.abc import Mapping
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -40,7 +41,7 @@ class Phase(enum.Enum):
 
 
 class SearcherService:
-    """Any thread may call the query methods; `begin`, `at`, `ready` and `fail` belong to the feed's thread.
+    """Any thread may call the query methods; `begin`, `at`, `refuse`, `ready` and `fail` belong to the feed's thread.
 
     `generation`: the full index that it holds a shard of, one of `shards`.
     """
@@ -67,6 +68,7 @@ class SearcherService:
         self.metrics = metrics or SearcherMetricFamilies(CollectorRegistry()).of(shard, replica)
         self.positions: dict[int, int] = {}
         self.lag = 0
+        self.refused: dict[str, int] = {}
         self._index: Shard | None = None
         self._phase = Phase.RESTORING
         self._problem = ""
@@ -90,6 +92,12 @@ class SearcherService:
         `lag`: records behind the ends of all of them, as of the feed's last look.
         """
         self.positions, self.lag = positions, lag
+
+    def refuse(self, counts: Mapping[str, int]) -> None:
+        """That much of index-deltas was not taken, by reason (`schemas.delta_check`)."""
+        self.refused = {
+            reason: self.refused.get(reason, 0) + counts.get(reason, 0) for reason in {**self.refused, **counts}
+        }
 
     def ready(self) -> None:
         """The shard has every delta that was in the topic when the feed began: queries are answered from now on."""
@@ -179,6 +187,7 @@ class SearcherService:
             shards=self.shards,
             error=problem or ("" if self.is_ready else self._phase.value),
             failed=self.has_failed,
+            refused=self.refused,
         )
         if (index := self._index) is not None:
             stats = index.stats()
