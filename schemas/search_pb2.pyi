@@ -134,7 +134,7 @@ class StatusRequest(_message.Message):
     def __init__(self, asker: _Optional[str] = ..., generations: _Optional[_Iterable[str]] = ..., extractor_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ShardStatus(_message.Message):
-    __slots__ = ("shard", "replica", "ready", "images", "searchable", "pending", "digest", "watermark_ms", "delta_offset", "lag", "extractor_id", "generation", "memory_bytes", "error", "index_kind", "rows", "shards", "serving", "delta_offsets", "failed")
+    __slots__ = ("shard", "replica", "ready", "images", "searchable", "pending", "digest", "watermark_ms", "delta_offset", "lag", "extractor_id", "generation", "memory_bytes", "error", "index_kind", "rows", "shards", "serving", "delta_offsets", "failed", "health", "refused")
     class DeltaOffsetsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -142,6 +142,13 @@ class ShardStatus(_message.Message):
         key: int
         value: int
         def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
+    class RefusedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     SHARD_FIELD_NUMBER: _ClassVar[int]
     REPLICA_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
@@ -162,6 +169,8 @@ class ShardStatus(_message.Message):
     SERVING_FIELD_NUMBER: _ClassVar[int]
     DELTA_OFFSETS_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     shard: int
     replica: int
     ready: bool
@@ -182,7 +191,9 @@ class ShardStatus(_message.Message):
     serving: bool
     delta_offsets: _containers.ScalarMap[int, int]
     failed: bool
-    def __init__(self, shard: _Optional[int] = ..., replica: _Optional[int] = ..., ready: bool = ..., images: _Optional[int] = ..., searchable: _Optional[int] = ..., pending: _Optional[int] = ..., digest: _Optional[bytes] = ..., watermark_ms: _Optional[int] = ..., delta_offset: _Optional[int] = ..., lag: _Optional[int] = ..., extractor_id: _Optional[str] = ..., generation: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., error: _Optional[str] = ..., index_kind: _Optional[str] = ..., rows: _Optional[int] = ..., shards: _Optional[int] = ..., serving: bool = ..., delta_offsets: _Optional[_Mapping[int, int]] = ..., failed: bool = ...) -> None: ...
+    health: str
+    refused: _containers.ScalarMap[str, int]
+    def __init__(self, shard: _Optional[int] = ..., replica: _Optional[int] = ..., ready: bool = ..., images: _Optional[int] = ..., searchable: _Optional[int] = ..., pending: _Optional[int] = ..., digest: _Optional[bytes] = ..., watermark_ms: _Optional[int] = ..., delta_offset: _Optional[int] = ..., lag: _Optional[int] = ..., extractor_id: _Optional[str] = ..., generation: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., error: _Optional[str] = ..., index_kind: _Optional[str] = ..., rows: _Optional[int] = ..., shards: _Optional[int] = ..., serving: bool = ..., delta_offsets: _Optional[_Mapping[int, int]] = ..., failed: bool = ..., health: _Optional[str] = ..., refused: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class StatusResponse(_message.Message):
     __slots__ = ("shards", "serving", "serving_extractor_id")

@@ -18,7 +18,8 @@ from jobs.full_index.live_log import log_state
 from jobs.full_index.store_copies import complete_catalogue, copy_store
 from messaging.admin import describe
 from messaging.consumer import PartitionReader
-from schemas.delta import Progress, decode_deltas
+from schemas.delta import Progress
+from schemas.delta_check import DeltaCheck
 from schemas.errors import OperatorError, TransientError
 from schemas.ids import sequence
 from schemas.settings import Settings
@@ -64,8 +65,9 @@ def take_cut(settings: Settings, folder: Path) -> Cut:
     if INDEX_DELTAS not in found:
         raise OperatorError(f"{settings.bootstrap} has no topic {INDEX_DELTAS}; vitrine start creates it")
     topic = found[INDEX_DELTAS]
+    check = DeltaCheck.from_settings(settings)
     progress = [
-        last_progress(settings.bootstrap, partition, begin, end, settings.event_partitions)
+        last_progress(settings.bootstrap, partition, begin, end, settings.event_partitions, check)
         for partition, (begin, end) in enumerate(zip(topic.beginnings, topic.ends, strict=True))
     ]
     catalogue, features = folder / "catalogue", folder / "features"
@@ -84,18 +86,21 @@ def take_cut(settings: Settings, folder: Path) -> Cut:
     )
 
 
-def last_progress(bootstrap: str, partition: int, begin: int, end: int, event_partitions: int) -> list[Progress]:
+def last_progress(
+    bootstrap: str, partition: int, begin: int, end: int, event_partitions: int, check: DeltaCheck
+) -> list[Progress]:
     """How far the records of a partition of `index-deltas` before `end` reach into `product-events`.
 
     Reads back from the end until all event partitions were seen, `MOST_RECORDS`
     at most: an index without the rest only learns its watermark a heartbeat later.
+    What `check` does not let pass says nothing, as it does to a searcher.
     """
     records, seen = FIRST_RECORDS, SourceProgress()
     while True:
         start = max(begin, end - records)
         seen = SourceProgress()
         for value in _values(bootstrap, partition, start, end):
-            seen.advance(decode_deltas(value).progress)
+            seen.advance(check.read(value, partition).batch.progress)
         if len(seen.table()) >= event_partitions or start == begin or records >= MOST_RECORDS:
             return seen.table()
         records *= 10

@@ -8,12 +8,12 @@ import msgspec
 
 from jobs.full_index.replay_range import LogState
 from jobs.pipeline.extraction import NOT_CONFIGURED
-from jobs.pipeline.log_epoch import epoch_file, read_epoch
 from messaging.admin import committed_offsets, describe
 from messaging.consumer import Message, PartitionReader
 from schemas.dead_letter import decode_dead_letter
 from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.extract_request import decode_request
+from schemas.log_epoch import epoch_file, read_epoch
 from schemas.product_event import Heartbeat, decode_event
 from schemas.settings import Settings
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, PRODUCT_EVENTS

@@ -25,7 +25,7 @@ from indexing.snapshot_sample import sample_files
 from jobs.full_index.publish_broker import Broker
 from jobs.full_index.publish_checks import DELTAS, OVERLAP
 from messaging.consumer import Message
-from schemas.delta import decode_deltas
+from schemas.delta_check import DeltaCheck
 from schemas.errors import CorruptError, OperatorError, RejectedError, TransientError
 from schemas.generation import Generation
 from schemas.publish_report import PublishCheck
@@ -105,7 +105,7 @@ def check_overlap(
         if not serving or not extractor:
             detail = "nothing that serves answers; vitrine status says why, --force publishes without this check"
             return PublishCheck(name=OVERLAP, passed=False, threshold=least, detail=detail)
-        answers = answer_from_files(generations, generation, queries, open_deltas)
+        answers = answer_from_files(generations, generation, queries, open_deltas, DeltaCheck.from_settings(settings))
         found = [[hit.image_id for hit in hits] for hits in answers]
         if other:
             return _of_extractors(broker, serving, extractor, answers)
@@ -133,28 +133,34 @@ def overlap(left: Sequence[Sequence[bytes]], right: Sequence[Sequence[bytes]]) -
 
 
 def answer_from_files(
-    generations: Generations, generation: Generation, queries: Vectors, open_deltas: OpenDeltas
+    generations: Generations, generation: Generation, queries: Vectors, open_deltas: OpenDeltas, check: DeltaCheck
 ) -> list[list[Hit]]:
     """The `LIMIT` best images of the whole generation, with the deltas since its cut, for each query.
 
+    `check`: what may be taken of them, as it is to a searcher.
     Raises `CorruptError`, `TransientError` when the log is away, `OperatorError` when it lacks the deltas.
     """
     best: list[list[Hit]] = [[] for _ in queries]
     for number in range(len(generation.shards)):
-        answers = _answer_of_shard(generations, generation, number, queries, open_deltas)
+        answers = _answer_of_shard(generations, generation, number, queries, open_deltas, check)
         for so_far, hits in zip(best, answers, strict=True):
             so_far += hits
     return [sorted(hits, key=lambda hit: (-hit.score, hit.image_id))[:LIMIT] for hits in best]
 
 
 def _answer_of_shard(
-    generations: Generations, generation: Generation, number: int, queries: Vectors, open_deltas: OpenDeltas
+    generations: Generations,
+    generation: Generation,
+    number: int,
+    queries: Vectors,
+    open_deltas: OpenDeltas,
+    check: DeltaCheck,
 ) -> list[list[Hit]]:
     """In a function of its own, so that a shard is gone before the next one is loaded."""
     deltas = ShardDeltas(number, len(generation.shards), generation.delta_partitions)
     shard, _ = load_files(generations.shard_folder(generation.name, number))
     with _opened(open_deltas, {p: generation.delta_offsets[p] for p in deltas.partitions}) as reader:
-        _catch_up(shard, deltas, reader)
+        _catch_up(shard, deltas, reader, check)
     return shard.search(queries, LIMIT)
 
 
@@ -223,8 +229,8 @@ def _opened(open_deltas: OpenDeltas, offsets: Mapping[int, int]) -> Iterator[Del
         reader.close()
 
 
-def _catch_up(shard: Shard, deltas: ShardDeltas, reader: DeltaReader) -> None:
-    """Applies everything up to the ends as they are now."""
+def _catch_up(shard: Shard, deltas: ShardDeltas, reader: DeltaReader, check: DeltaCheck) -> None:
+    """Applies what may be taken of everything up to the ends as they are now."""
     ends = reader.end_offsets()
     idle = 0
     while any(reader.positions[partition] < end for partition, end in ends.items()):
@@ -233,10 +239,8 @@ def _catch_up(shard: Shard, deltas: ShardDeltas, reader: DeltaReader) -> None:
         if idle > _IDLE_POLLS:
             raise TransientError("kafka_unavailable", f"index-deltas does not answer at {reader.positions}")
         for message in messages:
-            try:
-                if message.value is not None:
-                    shard.apply(deltas.of(decode_deltas(message.value), message.partition))
-            except RejectedError as error:
-                # As the feed does: what is no delta changes no shard.
-                log.warning("event=delta_skipped partition=%d offset=%d problem=%s", message.partition,
-                            message.offset, error)  # fmt: skip
+            taken = check.read(message.value, message.partition)
+            shard.apply(deltas.of(taken.batch, message.partition))
+            if taken.refused:
+                log.warning("event=delta_skipped partition=%d offset=%d refused=%s problem=%s", message.partition,
+                            message.offset, dict(taken.refused), taken.problem)  # fmt: skip

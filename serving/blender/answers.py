@@ -103,10 +103,15 @@ class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One replica of one shard of one generation. `digest`: 32 hex digits, equal wherever the same deltas were applied.
 
     `serving`: of the generation that answers queries which name none.
+    `health`: what the broker thinks of the process: serving; suspect (asked
+    last); ejected (silent, not asked, probed until it answers); on_trial.
+    `refused`: parts of index-deltas that were not taken since the start, by reason.
     """
 
     generation: str
     serving: bool
+    health: str
+    refused: dict[str, int]
     shard: int
     replica: int
     ready: bool

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 import uvicorn
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
 from indexing.generations import Generations
 from schemas.errors import OperatorError
@@ -30,6 +30,8 @@ from serving.blender.vision_embedder import first_extractor, load_extractor
 from serving.broker.recorded import RecordedQueries
 from serving.broker.service import BrokerService
 from serving.grpc_api import GrpcBackend
+from serving.guarded import Guarded
+from serving.health import State
 from serving.local import LocalBackend
 from serving.process import run_process
 from serving.searcher.build import build_host
@@ -41,6 +43,8 @@ from vision.fetch_policy import FetchPolicy
 
 log = logging.getLogger(__name__)
 
+BROKER_CONFIRM_S = 2.0
+"""A broker that does not say its status for so long is silent: it takes less to put its searchers aside."""
 GRACE_S = 5
 """For requests under way when the process is told to stop."""
 
@@ -61,9 +65,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socket.socket) -> None:
-    backend = GrpcBackend(f"{settings.host}:{settings.grpc_port}")
+    address = f"{settings.host}:{settings.grpc_port}"
+    registry = CollectorRegistry()
+    ejected = Gauge("vitrine_blender_broker_ejected", "1 while the broker is put aside, silent", registry=registry)
+    backend = Guarded(
+        GrpcBackend(address),
+        f"the broker at {address}",
+        confirm_s=BROKER_CONFIRM_S,
+        changed=lambda state: ejected.set(state is State.EJECTED),
+    )
     try:
-        await _serve(settings, stop, listener, backend, ())
+        await _serve(settings, stop, listener, backend, (registry,))
     finally:
         await backend.close()
 

@@ -121,6 +121,8 @@ def _searcher(status: ShardStatus) -> SearcherStatus:
     return SearcherStatus(
         generation=status.generation,
         serving=status.serving,
+        health=status.health,
+        refused=dict(status.refused),
         shard=status.shard,
         replica=status.replica,
         ready=status.ready,

@@ -21,7 +21,7 @@ from schemas.search_pb2 import (
     StatusRequest,
     StatusResponse,
 )
-from serving.backend import INVALID_QUERY, MAX_IMAGES_PER_QUERY, SearchBackend, unknown_generation
+from serving.backend import INVALID_QUERY, MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, unknown_generation
 from serving.blender.answers import IndexStatus, ProductReceipt, Readiness, SearchAnswer, TookMs, rfc3339
 from serving.blender.batching import MicroBatcher
 from serving.blender.encoders import Encoders
@@ -34,7 +34,7 @@ from vision.extractor import dimension_of
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 3.0
-"""For the whole way to the shards and back; a shard that is slower is left out of the answer."""
+"""For the whole way to the shards and back, waiting for a batch included; a slower shard is left out of the answer."""
 LOOK_S = 1.0
 MAX_BATCH = 32
 MAX_WAITING = 2048
@@ -54,9 +54,12 @@ class _Aim:
 
 @dataclass(frozen=True, slots=True)
 class _Query:
+    """`deadline`: of `time.monotonic`; it travels on as the time that is left for each call."""
+
     vector: bytes
     images: int
     aim: _Aim
+    deadline: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class BlenderService:
     async def similar(self, product_id: str, limit: int, generation: str = "") -> SearchAnswer:
         """Products near any image of this one, itself left out. Raises `RejectedError('not_found', ...)`."""
         began = time.perf_counter()
+        deadline = time.monotonic() + TIMEOUT_S
         request = ProductRequest(product_id=product_id, generation=generation)
         answer = await self._backend.product(request, TIMEOUT_S)
         answered = [replica for replica in answer.replicas if not replica.error]
@@ -146,7 +150,9 @@ class BlenderService:
             )
         aim = _Aim(await self._extractor_of(source), generation)
         vectors = [np.frombuffer(image.vector, dtype="<f4") for image in images[:SIMILAR_VECTORS]]
-        return await self._search(vectors, limit, began, 0.0, aim, exclude=product_id, excluded_images=len(images))
+        return await self._search(
+            vectors, limit, began, 0.0, aim, exclude=product_id, excluded_images=len(images), deadline=deadline
+        )
 
     async def receipt(self, product_id: str) -> ProductReceipt:
         """What every replica shows of the product."""
@@ -221,12 +227,17 @@ class BlenderService:
         aim: _Aim,
         exclude: str | None = None,
         excluded_images: int = 0,
+        deadline: float | None = None,
     ) -> SearchAnswer:
-        """Asks for enough images that `limit` distinct products come out, where there are as many."""
+        """Asks for enough images that `limit` distinct products come out, where there are as many.
+
+        `deadline` of `time.monotonic`; None: `TIMEOUT_S` from now on.
+        """
         search_began = time.perf_counter()
+        deadline = time.monotonic() + TIMEOUT_S if deadline is None else deadline
         images = 2 * limit + excluded_images
         while True:
-            found = await asyncio.gather(*(self._batcher.submit(_Query(v.tobytes(), images, aim)) for v in vectors))
+            found = await self._all_found([_Query(v.tobytes(), images, aim, deadline) for v in vectors])
             if len({part.answer.generation for part in found}) > 1:
                 continue  # a swap came in between; an answer is of one generation
             if len(found) == 1:
@@ -258,8 +269,18 @@ class BlenderService:
             generation=found[0].answer.generation,
         )
 
+    async def _all_found(self, queries: list[_Query]) -> list[_Found]:
+        """What was found for each; `TransientError('overdue', ...)` at their deadline, however long others wait."""
+        left_s = queries[0].deadline - time.monotonic()
+        try:
+            async with asyncio.timeout(left_s):
+                return await asyncio.gather(*(self._batcher.submit(query) for query in queries))
+        except TimeoutError as error:
+            raise TransientError(OVERDUE, "no answer in time; GET /v1/index says what is slow or silent") from error
+
     async def _ask(self, queries: list[_Query]) -> list[_Found]:
         """One call to the backend per number of images asked for, and aim; nearly always that is one call."""
+        now = time.monotonic()
         groups: dict[tuple[int, _Aim], list[int]] = defaultdict(list)
         for position, query in enumerate(queries):
             groups[query.images, query.aim].append(position)
@@ -273,7 +294,7 @@ class BlenderService:
                         extractor_id=aim.extractor_id,
                         generation=aim.generation,
                     ),
-                    TIMEOUT_S,
+                    max(0.0, max(queries[position].deadline for position in positions) - now),
                 )
                 for (images, aim), positions in groups.items()
             )

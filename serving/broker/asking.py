@@ -1,13 +1,15 @@
 """One answer per shard, from whichever replica is first, and the answers of all shards merged.
 
 Trying a second replica when the first is slow is the hedged request of Dean
-and Barroso, "The Tail at Scale" (CACM 2013).
+and Barroso, "The Tail at Scale" (CACM 2013): after the 95th percentile of what
+answers take, so that few queries are asked twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from heapq import merge
@@ -16,21 +18,52 @@ from typing import TypeVar
 
 from schemas.errors import RejectedError, TransientError
 from schemas.search_pb2 import Hit, Hits, SearchRequest, SearchResponse
-from serving.backend import NOT_READY, OVERDUE, SearchBackend
+from serving.backend import NOT_READY, OVERDUE, UNREACHABLE, SearchBackend
 from serving.broker.metrics import BrokerMetrics
-from serving.broker.slots import Slot, Slots
+from serving.broker.slots import Slots
 from serving.broker.table import Held
 
 _Answer = TypeVar("_Answer")
 _Call = Callable[[SearchBackend, float], Coroutine[None, None, _Answer]]
 
 
+LEAST_HEDGE_S = 0.01
+_REMEMBERED = 256
+_FEW = 32
+
+
+class Patience:
+    """How long a replica is waited for before another is asked too.
+
+    Half as much again as 95 of 100 answers take, of the last `_REMEMBERED`;
+    from `LEAST_HEDGE_S` to `most_s`, which it is until there are `_FEW`.
+    """
+
+    def __init__(self, most_s: float) -> None:
+        self._most_s = most_s
+        self._took_s: deque[float] = deque(maxlen=_REMEMBERED)
+        self._new = 0
+        self.seconds = most_s
+
+    def note(self, took_s: float) -> None:
+        """An answer came after `took_s`."""
+        self._took_s.append(took_s)
+        self._new += 1
+        if self._new >= _FEW:
+            self._new = 0
+            in_order = sorted(self._took_s)
+            self.seconds = min(self._most_s, max(LEAST_HEDGE_S, 1.5 * in_order[len(in_order) * 95 // 100]))
+
+
 class Asking:
-    """Asks slots for one generation at a time. Lives on one event loop."""
+    """Asks slots for one generation at a time. Lives on one event loop.
+
+    `hedge_after_s`: the longest that a slow replica is waited for alone.
+    """
 
     def __init__(self, slots: Slots, hedge_after_s: float, metrics: BrokerMetrics) -> None:
         self._slots = slots
-        self._hedge_after_s = hedge_after_s
+        self._patience = Patience(hedge_after_s)
         self._metrics = metrics
 
     async def search(self, request: SearchRequest, route: Held, budget_s: float) -> SearchResponse:
@@ -79,35 +112,40 @@ class Asking:
         )
 
     async def _first_answer(self, shard: int, generation: str, call: _Call[_Answer], budget_s: float) -> _Answer:
-        """Asks replicas in turn: the next one on an error at once, or beside a slow one after `hedge_after_s`.
+        """Asks replicas in turn: the next one on an error at once, or beside a slow one when patience ends.
 
-        Raises the last `TransientError` when all failed, `RejectedError` as soon as one says so.
+        Raises the last `TransientError` when all failed (at once when all are
+        put aside), `RejectedError` as soon as one says so.
         """
         deadline = time.monotonic() + budget_s
-        untried = self._slots.in_turn(shard, generation)
-        running: dict[asyncio.Task[_Answer], Slot] = {}
+        untried = deque(self._slots.in_turn(shard, generation))
+        running: dict[asyncio.Task[_Answer], float] = {}
         problem = TransientError(OVERDUE, f"no replica of shard {shard} answered within {budget_s:.2f} s")
+        if not untried:
+            problem = TransientError(UNREACHABLE, f"every replica of shard {shard} is silent and put aside")
         try:
             while True:
                 left_s = deadline - time.monotonic()
-                slot = next(untried, None) if left_s > 0 else None
+                slot = untried.popleft() if untried and left_s > 0 else None
                 if slot is not None:
-                    running[asyncio.create_task(call(slot.backend, left_s))] = slot
+                    running[asyncio.create_task(call(slot.backend, left_s))] = time.monotonic()
                 elif not running or left_s <= 0:
                     raise problem
-                wait_s = left_s if slot is None else min(left_s, self._hedge_after_s)
+                wait_s = min(left_s, self._patience.seconds) if untried else left_s
                 done, _ = await asyncio.wait(running, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
-                if not done and slot is not None:
-                    slot.avoid()
+                if not done and untried and slot is not None:
+                    slot.backend.slow()
                     self._metrics.second_tries.labels("slow").inc()
                 for work in done:
-                    tried = running.pop(work)
+                    began = running.pop(work)
                     try:
-                        return work.result()
+                        answer = work.result()
                     except TransientError as error:
                         problem = error
-                        tried.avoid()
                         self._metrics.second_tries.labels("failed").inc()
+                    else:
+                        self._patience.note(time.monotonic() - began)
+                        return answer
         finally:
             for work in running:
                 work.cancel()

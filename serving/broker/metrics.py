@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from serving.health import State
 from serving.searcher.metrics import SECONDS
 
 
@@ -28,3 +29,16 @@ class BrokerMetrics:
             "Answers that a swap would have made older than those before",
             registry=r,
         )
+        self.ejected = Gauge(
+            "vitrine_broker_replica_ejected", "1 while a replica is put aside, silent", ["shard", "replica"], registry=r
+        )
+        self.ejections = Counter(
+            "vitrine_broker_ejections", "Times that a silent replica was put aside", ["shard", "replica"], registry=r
+        )
+
+    def replica_is(self, shard: int, replica: int, state: State) -> None:
+        """What the broker thinks of a replica from now on."""
+        labels = str(shard), str(replica)
+        self.ejected.labels(*labels).set(state is State.EJECTED)
+        if state is State.EJECTED:
+            self.ejections.labels(*labels).inc()

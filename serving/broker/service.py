@@ -53,7 +53,7 @@ class BrokerService:
     ) -> None:
         self.metrics = metrics or BrokerMetrics()
         self._shards = shards
-        self._slots = Slots(connect, shards, replicas)
+        self._slots = Slots(connect, shards, replicas, self.metrics.replica_is)
         self._asking = Asking(self._slots, hedge_after_s, self.metrics)
         self._routing = Routing(self._slots, shards, generations, self.metrics, poll_s)
         self._recorded = recorded
@@ -153,6 +153,7 @@ class BrokerService:
                 entry = ShardStatus()
                 entry.CopyFrom(held)
                 entry.serving = entry.generation == name
+                entry.health = slot.backend.state.value
                 entries.append(entry)
         entries.sort(key=lambda entry: (entry.shard, entry.replica, not entry.serving, entry.generation))
         extractor = "" if serving is None else serving.extractor_id
@@ -191,7 +192,7 @@ async def _ask_product(slot: Slot, request: ProductRequest, deadline: float) -> 
 
 def _silent(slot: Slot, serving: str, shards: int) -> ShardStatus:
     """The entry of a slot that did not answer; of the serving generation, if that needs this slot."""
-    status = ShardStatus(shard=slot.shard, replica=slot.replica, error=slot.problem)
+    status = ShardStatus(shard=slot.shard, replica=slot.replica, error=slot.problem, health=slot.backend.state.value)
     if slot.shard < shards:
         status.generation, status.shards, status.serving = serving, shards, True
     return status

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from schemas.errors import TransientError
 from schemas.search_pb2 import ShardStatus, StatusRequest
 from serving.backend import SearchBackend
+from serving.guarded import Guarded
+from serving.health import State
 from serving.searcher.service import Phase
 
 Connect = Callable[[int, int], SearchBackend]
 """The searcher of a shard and replica; must not block. The slots own and close what it returns."""
 
-AVOID_S = 1.0
-"""A replica that failed is asked last for this long."""
+Changed = Callable[[int, int, State], None]
+"""Told of a shard and replica what the broker thinks of it now."""
+
+BEHIND_MS = 2000
+"""A replica whose watermark is older than another's by this is asked last: after a pause, say, until it caught up."""
 
 _PASSING = frozenset(phase.value for phase in Phase if phase is not Phase.FAILED)
 """What a searcher says of a generation that will be ready without anybody's help."""
 
 
 class Slot:
-    """One searcher and what it last said.
+    """One searcher and what it last said; `backend` knows whether it is asked at all (`serving.health`).
 
     `held`: by generation, those too that it should hold and cannot.
     `problem`: why it did not answer, or knows not what to hold; else empty.
     """
 
-    def __init__(self, shard: int, replica: int, backend: SearchBackend) -> None:
+    def __init__(self, shard: int, replica: int, backend: Guarded) -> None:
         self.shard = shard
         self.replica = replica
         self.backend = backend
         self.held: dict[str, ShardStatus] = {}
         self.problem = ""
         self.heard = False
-        self._avoid_until = 0.0
         self._looks = 0
         self._latest = 0
 
@@ -69,20 +73,24 @@ class Slot:
             return status.rows > 0 or not self.has_failed(generation)
         return bool(self.problem) or not self.heard
 
-    def avoid(self) -> None:
-        self._avoid_until = time.monotonic() + AVOID_S
-
-    @property
-    def is_avoided(self) -> bool:
-        return self._avoid_until > time.monotonic()
+    def watermark_ms(self, generation: str) -> int:
+        """Of that generation as it last said; 0 where it did not."""
+        return self.held[generation].watermark_ms if generation in self.held else 0
 
 
 class Slots:
     """All slots, by shard; more shards are connected when a generation with more of them turns up. One event loop."""
 
-    def __init__(self, connect: Connect, shards: int, replicas: int) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        shards: int,
+        replicas: int,
+        changed: Changed = lambda _shard, _replica, _state: None,
+    ) -> None:
         self._connect = connect
         self._replicas = replicas
+        self._changed = changed
         self._rows: list[list[Slot]] = []
         self._turns: list[int] = []
         self.reach(shards)
@@ -98,7 +106,7 @@ class Slots:
         """Connects what is missing to have that many shards; returns the new slots."""
         new = []
         for shard in range(len(self._rows), shards):
-            row = [Slot(shard, replica, self._connect(shard, replica)) for replica in range(self._replicas)]
+            row = [self._slot(shard, replica) for replica in range(self._replicas)]
             self._rows.append(row)
             self._turns.append(0)
             new += row
@@ -108,12 +116,29 @@ class Slots:
         return self._rows[shard]
 
     def in_turn(self, shard: int, generation: str) -> Iterator[Slot]:
-        """All replicas of the shard once, beginning with another one each time.
+        """The replicas of the shard that may be asked, once each, beginning with another one each time.
 
-        Those that failed lately or are not known to have the generation come last.
+        Ejected ones are left out. Those not known to have the generation,
+        behind another in it, or suspect come last.
         """
         row = self._rows[shard]
         first = self._turns[shard]
         self._turns[shard] = (first + 1) % len(row)
         order = [row[(first + step) % len(row)] for step in range(len(row))]
-        return iter(sorted(order, key=lambda slot: (slot.is_avoided, not slot.is_ready(generation))))
+        latest_ms = max(slot.watermark_ms(generation) for slot in row)
+        able = [slot for slot in order if slot.backend.state is not State.EJECTED]
+        return iter(
+            sorted(
+                able,
+                key=lambda slot: (
+                    not slot.is_ready(generation),
+                    slot.watermark_ms(generation) < latest_ms - BEHIND_MS,
+                    slot.backend.state is State.SUSPECT,
+                ),
+            )
+        )
+
+    def _slot(self, shard: int, replica: int) -> Slot:
+        name = f"searcher {shard}-{replica}"
+        changed = partial(self._changed, shard, replica)
+        return Slot(shard, replica, Guarded(self._connect(shard, replica), name, changed=changed))

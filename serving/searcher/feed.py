@@ -17,9 +17,10 @@ from typing import Protocol
 from indexing.shard import Shard
 from indexing.shard_deltas import ShardDeltas
 from messaging.consumer import Message
-from schemas.delta import decode_deltas
-from schemas.errors import CorruptError, OperatorError, TransientError, VitrineError
+from schemas.delta_check import UNDECODABLE, DeltaCheck
+from schemas.errors import OperatorError, TransientError, VitrineError
 from serving.searcher.full_index import FullIndex
+from serving.searcher.refusals import Refusals
 from serving.searcher.service import SearcherService
 from serving.searcher.snapshots import SnapshotKeeper
 from serving.searcher.training import Trainer
@@ -59,6 +60,7 @@ class _LostPositionError(OperatorError):
 class DeltaFeed:
     """Feeds one searcher on a thread of its own. `folder` holds the snapshot; nobody else touches it.
 
+    `check` says what may be taken from a record; what may not is counted and logged (`Refusals`).
     `full_index`: taken where there is no snapshot, or its position is lost;
     None: such a shard is built from the oldest record on. `accept_gap`: then
     begin there even when earlier records are gone (what did not change since
@@ -73,6 +75,7 @@ class DeltaFeed:
         folder: Path,
         snapshot_interval_s: float,
         *,
+        check: DeltaCheck,
         full_index: FullIndex | None = None,
         accept_gap: bool = False,
         queries: Path | None = None,
@@ -82,6 +85,8 @@ class DeltaFeed:
         self._open_reader = open_reader
         self._snapshots = SnapshotKeeper(searcher, deltas, folder, snapshot_interval_s)
         self._trainer = Trainer(searcher)
+        self._check = check
+        self._refusals = Refusals(searcher)
         self._full_index = full_index
         self._accept_gap = accept_gap
         self._queries = queries
@@ -260,22 +265,15 @@ class DeltaFeed:
 
     def _apply(self, shard: Shard, message: Message) -> None:
         metrics = self._searcher.metrics
-        try:
-            with metrics.apply_seconds.time():
-                batch = self._deltas.of(decode_deltas(message.value or b""), message.partition)
-                shard.apply(batch)
-        except CorruptError as error:
-            metrics.undecodable.inc()
-            log.warning(
-                "event=delta_skipped %s partition=%d offset=%d problem=%s",
-                self._searcher.labels,
-                message.partition,
-                message.offset,
-                error,
-            )
-            return
+        with metrics.apply_seconds.time():
+            taken = self._check.read(message.value, message.partition)
+            batch = self._deltas.of(taken.batch, message.partition)
+            shard.apply(batch)
+        if taken.refused:
+            self._refusals.note(taken, message)
         self._snapshots.note(len(batch))
-        metrics.batches.inc()
+        if UNDECODABLE not in taken.refused:
+            metrics.batches.inc()
         metrics.deltas.inc(len(batch))
 
     def _look_at_ends(self, reader: DeltaReader, known: dict[int, int]) -> dict[int, int]:

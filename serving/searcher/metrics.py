@@ -39,6 +39,12 @@ class SearcherMetricFamilies:
         self.batches = counter("delta_batches", "Records of index-deltas applied")
         self.deltas = counter("deltas", "Image deltas applied")
         self.undecodable = counter("undecodable_deltas", "Records of index-deltas skipped, they do not decode")
+        self.refused = Counter(
+            "vitrine_searcher_refused_deltas",
+            "Rows, entries of progress and records of index-deltas that were not taken",
+            (*_LABELS, "reason"),
+            registry=registry,
+        )
         self.apply_seconds = histogram("apply_seconds", "Decoding and applying one record of index-deltas")
         self.snapshots = counter("snapshots", "Snapshots saved")
         self.failed_snapshots = counter("failed_snapshots", "Snapshots that could not be saved")
@@ -124,6 +130,10 @@ class SearcherMetrics:
         self.failed_generations = families.failed_generations.labels(*labels)
         self.swap_seconds = families.swap_seconds.labels(*labels)
         self.alias_unreadable = families.alias_unreadable.labels(*labels)
+
+    def refused(self, reason: str) -> Counter:
+        """Counts what of index-deltas was not taken for that reason."""
+        return self._families.refused.labels(*self._labels, reason)
 
     def watch(self, searcher: _Watched) -> None:
         """Gauges read the searcher when they are scraped; nothing is kept up to date in between."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
+from collections.abc import Mapping
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -27,6 +28,7 @@ from schemas.search_pb2 import (
 )
 from serving.backend import EXTRACTOR_MISMATCH, INVALID_QUERY, MAX_IMAGES_PER_QUERY, NOT_READY
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
+from serving.searcher.shown import bearer_of_attributes
 
 
 class Phase(enum.Enum):
@@ -39,7 +41,7 @@ class Phase(enum.Enum):
 
 
 class SearcherService:
-    """Any thread may call the query methods; `begin`, `at`, `ready` and `fail` belong to the feed's thread.
+    """Any thread may call the query methods; `begin`, `at`, `refuse`, `ready` and `fail` belong to the feed's thread.
 
     `generation`: the full index that it holds a shard of, one of `shards`.
     """
@@ -66,6 +68,7 @@ class SearcherService:
         self.metrics = metrics or SearcherMetricFamilies(CollectorRegistry()).of(shard, replica)
         self.positions: dict[int, int] = {}
         self.lag = 0
+        self.refused: dict[str, int] = {}
         self._index: Shard | None = None
         self._phase = Phase.RESTORING
         self._problem = ""
@@ -89,6 +92,12 @@ class SearcherService:
         `lag`: records behind the ends of all of them, as of the feed's last look.
         """
         self.positions, self.lag = positions, lag
+
+    def refuse(self, counts: Mapping[str, int]) -> None:
+        """That much of index-deltas was not taken, by reason (`schemas.delta_check`)."""
+        self.refused = {
+            reason: self.refused.get(reason, 0) + counts.get(reason, 0) for reason in {**self.refused, **counts}
+        }
 
     def ready(self) -> None:
         """The shard has every delta that was in the topic when the feed began: queries are answered from now on."""
@@ -158,11 +167,9 @@ class SearcherService:
             praise=float("nan"),
             generation=self.generation,
         )
-        if states:
-            # All images of a product carry its attributes; the one with the latest state has the present ones.
-            latest = max(states, key=lambda state: state.state_seq)
-            status.price, status.sales, status.praise = latest.price, latest.sales, latest.praise
-            status.attributes = latest.attributes
+        if (bearer := bearer_of_attributes(states)) is not None:
+            status.price, status.sales, status.praise = bearer.price, bearer.sales, bearer.praise
+            status.attributes = bearer.attributes
         return ProductResponse(replicas=[status])
 
     def status(self, request: StatusRequest | None = None) -> StatusResponse:
@@ -180,6 +187,7 @@ class SearcherService:
             shards=self.shards,
             error=problem or ("" if self.is_ready else self._phase.value),
             failed=self.has_failed,
+            refused=self.refused,
         )
         if (index := self._index) is not None:
             stats = index.stats()

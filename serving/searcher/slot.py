@@ -10,6 +10,7 @@ from pathlib import Path
 from indexing.durable import write_durably
 from indexing.generations import GENERATION, Generations
 from indexing.shard_deltas import ShardDeltas
+from schemas.delta_check import DeltaCheck
 from schemas.errors import CorruptError, OperatorError
 from schemas.generation import LIVE, Generation, check_name, decode_generation, encode_generation
 from schemas.settings import Settings
@@ -134,6 +135,7 @@ class Slot:
             self.open_reader,
             self.folder(searcher.generation) / SNAPSHOT,
             self.settings.snapshot_interval_s,
+            check=DeltaCheck.from_settings(self.settings),
             full_index=full_index,
             accept_gap=accept_gap,
             queries=self.settings.home_path / "recorded-queries" / f"{searcher.extractor_id}.npy",

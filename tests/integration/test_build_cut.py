@@ -9,8 +9,11 @@ from jobs.full_index.build_cut import last_progress
 from messaging.admin import describe
 from messaging.producer import EventProducer
 from schemas.delta import DeltaBatch, Progress, encode_deltas
+from schemas.delta_check import DeltaCheck
 from schemas.ids import sequence
 from schemas.topics import INDEX_DELTAS
+
+CHECK = DeltaCheck(2, 2)
 
 
 def write(bootstrap: str, batches: list[list[Progress]]) -> tuple[int, int]:
@@ -28,13 +31,16 @@ def at(partition: int, offset: int) -> Progress:
 
 def test_the_latest_word_on_each_event_partition_counts(kafka_broker: str) -> None:
     begin, end = write(kafka_broker, [[at(0, 1)], [at(1, 5)], [at(0, 2)], []])
-    assert sorted(last_progress(kafka_broker, 0, begin, end, 2), key=lambda p: p.partition) == [at(0, 2), at(1, 5)]
+    assert sorted(last_progress(kafka_broker, 0, begin, end, 2, CHECK), key=lambda p: p.partition) == [
+        at(0, 2),
+        at(1, 5),
+    ]
 
 
 def test_records_behind_the_cut_say_nothing(kafka_broker: str) -> None:
     begin, end = write(kafka_broker, [[at(0, 1), at(1, 1)]])
     write(kafka_broker, [[at(0, 9), at(1, 9)]])
-    assert {p.sequence for p in last_progress(kafka_broker, 0, begin, end, 2)} == {sequence(0, 1)}
+    assert {p.sequence for p in last_progress(kafka_broker, 0, begin, end, 2, CHECK)} == {sequence(0, 1)}
 
 
 def test_a_partition_that_spoke_long_ago_is_found_further_back(
@@ -42,16 +48,26 @@ def test_a_partition_that_spoke_long_ago_is_found_further_back(
 ) -> None:
     monkeypatch.setattr(build_cut, "FIRST_RECORDS", 3)
     begin, end = write(kafka_broker, [[at(1, 7)], *([at(0, n)] for n in range(40))])
-    assert {p.partition for p in last_progress(kafka_broker, 0, begin, end, 2)} == {0, 1}
+    assert {p.partition for p in last_progress(kafka_broker, 0, begin, end, 2, CHECK)} == {0, 1}
 
 
 def test_reading_back_ends_although_a_partition_never_spoke(kafka_broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_cut, "FIRST_RECORDS", 3)
     monkeypatch.setattr(build_cut, "MOST_RECORDS", 30)
     begin, end = write(kafka_broker, [[at(1, 7)], *([at(0, n)] for n in range(40))])
-    assert last_progress(kafka_broker, 0, begin, end, 2) == [at(0, 39)]
+    assert last_progress(kafka_broker, 0, begin, end, 2, CHECK) == [at(0, 39)]
+
+
+def test_what_nobody_believes_says_nothing_and_holds_no_cut_up(kafka_broker: str) -> None:
+    forged = [Progress(99, 2, sequence(0, 9), 1009), Progress(0, 100, sequence(0, 9), 1009), at(1, -5)]
+    begin, _ = write(kafka_broker, [[at(0, 1), at(1, 1)], forged])
+    with EventProducer(kafka_broker) as producer:
+        producer.send(INDEX_DELTAS, None, b"no delta", 0)
+    _, end = write(kafka_broker, [[]])
+    found = last_progress(kafka_broker, 0, begin, end, 2, CHECK)
+    assert sorted(found, key=lambda p: p.partition) == [at(0, 1), at(1, 1)]
 
 
 def test_an_empty_partition_says_nothing(kafka_broker: str) -> None:
     begin, end = write(kafka_broker, [])
-    assert last_progress(kafka_broker, 0, begin, end, 2) == []
+    assert last_progress(kafka_broker, 0, begin, end, 2, CHECK) == []

@@ -66,7 +66,7 @@ def send(bootstrap: str, deltas: dict[int, DeltaBatch]) -> None:
 
 
 def batches() -> dict[int, DeltaBatch]:
-    progress = [Progress(0, 1, sequence(1, 1), WATERMARK_MS)]
+    progress = [Progress(partition, 2, sequence(1, 1), WATERMARK_MS) for partition in range(2)]
     return {s: DeltaBatch(extractor_id=extractor_id(ENCODER), progress=list(progress)) for s in range(SHARDS)}
 
 

@@ -145,6 +145,15 @@ def test_generation_whose_own_manifest_was_altered_is_refused_even_by_force(shop
     assert serving_alias(shop) is None
 
 
+def test_records_that_are_no_deltas_are_passed_over_as_searchers_do(shop: Shop) -> None:
+    made = shop.build()
+    for partition in shop.tier.topic.partitions:
+        partition.append(b"no delta at all")
+        partition.append(b"")
+    report = shop.publish(made.name)
+    assert (report.passed, failed(report)) == (True, [])
+
+
 def test_empty_generation_over_an_empty_index_passes(shop: Shop) -> None:
     emptied = batch()
     for number in range(PRODUCTS):

@@ -35,7 +35,8 @@ STOCK = [f"p{n}" for n in range(20)]
 
 
 def settings_in(home: Path, **values: Any) -> Settings:
-    return load_settings({}, home=str(home), **({"shards": 2, "snapshot_interval_s": 3600.0} | values))
+    values = {"shards": 2, "event_partitions": 1, "snapshot_interval_s": 3600.0} | values
+    return load_settings({}, home=str(home), **values)
 
 
 def build_generation(

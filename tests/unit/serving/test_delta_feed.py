@@ -13,6 +13,7 @@ import pytest
 
 from indexing.shard_deltas import ShardDeltas
 from schemas.delta import DeltaBatch
+from schemas.delta_check import DeltaCheck
 from schemas.errors import TransientError
 from schemas.ids import shard_of_product
 from schemas.manifest import decode_manifest, encode_manifest
@@ -49,6 +50,7 @@ def fed(
         open_reader or partition.open,
         folder / "snapshot",
         interval_s,
+        check=DeltaCheck(1, 1),
         accept_gap=accept_gap,
     )
     feed.start()
@@ -231,7 +233,8 @@ def test_snapshot_with_other_shards_products_is_kept_aside(tmp_path: Path) -> No
     with fed(partition, tmp_path) as searcher:
         wait(lambda: searcher.is_ready)
     searcher = SearcherService(0, 0, EXTRACTOR, DIMENSION, shards=3)
-    feed = DeltaFeed(searcher, ShardDeltas(0, 3, 1), partition.open, tmp_path / "snapshot", 3600.0)
+    deltas = ShardDeltas(0, 3, 1)
+    feed = DeltaFeed(searcher, deltas, partition.open, tmp_path / "snapshot", 3600.0, check=DeltaCheck(1, 1))
     feed.start()
     wait(lambda: searcher.is_ready)
     feed.stop()
