@@ -142,8 +142,10 @@ class ForwardIndex:
             return None
         return Texts(identity[: row.product_size], identity[row.product_size :], attributes)
 
-    def hit(self, number: int, score: float) -> Hit | None:
+    def hit(self, number: int, score: float, longest: int) -> Hit | None:
         """The row as an answer to a search, None when a search may not return it (any more). Any thread.
+
+        Attributes of more than `longest` bytes are left out.
 
         Runs once a hit, on caches that the scan has just swept: everything in
         one function, and only the fields that are shown.
@@ -169,9 +171,12 @@ class ForwardIndex:
                 return None
             chunk, start = self.texts.locate(identity, product_size + url_size)  # None: they moved: read the row again
         middle = start + product_size
+        omitted = 0
+        if attributes_size > longest:
+            omitted, attributes_size = attributes_size, 0
         attributes = self.texts.read(attributes_at, attributes_size)
         if attributes is None:
-            return self.hit(number, score)
+            return self.hit(number, score, longest)
         return Hit(
             image_id,
             chunk[start:middle].decode(),
@@ -182,6 +187,7 @@ class ForwardIndex:
             praise,
             attributes,
             state_seq,
+            omitted,
         )
 
     def memory(self) -> list[object]:

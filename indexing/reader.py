@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.forward import SUPERSEDED, VALID, Row, Texts
-from indexing.results import Hit, ImageState
+from indexing.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES, Hit, ImageState, ProductState
 from indexing.state import ShardState
 from schemas.ids import product_hash
 
@@ -56,16 +56,18 @@ class ShardReader:
         for attempt in range(_RESCANS + 1):
             hits: list[Hit] = []
             dropped = tied = False
+            room = ANSWER_ATTRIBUTES_BYTES
             for score, number in zip(scores, rows, strict=True):
                 if number < 0:
                     break
                 if len(hits) >= limit and score != hits[-1].score:
                     break
-                hit = forward.hit(number, score)
+                hit = forward.hit(number, score, min(room, HIT_ATTRIBUTES_BYTES))
                 if hit is None:
                     dropped = True
                 else:
                     hits.append(hit)
+                    room -= len(hit.attributes)
             else:
                 tied = len(hits) > limit and len(rows) < len(forward)
             if attempt == _RESCANS or not (tied or (dropped and len(hits) < limit)):
@@ -95,6 +97,7 @@ class ShardReader:
         """See `Shard.product`."""
         wanted = product_id.encode()
         images = []
+        shared: dict[bytes, bytes] = {}
         for number in self._state.rows.of_product(product_hash(product_id)):
             row, texts, current = self._current(number)
             vector = self._state.lists.vector(current) if row.vector_seq else None
@@ -114,8 +117,18 @@ class ShardReader:
                         row.price,
                         row.sales,
                         row.praise,
-                        texts.attributes,
+                        shared.setdefault(texts.attributes, texts.attributes),
                         b"" if vector is None else vector.tobytes(),
                     )
                 )
         return sorted(images, key=lambda image: image.image_id)
+
+    def shown(self, product_id: str) -> ProductState | None:
+        """See `Shard.shown`."""
+        wanted = product_id.encode()
+        best: Row | None = None
+        for number in self._state.rows.of_product(product_hash(product_id)):
+            row, texts, _ = self._current(number)
+            if row.flags & VALID and texts.product_id == wanted and (best is None or row.state_seq > best.state_seq):
+                best, attributes = row, texts.attributes
+        return None if best is None else ProductState(best.price, best.sales, best.praise, attributes)

@@ -8,7 +8,8 @@ import msgspec
 class Hit(msgspec.Struct, frozen=True, gc=False):
     """One image found, as it stands when the answer is made. `score`: inner product.
 
-    `price`, `praise` NaN and `sales` -1: unknown. `attributes`: a JSON object.
+    `price`, `praise` NaN and `sales` -1: unknown. `attributes`: a JSON object;
+    `attributes_omitted`: its length where it was left out, see `HIT_ATTRIBUTES_BYTES`.
     """
 
     image_id: bytes
@@ -20,6 +21,22 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     praise: float
     attributes: bytes
     state_seq: int
+    attributes_omitted: int = 0
+
+
+HIT_ATTRIBUTES_BYTES = 4096
+"""Longer attributes do not come with a hit. Most hits are never shown; of a product that is, they are asked for."""
+ANSWER_ATTRIBUTES_BYTES = 1 << 20
+"""Attributes that come with all hits of one query."""
+
+
+class ProductState(msgspec.Struct, frozen=True, gc=False):
+    """What is shown of a product that is on sale, whichever its image. Numbers as in `Hit`; `attributes` whole."""
+
+    price: float
+    sales: int
+    praise: float
+    attributes: bytes
 
 
 class ImageState(msgspec.Struct, frozen=True, gc=False):

@@ -29,7 +29,7 @@ from indexing.inverted_lists import Part
 from indexing.kinds_coded import CodedLists, Lists
 from indexing.progress import SourceProgress
 from indexing.reader import ShardReader
-from indexing.results import Hit, ImageState, ShardStats
+from indexing.results import Hit, ImageState, ProductState, ShardStats
 from indexing.state import NameCodes, ShardState
 from indexing.training import (
     choose_nprobe,
@@ -43,7 +43,7 @@ from indexing.writer import DeltaWriter
 from schemas.delta import DeltaBatch
 from schemas.manifest import ShardManifest
 
-__all__ = ["Hit", "ImageState", "Shard", "ShardStats"]
+__all__ = ["Hit", "ImageState", "ProductState", "Shard", "ShardStats"]
 
 _log = logging.getLogger(__name__)
 
@@ -107,6 +107,10 @@ class Shard:
     def product(self, product_id: str) -> list[ImageState]:
         """All images of a product that this shard knows, removed ones too, by image id. Any thread."""
         return self._reader.product(product_id)
+
+    def shown(self, product_id: str) -> ProductState | None:
+        """What is shown of a product, of its valid image with the latest state; None when it has none. Any thread."""
+        return self._reader.shown(product_id)
 
     def image_ids(self) -> list[bytes]:
         """Of every image known, removed ones too. Writer thread only."""

@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14schemas/search.proto\x12\nvitrine.v1\"x\n\rSearchRequest\x12\x0f\n\x07vectors\x18\x01 \x01(\x0c\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x14\n\x0c\x65xtractor_id\x18\x04 \x01(\t\x12\x0e\n\x06nprobe\x18\x05 \x01(\r\x12\x12\n\ngeneration\x18\x06 \x01(\t\"\x9c\x01\n\x03Hit\x12\x10\n\x08image_id\x18\x01 \x01(\x0c\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x02\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\r\n\x05price\x18\x05 \x01(\x01\x12\r\n\x05sales\x18\x06 \x01(\x03\x12\x0e\n\x06praise\x18\x07 \x01(\x01\x12\x12\n\nattributes\x18\x08 \x01(\x0c\x12\x11\n\tstate_seq\x18\t \x01(\x03\"%\n\x04Hits\x12\x1d\n\x04hits\x18\x01 \x03(\x0b\x32\x0f.vitrine.v1.Hit\"\xb6\x01\n\x0eSearchResponse\x12!\n\x07results\x18\x01 \x03(\x0b\x32\x10.vitrine.v1.Hits\x12\x14\n\x0cwatermark_ms\x18\x02 \x01(\x03\x12\x16\n\x0epending_images\x18\x03 \x01(\x04\x12\x16\n\x0emissing_shards\x18\x04 \x03(\r\x12\x14\n\x0c\x65xtractor_id\x18\x05 \x01(\t\x12\x11\n\tsearch_ms\x18\x06 \x01(\x01\x12\x12\n\ngeneration\x18\x07 \x01(\t\"8\n\x0eProductRequest\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\t\"\x86\x01\n\x0bImageStatus\x12\x10\n\x08image_id\x18\x01 \x01(\x0c\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\r\n\x05valid\x18\x03 \x01(\x08\x12\x12\n\nsearchable\x18\x04 \x01(\x08\x12\x11\n\tstate_seq\x18\x05 \x01(\x03\x12\x12\n\nvector_seq\x18\x06 \x01(\x03\x12\x0e\n\x06vector\x18\x07 \x01(\x0c\"\xd3\x01\n\rReplicaStatus\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x0f\n\x07replica\x18\x02 \x01(\r\x12\'\n\x06images\x18\x03 \x03(\x0b\x32\x17.vitrine.v1.ImageStatus\x12\x14\n\x0cwatermark_ms\x18\x04 \x01(\x03\x12\r\n\x05price\x18\x05 \x01(\x01\x12\r\n\x05sales\x18\x06 \x01(\x03\x12\x0e\n\x06praise\x18\x07 \x01(\x01\x12\x12\n\nattributes\x18\x08 \x01(\x0c\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x12\n\ngeneration\x18\n \x01(\t\">\n\x0fProductResponse\x12+\n\x08replicas\x18\x01 \x03(\x0b\x32\x19.vitrine.v1.ReplicaStatus\"J\n\rStatusRequest\x12\r\n\x05\x61sker\x18\x01 \x01(\t\x12\x13\n\x0bgenerations\x18\x02 \x03(\t\x12\x15\n\rextractor_ids\x18\x03 \x03(\t\"\xca\x04\n\x0bShardStatus\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x0f\n\x07replica\x18\x02 \x01(\r\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\x0e\n\x06images\x18\x04 \x01(\x04\x12\x12\n\nsearchable\x18\x05 \x01(\x04\x12\x0f\n\x07pending\x18\x06 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x07 \x01(\x0c\x12\x14\n\x0cwatermark_ms\x18\x08 \x01(\x03\x12\x14\n\x0c\x64\x65lta_offset\x18\t \x01(\x03\x12\x0b\n\x03lag\x18\n \x01(\x03\x12\x14\n\x0c\x65xtractor_id\x18\x0b \x01(\t\x12\x12\n\ngeneration\x18\x0c \x01(\t\x12\x14\n\x0cmemory_bytes\x18\r \x01(\x04\x12\r\n\x05\x65rror\x18\x0e \x01(\t\x12\x12\n\nindex_kind\x18\x0f \x01(\t\x12\x0c\n\x04rows\x18\x10 \x01(\x04\x12\x0e\n\x06shards\x18\x11 \x01(\r\x12\x0f\n\x07serving\x18\x12 \x01(\x08\x12@\n\rdelta_offsets\x18\x13 \x03(\x0b\x32).vitrine.v1.ShardStatus.DeltaOffsetsEntry\x12\x0e\n\x06\x66\x61iled\x18\x14 \x01(\x08\x12\x0e\n\x06health\x18\x15 \x01(\t\x12\x35\n\x07refused\x18\x16 \x03(\x0b\x32$.vitrine.v1.ShardStatus.RefusedEntry\x1a\x33\n\x11\x44\x65ltaOffsetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0cRefusedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"h\n\x0eStatusResponse\x12\'\n\x06shards\x18\x01 \x03(\x0b\x32\x17.vitrine.v1.ShardStatus\x12\x0f\n\x07serving\x18\x02 \x01(\t\x12\x1c\n\x14serving_extractor_id\x18\x03 \x01(\t2\xce\x01\n\x06Search\x12?\n\x06Search\x12\x19.vitrine.v1.SearchRequest\x1a\x1a.vitrine.v1.SearchResponse\x12\x42\n\x07Product\x12\x1a.vitrine.v1.ProductRequest\x1a\x1b.vitrine.v1.ProductResponse\x12?\n\x06Status\x12\x19.vitrine.v1.StatusRequest\x1a\x1a.vitrine.v1.StatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14schemas/search.proto\x12\nvitrine.v1\"x\n\rSearchRequest\x12\x0f\n\x07vectors\x18\x01 \x01(\x0c\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x14\n\x0c\x65xtractor_id\x18\x04 \x01(\t\x12\x0e\n\x06nprobe\x18\x05 \x01(\r\x12\x12\n\ngeneration\x18\x06 \x01(\t\"\xb8\x01\n\x03Hit\x12\x10\n\x08image_id\x18\x01 \x01(\x0c\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x02\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\r\n\x05price\x18\x05 \x01(\x01\x12\r\n\x05sales\x18\x06 \x01(\x03\x12\x0e\n\x06praise\x18\x07 \x01(\x01\x12\x12\n\nattributes\x18\x08 \x01(\x0c\x12\x11\n\tstate_seq\x18\t \x01(\x03\x12\x1a\n\x12\x61ttributes_omitted\x18\n \x01(\r\"%\n\x04Hits\x12\x1d\n\x04hits\x18\x01 \x03(\x0b\x32\x0f.vitrine.v1.Hit\"\xb6\x01\n\x0eSearchResponse\x12!\n\x07results\x18\x01 \x03(\x0b\x32\x10.vitrine.v1.Hits\x12\x14\n\x0cwatermark_ms\x18\x02 \x01(\x03\x12\x16\n\x0epending_images\x18\x03 \x01(\x04\x12\x16\n\x0emissing_shards\x18\x04 \x03(\r\x12\x14\n\x0c\x65xtractor_id\x18\x05 \x01(\t\x12\x11\n\tsearch_ms\x18\x06 \x01(\x01\x12\x12\n\ngeneration\x18\x07 \x01(\t\"L\n\x0e\x44\x65tailsRequest\x12\x13\n\x0bproduct_ids\x18\x01 \x03(\t\x12\x12\n\ngeneration\x18\x02 \x01(\t\x12\x11\n\tmax_bytes\x18\x03 \x01(\r\"}\n\x06\x44\x65tail\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05price\x18\x02 \x01(\x01\x12\r\n\x05sales\x18\x03 \x01(\x03\x12\x0e\n\x06praise\x18\x04 \x01(\x01\x12\x12\n\nattributes\x18\x05 \x01(\x0c\x12\x0f\n\x07trimmed\x18\x06 \x01(\x08\x12\x0c\n\x04gone\x18\x07 \x01(\x08\"6\n\x0f\x44\x65tailsResponse\x12#\n\x07\x64\x65tails\x18\x01 \x03(\x0b\x32\x12.vitrine.v1.Detail\"8\n\x0eProductRequest\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\t\"\x86\x01\n\x0bImageStatus\x12\x10\n\x08image_id\x18\x01 \x01(\x0c\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\r\n\x05valid\x18\x03 \x01(\x08\x12\x12\n\nsearchable\x18\x04 \x01(\x08\x12\x11\n\tstate_seq\x18\x05 \x01(\x03\x12\x12\n\nvector_seq\x18\x06 \x01(\x03\x12\x0e\n\x06vector\x18\x07 \x01(\x0c\"\xd3\x01\n\rReplicaStatus\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x0f\n\x07replica\x18\x02 \x01(\r\x12\'\n\x06images\x18\x03 \x03(\x0b\x32\x17.vitrine.v1.ImageStatus\x12\x14\n\x0cwatermark_ms\x18\x04 \x01(\x03\x12\r\n\x05price\x18\x05 \x01(\x01\x12\r\n\x05sales\x18\x06 \x01(\x03\x12\x0e\n\x06praise\x18\x07 \x01(\x01\x12\x12\n\nattributes\x18\x08 \x01(\x0c\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x12\n\ngeneration\x18\n \x01(\t\">\n\x0fProductResponse\x12+\n\x08replicas\x18\x01 \x03(\x0b\x32\x19.vitrine.v1.ReplicaStatus\"J\n\rStatusRequest\x12\r\n\x05\x61sker\x18\x01 \x01(\t\x12\x13\n\x0bgenerations\x18\x02 \x03(\t\x12\x15\n\rextractor_ids\x18\x03 \x03(\t\"\xca\x04\n\x0bShardStatus\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x0f\n\x07replica\x18\x02 \x01(\r\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\x0e\n\x06images\x18\x04 \x01(\x04\x12\x12\n\nsearchable\x18\x05 \x01(\x04\x12\x0f\n\x07pending\x18\x06 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x07 \x01(\x0c\x12\x14\n\x0cwatermark_ms\x18\x08 \x01(\x03\x12\x14\n\x0c\x64\x65lta_offset\x18\t \x01(\x03\x12\x0b\n\x03lag\x18\n \x01(\x03\x12\x14\n\x0c\x65xtractor_id\x18\x0b \x01(\t\x12\x12\n\ngeneration\x18\x0c \x01(\t\x12\x14\n\x0cmemory_bytes\x18\r \x01(\x04\x12\r\n\x05\x65rror\x18\x0e \x01(\t\x12\x12\n\nindex_kind\x18\x0f \x01(\t\x12\x0c\n\x04rows\x18\x10 \x01(\x04\x12\x0e\n\x06shards\x18\x11 \x01(\r\x12\x0f\n\x07serving\x18\x12 \x01(\x08\x12@\n\rdelta_offsets\x18\x13 \x03(\x0b\x32).vitrine.v1.ShardStatus.DeltaOffsetsEntry\x12\x0e\n\x06\x66\x61iled\x18\x14 \x01(\x08\x12\x0e\n\x06health\x18\x15 \x01(\t\x12\x35\n\x07refused\x18\x16 \x03(\x0b\x32$.vitrine.v1.ShardStatus.RefusedEntry\x1a\x33\n\x11\x44\x65ltaOffsetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0cRefusedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"h\n\x0eStatusResponse\x12\'\n\x06shards\x18\x01 \x03(\x0b\x32\x17.vitrine.v1.ShardStatus\x12\x0f\n\x07serving\x18\x02 \x01(\t\x12\x1c\n\x14serving_extractor_id\x18\x03 \x01(\t2\x92\x02\n\x06Search\x12?\n\x06Search\x12\x19.vitrine.v1.SearchRequest\x1a\x1a.vitrine.v1.SearchResponse\x12\x42\n\x07Product\x12\x1a.vitrine.v1.ProductRequest\x1a\x1b.vitrine.v1.ProductResponse\x12\x42\n\x07\x44\x65tails\x12\x1a.vitrine.v1.DetailsRequest\x1a\x1b.vitrine.v1.DetailsResponse\x12?\n\x06Status\x12\x19.vitrine.v1.StatusRequest\x1a\x1a.vitrine.v1.StatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -28,29 +28,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCHREQUEST']._serialized_start=36
   _globals['_SEARCHREQUEST']._serialized_end=156
   _globals['_HIT']._serialized_start=159
-  _globals['_HIT']._serialized_end=315
-  _globals['_HITS']._serialized_start=317
-  _globals['_HITS']._serialized_end=354
-  _globals['_SEARCHRESPONSE']._serialized_start=357
-  _globals['_SEARCHRESPONSE']._serialized_end=539
-  _globals['_PRODUCTREQUEST']._serialized_start=541
-  _globals['_PRODUCTREQUEST']._serialized_end=597
-  _globals['_IMAGESTATUS']._serialized_start=600
-  _globals['_IMAGESTATUS']._serialized_end=734
-  _globals['_REPLICASTATUS']._serialized_start=737
-  _globals['_REPLICASTATUS']._serialized_end=948
-  _globals['_PRODUCTRESPONSE']._serialized_start=950
-  _globals['_PRODUCTRESPONSE']._serialized_end=1012
-  _globals['_STATUSREQUEST']._serialized_start=1014
-  _globals['_STATUSREQUEST']._serialized_end=1088
-  _globals['_SHARDSTATUS']._serialized_start=1091
-  _globals['_SHARDSTATUS']._serialized_end=1677
-  _globals['_SHARDSTATUS_DELTAOFFSETSENTRY']._serialized_start=1578
-  _globals['_SHARDSTATUS_DELTAOFFSETSENTRY']._serialized_end=1629
-  _globals['_SHARDSTATUS_REFUSEDENTRY']._serialized_start=1631
-  _globals['_SHARDSTATUS_REFUSEDENTRY']._serialized_end=1677
-  _globals['_STATUSRESPONSE']._serialized_start=1679
-  _globals['_STATUSRESPONSE']._serialized_end=1783
-  _globals['_SEARCH']._serialized_start=1786
-  _globals['_SEARCH']._serialized_end=1992
+  _globals['_HIT']._serialized_end=343
+  _globals['_HITS']._serialized_start=345
+  _globals['_HITS']._serialized_end=382
+  _globals['_SEARCHRESPONSE']._serialized_start=385
+  _globals['_SEARCHRESPONSE']._serialized_end=567
+  _globals['_DETAILSREQUEST']._serialized_start=569
+  _globals['_DETAILSREQUEST']._serialized_end=645
+  _globals['_DETAIL']._serialized_start=647
+  _globals['_DETAIL']._serialized_end=772
+  _globals['_DETAILSRESPONSE']._serialized_start=774
+  _globals['_DETAILSRESPONSE']._serialized_end=828
+  _globals['_PRODUCTREQUEST']._serialized_start=830
+  _globals['_PRODUCTREQUEST']._serialized_end=886
+  _globals['_IMAGESTATUS']._serialized_start=889
+  _globals['_IMAGESTATUS']._serialized_end=1023
+  _globals['_REPLICASTATUS']._serialized_start=1026
+  _globals['_REPLICASTATUS']._serialized_end=1237
+  _globals['_PRODUCTRESPONSE']._serialized_start=1239
+  _globals['_PRODUCTRESPONSE']._serialized_end=1301
+  _globals['_STATUSREQUEST']._serialized_start=1303
+  _globals['_STATUSREQUEST']._serialized_end=1377
+  _globals['_SHARDSTATUS']._serialized_start=1380
+  _globals['_SHARDSTATUS']._serialized_end=1966
+  _globals['_SHARDSTATUS_DELTAOFFSETSENTRY']._serialized_start=1867
+  _globals['_SHARDSTATUS_DELTAOFFSETSENTRY']._serialized_end=1918
+  _globals['_SHARDSTATUS_REFUSEDENTRY']._serialized_start=1920
+  _globals['_SHARDSTATUS_REFUSEDENTRY']._serialized_end=1966
+  _globals['_STATUSRESPONSE']._serialized_start=1968
+  _globals['_STATUSRESPONSE']._serialized_end=2072
+  _globals['_SEARCH']._serialized_start=2075
+  _globals['_SEARCH']._serialized_end=2349
 # @@protoc_insertion_point(module_scope)

@@ -22,7 +22,7 @@ class SearchRequest(_message.Message):
     def __init__(self, vectors: _Optional[bytes] = ..., count: _Optional[int] = ..., limit: _Optional[int] = ..., extractor_id: _Optional[str] = ..., nprobe: _Optional[int] = ..., generation: _Optional[str] = ...) -> None: ...
 
 class Hit(_message.Message):
-    __slots__ = ("image_id", "product_id", "score", "url", "price", "sales", "praise", "attributes", "state_seq")
+    __slots__ = ("image_id", "product_id", "score", "url", "price", "sales", "praise", "attributes", "state_seq", "attributes_omitted")
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class Hit(_message.Message):
     PRAISE_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     STATE_SEQ_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_OMITTED_FIELD_NUMBER: _ClassVar[int]
     image_id: bytes
     product_id: str
     score: float
@@ -41,7 +42,8 @@ class Hit(_message.Message):
     praise: float
     attributes: bytes
     state_seq: int
-    def __init__(self, image_id: _Optional[bytes] = ..., product_id: _Optional[str] = ..., score: _Optional[float] = ..., url: _Optional[str] = ..., price: _Optional[float] = ..., sales: _Optional[int] = ..., praise: _Optional[float] = ..., attributes: _Optional[bytes] = ..., state_seq: _Optional[int] = ...) -> None: ...
+    attributes_omitted: int
+    def __init__(self, image_id: _Optional[bytes] = ..., product_id: _Optional[str] = ..., score: _Optional[float] = ..., url: _Optional[str] = ..., price: _Optional[float] = ..., sales: _Optional[int] = ..., praise: _Optional[float] = ..., attributes: _Optional[bytes] = ..., state_seq: _Optional[int] = ..., attributes_omitted: _Optional[int] = ...) -> None: ...
 
 class Hits(_message.Message):
     __slots__ = ("hits",)
@@ -66,6 +68,40 @@ class SearchResponse(_message.Message):
     search_ms: float
     generation: str
     def __init__(self, results: _Optional[_Iterable[_Union[Hits, _Mapping]]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ...) -> None: ...
+
+class DetailsRequest(_message.Message):
+    __slots__ = ("product_ids", "generation", "max_bytes")
+    PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    product_ids: _containers.RepeatedScalarFieldContainer[str]
+    generation: str
+    max_bytes: int
+    def __init__(self, product_ids: _Optional[_Iterable[str]] = ..., generation: _Optional[str] = ..., max_bytes: _Optional[int] = ...) -> None: ...
+
+class Detail(_message.Message):
+    __slots__ = ("product_id", "price", "sales", "praise", "attributes", "trimmed", "gone")
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    SALES_FIELD_NUMBER: _ClassVar[int]
+    PRAISE_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    TRIMMED_FIELD_NUMBER: _ClassVar[int]
+    GONE_FIELD_NUMBER: _ClassVar[int]
+    product_id: str
+    price: float
+    sales: int
+    praise: float
+    attributes: bytes
+    trimmed: bool
+    gone: bool
+    def __init__(self, product_id: _Optional[str] = ..., price: _Optional[float] = ..., sales: _Optional[int] = ..., praise: _Optional[float] = ..., attributes: _Optional[bytes] = ..., trimmed: bool = ..., gone: bool = ...) -> None: ...
+
+class DetailsResponse(_message.Message):
+    __slots__ = ("details",)
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
+    details: _containers.RepeatedCompositeFieldContainer[Detail]
+    def __init__(self, details: _Optional[_Iterable[_Union[Detail, _Mapping]]] = ...) -> None: ...
 
 class ProductRequest(_message.Message):
     __slots__ = ("product_id", "generation")

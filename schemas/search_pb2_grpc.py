@@ -50,6 +50,11 @@ class SearchStub(object):
                 request_serializer=schemas_dot_search__pb2.ProductRequest.SerializeToString,
                 response_deserializer=schemas_dot_search__pb2.ProductResponse.FromString,
                 _registered_method=True)
+        self.Details = channel.unary_unary(
+                '/vitrine.v1.Search/Details',
+                request_serializer=schemas_dot_search__pb2.DetailsRequest.SerializeToString,
+                response_deserializer=schemas_dot_search__pb2.DetailsResponse.FromString,
+                _registered_method=True)
         self.Status = channel.unary_unary(
                 '/vitrine.v1.Search/Status',
                 request_serializer=schemas_dot_search__pb2.StatusRequest.SerializeToString,
@@ -73,6 +78,12 @@ class SearchServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Details(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Status(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -91,6 +102,11 @@ def add_SearchServicer_to_server(servicer, server):
                     servicer.Product,
                     request_deserializer=schemas_dot_search__pb2.ProductRequest.FromString,
                     response_serializer=schemas_dot_search__pb2.ProductResponse.SerializeToString,
+            ),
+            'Details': grpc.unary_unary_rpc_method_handler(
+                    servicer.Details,
+                    request_deserializer=schemas_dot_search__pb2.DetailsRequest.FromString,
+                    response_serializer=schemas_dot_search__pb2.DetailsResponse.SerializeToString,
             ),
             'Status': grpc.unary_unary_rpc_method_handler(
                     servicer.Status,
@@ -153,6 +169,33 @@ class Search(object):
             '/vitrine.v1.Search/Product',
             schemas_dot_search__pb2.ProductRequest.SerializeToString,
             schemas_dot_search__pb2.ProductResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Details(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vitrine.v1.Search/Details',
+            schemas_dot_search__pb2.DetailsRequest.SerializeToString,
+            schemas_dot_search__pb2.DetailsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from schemas.errors import RejectedError
 from schemas.search_pb2 import (
+    DetailsRequest,
+    DetailsResponse,
     ProductRequest,
     ProductResponse,
     SearchRequest,
@@ -29,6 +31,9 @@ UNKNOWN_GENERATION = "unknown_generation"
 
 MAX_IMAGES_PER_QUERY = 65_536
 """Most images that one query may ask for: 100 products, each with the 500 images that a product may have, and more."""
+
+MAX_DETAILS = 1000
+"""Products that details may be asked for at once."""
 
 
 def unknown_generation(name: str, held: Iterable[str]) -> RejectedError:
@@ -54,6 +59,9 @@ class SearchBackend(Protocol):
 
     async def product(self, request: ProductRequest, timeout_s: float) -> ProductResponse:
         """What every replica of the product's shard holds of it, in every generation or in that named."""
+
+    async def details(self, request: DetailsRequest, timeout_s: float) -> DetailsResponse:
+        """What is shown of these products: whole, in the order asked for, as long as `max_bytes` reach."""
 
     async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
         """Counts, digest, position of every generation that every replica holds.

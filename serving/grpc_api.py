@@ -16,6 +16,8 @@ import grpc.aio
 
 from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.search_pb2 import (
+    DetailsRequest,
+    DetailsResponse,
     ProductRequest,
     ProductResponse,
     SearchRequest,
@@ -63,6 +65,9 @@ class BackendServicer(SearchServicer):
     async def Product(self, request: ProductRequest, context: Any) -> ProductResponse:  # noqa: N802
         return await _answer(self._backend.product(request, _time_left_s(context)), context)
 
+    async def Details(self, request: DetailsRequest, context: Any) -> DetailsResponse:  # noqa: N802
+        return await _answer(self._backend.details(request, _time_left_s(context)), context)
+
     async def Status(self, request: StatusRequest, context: Any) -> StatusResponse:  # noqa: N802
         return await _answer(self._backend.status(_time_left_s(context), request), context)
 
@@ -102,6 +107,9 @@ class GrpcBackend:
 
     async def product(self, request: ProductRequest, timeout_s: float) -> ProductResponse:
         return await self._call(self._stub.Product, request, timeout_s)
+
+    async def details(self, request: DetailsRequest, timeout_s: float) -> DetailsResponse:
+        return await self._call(self._stub.Details, request, timeout_s)
 
     async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
         return await self._call(self._stub.Status, request or StatusRequest(), timeout_s)

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from schemas.errors import RejectedError, TransientError
 from schemas.search_pb2 import (
+    DetailsRequest,
+    DetailsResponse,
     ProductRequest,
     ProductResponse,
     SearchRequest,
@@ -74,6 +76,9 @@ class Guarded:
 
     async def product(self, request: ProductRequest, timeout_s: float) -> ProductResponse:
         return await self._call(lambda: self._backend.product(request, timeout_s), self._health.answered)
+
+    async def details(self, request: DetailsRequest, timeout_s: float) -> DetailsResponse:
+        return await self._call(lambda: self._backend.details(request, timeout_s), self._health.answered)
 
     async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
         return await self._call(lambda: self._backend.status(timeout_s, request), self._health.heard)

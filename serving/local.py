@@ -9,6 +9,8 @@ from typing import Protocol, TypeVar
 
 from schemas.errors import TransientError
 from schemas.search_pb2 import (
+    DetailsRequest,
+    DetailsResponse,
     ProductRequest,
     ProductResponse,
     SearchRequest,
@@ -31,6 +33,8 @@ class Searcher(Protocol):
 
     def product(self, request: ProductRequest) -> ProductResponse: ...
 
+    def details(self, request: DetailsRequest) -> DetailsResponse: ...
+
     def status(self, request: StatusRequest | None = None) -> StatusResponse: ...
 
 
@@ -46,6 +50,9 @@ class LocalBackend:
 
     async def product(self, request: ProductRequest, timeout_s: float) -> ProductResponse:
         return await self._run(lambda: self._searcher.product(request), timeout_s)
+
+    async def details(self, request: DetailsRequest, timeout_s: float) -> DetailsResponse:
+        return await self._run(lambda: self._searcher.details(request), timeout_s)
 
     async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
         return await self._run(lambda: self._searcher.status(request), timeout_s)

@@ -21,6 +21,7 @@ class Result(TypedDict):
     price: float | None
     sales: int | None
     praise: float | None
+    attributes_trimmed: NotRequired[bool]
 
 
 class TookMs(msgspec.Struct, frozen=True):

@@ -38,8 +38,11 @@ def decode_attributes(attributes: bytes) -> dict[str, Any]:
     return _attributes_decoder.decode(attributes) if attributes else {}
 
 
-def result_of(hit: Hit) -> Result:
-    """What is shown of a hit: known fields first, then the product's other attributes, which never replace them."""
+def result_of(hit: Hit, *, trimmed: bool = False) -> Result:
+    """What is shown of a hit: known fields first, then the product's other attributes, which never replace them.
+
+    `trimmed`: some of its attributes are not there.
+    """
     attributes = decode_attributes(hit.attributes)
     result: dict[str, Any] = {
         "product_id": hit.product_id,
@@ -52,6 +55,8 @@ def result_of(hit: Hit) -> Result:
         "sales": hit.sales if hit.sales >= 0 else None,
         "praise": known_or_none(hit.praise),
     }
+    if trimmed:
+        result["attributes_trimmed"] = True
     for name, value in attributes.items():
         result.setdefault(name, value)
     return cast(Result, result)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from schemas.errors import RejectedError, TransientError
 from schemas.search_pb2 import (
+    Detail,
+    DetailsRequest,
     Hit,
     ProductRequest,
     SearchRequest,
@@ -22,7 +24,15 @@ from schemas.search_pb2 import (
     StatusResponse,
 )
 from serving.backend import INVALID_QUERY, MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, unknown_generation
-from serving.blender.answers import IndexStatus, ProductReceipt, Readiness, SearchAnswer, TookMs, rfc3339
+from serving.blender.answers import (
+    IndexStatus,
+    ProductReceipt,
+    Readiness,
+    Result,
+    SearchAnswer,
+    TookMs,
+    rfc3339,
+)
 from serving.blender.batching import MicroBatcher
 from serving.blender.encoders import Encoders
 from serving.blender.metrics import BlenderMetrics
@@ -35,6 +45,8 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S = 3.0
 """For the whole way to the shards and back, waiting for a batch included; a slower shard is left out of the answer."""
+MAX_ATTRIBUTES_BYTES = 4 << 20
+"""Long attributes that an answer shows, all products together; beyond it they are trimmed."""
 LOOK_S = 1.0
 MAX_BATCH = 32
 MAX_WAITING = 2048
@@ -250,13 +262,14 @@ class BlenderService:
             if len(best) >= limit or exhausted or images >= MAX_IMAGES_PER_QUERY:
                 break
             images = min(images * 4, MAX_IMAGES_PER_QUERY)
+        results = await self._shown(best, found[0].answer.generation, deadline)
         missing = sorted({shard for part in found for shard in part.answer.missing_shards})
         if missing:
             self.metrics.partial.inc()
         now = time.perf_counter()
         self.metrics.search_seconds.observe(now - search_began)
         return SearchAnswer(
-            results=[result_of(hit) for hit in best],
+            results=results,
             watermark=rfc3339(min(part.answer.watermark_ms for part in found)),
             partial=bool(missing),
             missing_shards=missing,
@@ -268,6 +281,37 @@ class BlenderService:
             ),
             generation=found[0].answer.generation,
         )
+
+    async def _shown(self, hits: list[Hit], generation: str, deadline: float) -> list[Result]:
+        """What is shown of the hits; long attributes, which do not come with a hit, are asked for now.
+
+        A product that went meanwhile is left out. What is beyond
+        `MAX_ATTRIBUTES_BYTES` together, or on a silent shard, is marked as trimmed.
+        """
+        long = [hit.product_id for hit in hits if hit.attributes_omitted]
+        if not long:
+            return [result_of(hit) for hit in hits]
+        request = DetailsRequest(product_ids=long, generation=generation, max_bytes=MAX_ATTRIBUTES_BYTES)
+        details: dict[str, Detail] = {}
+        try:
+            answer = await self._backend.details(request, max(0.0, deadline - time.monotonic()))
+            details = {detail.product_id: detail for detail in answer.details}
+        except TransientError as error:
+            log.warning("event=details_missing products=%d problem=%s", len(long), error)
+        results = []
+        room = MAX_ATTRIBUTES_BYTES
+        for hit in hits:
+            detail = details.get(hit.product_id)
+            if not hit.attributes_omitted:
+                results.append(result_of(hit))
+            elif detail is None:
+                results.append(result_of(hit, trimmed=True))
+            elif not detail.gone:
+                room -= len(detail.attributes)
+                hit.attributes = detail.attributes if room >= 0 else b""
+                hit.price, hit.sales, hit.praise = detail.price, detail.sales, detail.praise
+                results.append(result_of(hit, trimmed=detail.trimmed or room < 0))
+        return results
 
     async def _all_found(self, queries: list[_Query]) -> list[_Found]:
         """What was found for each; `TransientError('overdue', ...)` at their deadline, however long others wait."""

@@ -17,7 +17,8 @@ from itertools import islice
 from typing import TypeVar
 
 from schemas.errors import RejectedError, TransientError
-from schemas.search_pb2 import Hit, Hits, SearchRequest, SearchResponse
+from schemas.ids import shard_of_product
+from schemas.search_pb2 import DetailsRequest, DetailsResponse, Hit, Hits, SearchRequest, SearchResponse
 from serving.backend import NOT_READY, OVERDUE, UNREACHABLE, SearchBackend
 from serving.broker.metrics import BrokerMetrics
 from serving.broker.slots import Slots
@@ -110,6 +111,25 @@ class Asking:
             generation=route.name,
             search_ms=(time.perf_counter() - began) * 1000,
         )
+
+    async def details(self, request: DetailsRequest, route: Held, budget_s: float) -> DetailsResponse:
+        """What the products' shards show of them; those of a silent shard are left out."""
+        wanted: dict[int, list[str]] = {}
+        for product_id in request.product_ids:
+            wanted.setdefault(shard_of_product(product_id, route.shards), []).append(product_id)
+
+        async def of_shard(shard: int, product_ids: list[str]) -> DetailsResponse:
+            part = DetailsRequest(product_ids=product_ids, generation=route.name, max_bytes=request.max_bytes)
+            try:
+                return await self._first_answer(
+                    shard, route.name, lambda backend, left_s: backend.details(part, left_s), budget_s
+                )
+            except TransientError:
+                self._metrics.missing_shards.labels(str(shard)).inc()
+                return DetailsResponse()
+
+        answers = await asyncio.gather(*(of_shard(shard, ids) for shard, ids in wanted.items()))
+        return DetailsResponse(details=[detail for answer in answers for detail in answer.details])
 
     async def _first_answer(self, shard: int, generation: str, call: _Call[_Answer], budget_s: float) -> _Answer:
         """Asks replicas in turn: the next one on an error at once, or beside a slow one when patience ends.

@@ -9,6 +9,8 @@ from indexing.generations import Generations
 from schemas.errors import TransientError
 from schemas.ids import shard_of_product
 from schemas.search_pb2 import (
+    DetailsRequest,
+    DetailsResponse,
     ProductRequest,
     ProductResponse,
     ReplicaStatus,
@@ -133,6 +135,14 @@ class BrokerService:
             )
         )
         return ProductResponse(replicas=[status for statuses in found for status in statuses])
+
+    async def details(self, request: DetailsRequest, timeout_s: float) -> DetailsResponse:
+        """From one replica of each product's shard. Of a shard that does not answer there is nothing in the answer."""
+        deadline = time.monotonic() + timeout_s * SHARE_OF_DEADLINE
+        self.start()
+        await self._routing.first_look(deadline)
+        route = self._routing.named(request.generation or self._routing.serving)
+        return await self._asking.details(request, route, deadline - time.monotonic())
 
     async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
         """Asks every slot now: an entry per generation that it holds, or one that says in `error` why it is silent.

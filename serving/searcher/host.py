@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from schemas.errors import TransientError
 from schemas.search_pb2 import (
+    DetailsRequest,
+    DetailsResponse,
     ProductRequest,
     ProductResponse,
     SearchRequest,
@@ -45,6 +47,10 @@ class SearcherHost:
     def product(self, request: ProductRequest) -> ProductResponse:
         """See `SearchBackend.product`; of one generation, as `search`."""
         return self._searcher(request.generation).product(request)
+
+    def details(self, request: DetailsRequest) -> DetailsResponse:
+        """See `SearchBackend.details`; of one generation, as `search`."""
+        return self._searcher(request.generation).details(request)
 
     def status(self, request: StatusRequest | None = None) -> StatusResponse:
         """An entry per generation that is held, or should be and cannot; none where the slot has a part in none.

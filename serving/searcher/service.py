@@ -13,8 +13,10 @@ from indexing.results import Hit, ImageState
 from indexing.shard import Shard
 from schemas.errors import RejectedError, TransientError
 from schemas.generation import LIVE
-from schemas.search_pb2 import Hit as HitMessage
 from schemas.search_pb2 import (
+    Detail,
+    DetailsRequest,
+    DetailsResponse,
     Hits,
     ImageStatus,
     ProductRequest,
@@ -26,9 +28,10 @@ from schemas.search_pb2 import (
     StatusRequest,
     StatusResponse,
 )
-from serving.backend import EXTRACTOR_MISMATCH, INVALID_QUERY, MAX_IMAGES_PER_QUERY, NOT_READY
+from schemas.search_pb2 import Hit as HitMessage
+from serving.backend import EXTRACTOR_MISMATCH, INVALID_QUERY, MAX_DETAILS, MAX_IMAGES_PER_QUERY, NOT_READY
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
-from serving.searcher.shown import bearer_of_attributes
+from serving.searcher.shown import bearer_of_attributes, trimmed
 
 
 class Phase(enum.Enum):
@@ -172,6 +175,31 @@ class SearcherService:
             status.attributes = bearer.attributes
         return ProductResponse(replicas=[status])
 
+    def details(self, request: DetailsRequest) -> DetailsResponse:
+        """What is shown of each product, its attributes trimmed once `max_bytes` are used up."""
+        index = self._ready_index(request.generation)
+        room = request.max_bytes
+        details = []
+        for product_id in request.product_ids[:MAX_DETAILS]:
+            state = index.shown(product_id)
+            if state is None:
+                details.append(Detail(product_id=product_id, gone=True))
+                continue
+            whole = len(state.attributes) <= room
+            attributes = state.attributes if whole else trimmed(state.attributes)
+            room = max(0, room - len(attributes))
+            details.append(
+                Detail(
+                    product_id=product_id,
+                    price=state.price,
+                    sales=state.sales,
+                    praise=state.praise,
+                    attributes=attributes,
+                    trimmed=not whole,
+                )
+            )
+        return DetailsResponse(details=details)
+
     def status(self, request: StatusRequest | None = None) -> StatusResponse:
         """Answers in every phase; before the shard is there, with zeros. Who asks makes no difference here."""
         problem = self._problem if self._phase is Phase.FAILED else ""
@@ -235,6 +263,7 @@ def _hit(hit: Hit) -> HitMessage:
         praise=hit.praise,
         attributes=hit.attributes,
         state_seq=hit.state_seq,
+        attributes_omitted=hit.attributes_omitted,
     )
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from indexing.results import ImageState
+from schemas.product_event import TEXT_ATTRIBUTES
+
+TRIMMED_CHARACTERS = 1000
 
 
 def bearer_of_attributes(images: Iterable[ImageState]) -> ImageState | None:
@@ -20,3 +25,9 @@ def bearer_of_attributes(images: Iterable[ImageState]) -> ImageState | None:
 
 def _tells(image: ImageState) -> bool:
     return bool(image.attributes) or image.price == image.price or image.sales >= 0 or image.praise == image.praise
+
+
+def trimmed(attributes: bytes) -> bytes:
+    """The known texts alone, each cut to `TRIMMED_CHARACTERS`: of a product that an answer has no room for."""
+    texts = msgspec.json.decode(attributes)
+    return msgspec.json.encode({n: texts[n][:TRIMMED_CHARACTERS] for n in TEXT_ATTRIBUTES if n in texts})

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from schemas.errors import RejectedError, TransientError
-from schemas.search_pb2 import ProductRequest
+from schemas.search_pb2 import DetailsRequest, ProductRequest
 from serving.backend import SearchBackend
 from serving.grpc_api import GrpcBackend, start_server
 from serving.local import LocalBackend
@@ -125,6 +125,28 @@ async def test_product_gives_every_image_with_its_vector(name: str) -> None:
     assert vectors == {direction(1).tobytes(), direction(2).tobytes(), b""}
     assert sum(image.searchable for image in replica.images) == 2
     assert (replica.price, replica.watermark_ms) == (7.5, WATERMARK_MS)
+
+
+@every_form
+async def test_long_attributes_do_not_come_with_hits_and_are_told_when_asked_for(name: str) -> None:
+    deltas = listed(batch(), "long", [direction(1)], price=7.5, title="Shoe", story="x" * 100_000)
+    listed(deltas, "longer", [direction(2)], price=8.5, title="Boot" * 500, story="y" * 200_000)
+    searcher = ready_searcher(deltas=listed(deltas, "gone", [direction(3)]))
+    apply(searcher, removed(batch(), "gone"))
+    async with form(name, searcher) as backend:
+        (hits,) = (await backend.search(query(direction(1)), TIMEOUT_S)).results
+        wanted = ["long", "gone", "longer", "nobody"]
+        answer = await backend.details(DetailsRequest(product_ids=wanted, max_bytes=150_000), TIMEOUT_S)
+    assert [hit.attributes for hit in hits.hits] == [b"", b""]
+    assert hits.hits[0].attributes_omitted > 100_000
+    assert sum(len(hit.SerializeToString()) for hit in hits.hits) < 1000
+    long, gone, longer, nobody = answer.details
+    assert (long.product_id, long.price, long.trimmed) == ("long", 7.5, False)
+    assert len(long.attributes) == hits.hits[0].attributes_omitted
+    assert (gone.gone, nobody.gone, long.gone) == (True, True, False)
+    assert (longer.trimmed, longer.price) == (True, 8.5)
+    assert b"Boot" in longer.attributes
+    assert len(longer.attributes) < 2000
 
 
 @every_form

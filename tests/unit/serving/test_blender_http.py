@@ -298,7 +298,8 @@ class Counting:
     def __init__(self, inner: BrokerService) -> None:
         self._inner = inner
         self.counts: list[int] = []
-        self.product, self.status, self.close = inner.product, inner.status, inner.close
+        self.product, self.details = inner.product, inner.details
+        self.status, self.close = inner.status, inner.close
 
     async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
         self.counts.append(request.count)
@@ -322,5 +323,5 @@ def test_example_of_the_issue_has_the_same_fields() -> None:
         '{"product_id": "p1", "score": 0.93, "image_url": "...", "title": "...", "category": "...", "brand": "...",'
         ' "price": 49.9, "sales": 120, "praise": 0.96}'
     )
-    assert list(example) == [name for name in Result.__annotations__ if name != "colour"]
+    assert list(example) == [name for name in Result.__annotations__ if name not in ("colour", "attributes_trimmed")]
     assert SearchAnswer.__struct_fields__[:4] == ("results", "watermark", "partial", "missing_shards")

@@ -15,6 +15,8 @@ from schemas.delta import DeltaBatch
 from schemas.errors import TransientError
 from schemas.generation import Generation
 from schemas.search_pb2 import (
+    DetailsRequest,
+    DetailsResponse,
     ProductRequest,
     ProductResponse,
     SearchRequest,
@@ -71,6 +73,10 @@ class Line(LocalBackend):
     async def product(self, request: ProductRequest, timeout_s: float) -> ProductResponse:
         self._check()
         return await super().product(request, timeout_s)
+
+    async def details(self, request: DetailsRequest, timeout_s: float) -> DetailsResponse:
+        self._check()
+        return await super().details(request, timeout_s)
 
     async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
         self._check()
