@@ -22,7 +22,8 @@ from schemas.search_pb2_grpc import SearchStub
 _FIRST_QUERIES = 50
 
 Sent = NDArray[np.float64]
-"""Queries, (n, 4): Unix time at which each was due, seconds late that it was sent, seconds to its answer, 1: failed."""
+"""Queries, (n, 5): Unix time at which each was due, seconds late that it was sent, seconds to its answer, 1: failed,
+1: the answer lacks a shard."""
 
 
 class QueryClient:
@@ -68,19 +69,20 @@ def _serve(
 
 
 async def _query(orders: Connection, address: str, queries: list[bytes], per_s: float, limit: int) -> None:
-    answered: list[tuple[float, float, float, float]] = []
+    answered: list[tuple[float, float, float, float, float]] = []
     async with grpc.aio.insecure_channel(address) as channel:
         stub: Any = SearchStub(channel)  # type: ignore[no-untyped-call]
 
         async def one(number: int, due: float) -> None:
-            failed, sent = 0.0, time.time()
+            failed, partial, sent = 0.0, 0.0, time.time()
             try:
-                await stub.Search(
+                answer = await stub.Search(
                     SearchRequest(vectors=queries[number % len(queries)], count=1, limit=limit), timeout=10
                 )
+                partial = float(len(answer.missing_shards) > 0)
             except grpc.aio.AioRpcError:
                 failed = 1.0
-            answered.append((due, sent - due, time.time() - sent, failed))
+            answered.append((due, sent - due, time.time() - sent, failed, partial))
 
         for number in range(_FIRST_QUERIES):
             await one(number, time.time())
@@ -100,7 +102,7 @@ async def _query(orders: Connection, address: str, queries: list[bytes], per_s: 
                     orders.recv()
                 except EOFError:
                     break
-                orders.send(np.array(answered).reshape(-1, 4))
+                orders.send(np.array(answered).reshape(-1, 5))
                 answered.clear()
         await asyncio.gather(*running)
 
@@ -117,7 +119,7 @@ def run_before_others(pid: int) -> None:
 
 
 def latencies(queries: Sent, windows: Sequence[tuple[float, float]]) -> dict[str, float]:
-    """Of queries due in any of the windows: count, failures, percentiles."""
+    """Of queries due in any of the windows: count, failures, answers that lack a shard, percentiles."""
     due = queries[:, 0]
     inside = np.zeros(len(queries), dtype=np.bool_)
     for began, ended in windows:
@@ -130,6 +132,7 @@ def latencies(queries: Sent, windows: Sequence[tuple[float, float]]) -> dict[str
         "seconds": round(sum(ended - began for began, ended in windows), 2),
         "queries": len(milliseconds),
         "failed": int(queries[inside, 3].sum()),
+        "partial": int(queries[inside, 4].sum()),
         "p50_ms": round(p50, 2),
         "p99_ms": round(p99, 2),
         "max_ms": round(float(milliseconds.max()), 2),

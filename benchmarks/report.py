@@ -129,6 +129,33 @@ def swap(result: Result) -> list[Row]:
     ]
 
 
+def hung(result: Result) -> list[Row]:
+    told = {
+        "before": "before",
+        "noticing": "noticing",
+        "stopped": "put aside",
+        "resuming": "going on",
+        "after": "after",
+    }
+    rows = []
+    for replicas, phases in result["figures"].items():
+        rows.append(
+            (
+                f"queries while a searcher hangs, {replicas.replace('_', ' ')}",
+                "",
+                "; ".join(
+                    f"{name} p50 {found['p50_ms']} ms, p99 {found['p99_ms']}, max {found['max_ms']}"
+                    + (f", {found['partial']} of {found['queries']} partial" if found["partial"] else "")
+                    for phase, name in told.items()
+                    if (found := phases[phase])["queries"]
+                )
+                + f"; {sum(phases[phase].get('failed', 0) for phase in told)} failed",
+                f"ejected after {phases['ejected_after_s']} s, back {phases['back_after_s']} s after it went on",
+            )
+        )
+    return rows
+
+
 def build(result: Result) -> list[Row]:
     rows = []
     for name, figures in result["figures"].items():
@@ -182,6 +209,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "queries": queries,
     "shard": shard,
     "swap": swap,
+    "hung": hung,
     "build": build,
     "extraction": extraction,
     "retrieval": retrieval,

@@ -7,12 +7,13 @@ reading Kafka is messaging's part.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from feature_store.features import FeatureStore, FeatureWriter
 from schemas.errors import CorruptError
-from schemas.feature import FeatureRecord, decode_feature, feature_topic_key
+from schemas.feature import FeatureRecord, check_feature, decode_feature, feature_topic_key
 from schemas.ids import ImageKey
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,8 @@ def rebuild(records: Iterable[tuple[bytes | None, bytes | None]], store: Feature
 
     Of several records of one image and extractor the one extracted last wins,
     the later one in the log when equal; a tombstone (value None) removes what
-    came before it. A record that does not decode, or lies under another's key,
-    is refused, counted and logged: it must not keep the others from being
+    came before it. A record that does not decode, cannot be (`check_feature`),
+    or lies under another's key is refused, counted and logged: it must not keep the others from being
     restored. Opens every partition that it meets for writing, so the streaming
     job must not run (`OperatorError` names its process otherwise).
     """
@@ -94,6 +95,7 @@ def _decode(key: bytes | None, value: bytes | None) -> tuple[_Id, FeatureRecord 
         record = decode_feature(value)
         if key != feature_topic_key(record.image_key, record.extractor_id):
             raise CorruptError("the record belongs under another key of image-features")
+        check_feature(record, time.time_ns() // 1_000_000)
         return (record.extractor_id, ImageKey(record.image_key)), record
     image_hex, _, extractor_id = (key or b"").partition(b"/")
     try:

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from schemas.errors import CorruptError
 
+_CLOCKS_MS = 300_000
+"""How far the clock of the machine that extracted may be ahead."""
+
 
 class FeatureRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`vector`: little-endian float32, L2-normalised. `cnn_ms`: what extracting it cost, for the reuse meter.
@@ -48,6 +51,23 @@ def decode_feature(data: bytes) -> FeatureRecord:
         raise CorruptError(
             f"feature record does not decode ({error}); rebuild the store from image-features"
         ) from error
+
+
+def check_feature(record: FeatureRecord, now_ms: int) -> None:
+    """What types cannot say, of a record that comes from outside the store. Raises `CorruptError`.
+
+    One of the future would win over every later one, and one with a vector of
+    half a number would stop whoever reads it.
+    """
+    if len(record.image_key) != 16 or len(record.content_hash) != 32:
+        raise CorruptError(f"image key of {len(record.image_key)} bytes, content hash of {len(record.content_hash)}")
+    if not record.extractor_id or not record.vector or len(record.vector) % 4:
+        raise CorruptError(f"vector of {len(record.vector)} bytes of extractor {record.extractor_id!r}")
+    length = float(np.linalg.norm(record.array().astype(np.float64)))
+    if not length <= 1.01:  # nor NaN
+        raise CorruptError(f"vector of length {length}: not normalised")
+    if not 0 <= record.extracted_at_ms <= now_ms + _CLOCKS_MS or not 0 <= record.cnn_ms < 1e12:
+        raise CorruptError(f"extracted at {record.extracted_at_ms} ms in {record.cnn_ms} ms; it is {now_ms} ms now")
 
 
 def feature_topic_key(image_key: bytes, extractor_id: str) -> bytes:

@@ -149,7 +149,7 @@ class CatalogueStage:
                     heartbeat = True
                     continue
                 if isinstance(event, Forwarded):
-                    origin = Origin(event.origin_partition, event.origin_sequence)
+                    origin = self._origin(event)
                     event = decode_forwarded(event)
                 events.append((record, event, origin))
             except RejectedError as error:
@@ -158,6 +158,17 @@ class CatalogueStage:
             work = self._apply(partition, events, out)
             self._emit(work, outbox, out)
         return heartbeat
+
+    def _origin(self, event: Forwarded) -> Origin:
+        """Where it lay first. Raises `RejectedError` when it cannot have: believed, it would shut out what does."""
+        partition, number = event.origin_partition, event.origin_sequence
+        if partition >= self._config.event_partitions or number > sequence(self._config.epoch + 1, -1):
+            raise RejectedError(
+                "invalid_event",
+                f"forwarded from partition {partition}, sequence {number}, which {PRODUCT_EVENTS} does not have; only "
+                "the catalogue stage forwards: produce the event itself",
+            )
+        return Origin(partition, number)
 
     def _apply(self, partition: int, events: list[tuple[Record, ProductEvent, Origin | None]], out: list[Out]) -> _Work:
         """Runs the core over the events and stores the records, with the position, in one write."""

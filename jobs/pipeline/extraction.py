@@ -29,7 +29,7 @@ from jobs.pipeline.extraction_messages import Failed
 from jobs.pipeline.extraction_several import Address, Extractions
 from jobs.pipeline.stage import Metrics, Out, Record
 from schemas.errors import RejectedError
-from schemas.extract_request import ExtractRequest, decode_request, encode_request
+from schemas.extract_request import ExtractRequest, check_request, decode_request, encode_request
 from schemas.feature import FeatureRecord, encode_feature, feature_topic_key
 from schemas.ids import ImageKey, feature_partition, routing_key, shard_of_image
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES
@@ -47,6 +47,8 @@ ROUND_S = 1.0
 FURTHER_ROUND_S = 0.25
 """The same of a further extractor's."""
 MAX_BACKOFF_S = 300.0
+_LONGEST_WAIT_MS = round(2 * MAX_BACKOFF_S * 1000)
+"""No failure asks for a longer wait: a request that does would go round for ever, and is due at once."""
 
 _Request = tuple[Record, ExtractRequest, ImageKey]
 
@@ -76,7 +78,8 @@ class ExtractionStage:
         now_ms = time.time_ns() // 1_000_000
         due, later = [], []
         for record, request, key in requests:
-            if (request.extractor_id, key) in known or request.not_before_ms <= now_ms:
+            waits = now_ms < request.not_before_ms <= now_ms + _LONGEST_WAIT_MS
+            if (request.extractor_id, key) in known or not waits:
                 due.append((record, request, key))
             else:
                 later.append((record, request, key))
@@ -130,6 +133,7 @@ class ExtractionStage:
         for record in batch:
             try:
                 request = decode_request(record.value)
+                check_request(request)
                 if request.extractor_id not in self._extractions.extractor_ids:
                     raise RejectedError(
                         NOT_CONFIGURED,

@@ -235,24 +235,24 @@ class DeltaFeed:
                 )
 
     def _follow(self, shard: Shard, reader: DeltaReader, began: float) -> None:
-        """Applies until told to stop. Ready once the ends that the topic has now are reached."""
+        """Applies until told to stop. Ready once the ends that the topic has now are reached; anew after a pause."""
         searcher, snapshots = self._searcher, self._snapshots
         targets = ends = reader.end_offsets()
         log.info("event=catching_up %s offsets=%s ends=%s", searcher.labels, reader.positions, targets)
         next_look = time.monotonic() + LOOK_AT_END_S
         while not self._stop.is_set():
+            searcher.beat()
+            if searcher.is_stalled:
+                targets = ends = self._look_at_ends(reader, ends)
+                behind, began = _behind(reader.positions, targets), time.monotonic()
+                log.warning("event=was_stopped %s behind=%d", searcher.labels, behind)
+                searcher.resumed(behind > 0)
             searcher.at(dict(reader.positions), _behind(reader.positions, ends))
             if not searcher.is_ready and not _behind(reader.positions, targets):
-                searcher.ready()
-                searcher.metrics.swap_seconds.set(time.monotonic() - began)
-                log.info(
-                    "event=ready %s offsets=%s seconds=%.2f",
-                    searcher.labels,
-                    reader.positions,
-                    time.monotonic() - began,
-                )
+                self._say_ready(reader, time.monotonic() - began)
             for message in reader.poll(POLL_RECORDS, POLL_TIMEOUT_S):
                 self._apply(shard, message)
+                searcher.beat()
             if time.monotonic() >= next_look:
                 ends = self._look_at_ends(reader, ends)
                 if searcher.is_ready:
@@ -262,6 +262,13 @@ class DeltaFeed:
         searcher.at(dict(reader.positions), _behind(reader.positions, ends))
         if self._save:
             snapshots.save_last(shard, reader.positions)
+
+    def _say_ready(self, reader: DeltaReader, seconds: float) -> None:
+        searcher = self._searcher
+        if not searcher.was_ready:
+            searcher.metrics.swap_seconds.set(seconds)
+        searcher.ready()
+        log.info("event=ready %s offsets=%s seconds=%.2f", searcher.labels, reader.positions, seconds)
 
     def _apply(self, shard: Shard, message: Message) -> None:
         metrics = self._searcher.metrics

@@ -33,6 +33,9 @@ from serving.backend import EXTRACTOR_MISMATCH, INVALID_QUERY, MAX_DETAILS, MAX_
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
 from serving.searcher.shown import bearer_of_attributes, trimmed
 
+STALLED_S = 3.0
+"""A feed that was not heard of for so long, in a process that was stopped, say, may lack what is removed since."""
+
 
 class Phase(enum.Enum):
     """A searcher answers queries in `READY` only: before, it would show products that are removed since."""
@@ -44,7 +47,7 @@ class Phase(enum.Enum):
 
 
 class SearcherService:
-    """Any thread may call the query methods; `begin`, `at`, `refuse`, `ready` and `fail` belong to the feed's thread.
+    """Any thread may call the query methods; `begin`, `beat`, `at`, `ready` and so on belong to the feed's thread.
 
     `generation`: the full index that it holds a shard of, one of `shards`.
     """
@@ -72,6 +75,9 @@ class SearcherService:
         self.positions: dict[int, int] = {}
         self.lag = 0
         self.refused: dict[str, int] = {}
+        self.was_ready = False
+        self.is_stalled = False
+        self._beat_at: float | None = None
         self._index: Shard | None = None
         self._phase = Phase.RESTORING
         self._problem = ""
@@ -96,6 +102,18 @@ class SearcherService:
         """
         self.positions, self.lag = positions, lag
 
+    def beat(self) -> None:
+        """The feed goes on. After a pause of `STALLED_S` queries wait until the feed says that it has `resumed`."""
+        now = time.monotonic()
+        self.is_stalled = self.is_stalled or (self._beat_at is not None and now - self._beat_at > STALLED_S)
+        self._beat_at = now
+
+    def resumed(self, behind: bool) -> None:
+        """The feed knows where the log is after a pause; `behind`: queries wait until it says `ready` again."""
+        if behind and self._phase is Phase.READY:
+            self._phase = Phase.CATCHING_UP
+        self.is_stalled = False
+
     def refuse(self, counts: Mapping[str, int]) -> None:
         """That much of index-deltas was not taken, by reason (`schemas.delta_check`)."""
         self.refused = {
@@ -105,6 +123,7 @@ class SearcherService:
     def ready(self) -> None:
         """The shard has every delta that was in the topic when the feed began: queries are answered from now on."""
         self._phase = Phase.READY
+        self.was_ready = True
 
     def fail(self, problem: str) -> None:
         """Takes this replica out: an index that no longer follows the log would show what is removed."""
@@ -230,6 +249,9 @@ class SearcherService:
         if generation not in ("", self.generation):
             raise TransientError(NOT_READY, f"{self.name} holds generation {self.generation}, not {generation}")
         if self._phase is Phase.READY and self._index is not None:
+            if self.is_stalled or (self._beat_at is not None and time.monotonic() - self._beat_at > STALLED_S):
+                problem = f"{self.name} has not followed index-deltas for over {STALLED_S:.0f} s: it was stopped"
+                raise TransientError(NOT_READY, f"{problem}, or its feed hangs; it answers once it has caught up")
             return self._index
         raise TransientError(NOT_READY, f"{self.name} is {self._problem or self._phase.value}")
 

@@ -198,12 +198,13 @@ def test_internal_events_are_not_published() -> None:
 
 
 _strings = st.text(max_size=5)
+_texts = st.text(min_size=1, max_size=5)
 
 
 @settings(deadline=None)
 @given(
     st.builds(
-        ExtractRequest, product_id=_strings, url=_strings, extractor_id=_strings, vector_seq=_integers,
+        ExtractRequest, product_id=_texts, url=_texts, extractor_id=_strings, vector_seq=st.integers(1, 2**63 - 1),
         image_id=st.binary(min_size=16, max_size=16).map(bytes.hex), attempt=st.integers(0, 99),
         image_key=st.binary(min_size=16, max_size=16).map(bytes.hex), not_before_ms=st.integers(0, 2**50),
     )

@@ -319,3 +319,16 @@ def test_misrouted_request_is_sent_to_its_own_partition_once(tmp_path: Path, wor
     letter = decode_dead_letter(back.value)
     assert letter.reason == "wrong_partition"  # else it would go round for ever
     assert "feature_partitions" in letter.detail
+
+
+def test_request_that_no_stage_made_holds_nobody_up(world: World) -> None:
+    true = world.request("/ok/81")
+    foreign = msgspec.structs.replace(world.request("/ok/82"), image_id=image_id("another", "u").hex())
+    waiting = msgspec.structs.replace(world.request("/ok/83"), not_before_ms=2**52)
+    huge = encode_request(world.request("/ok/84")).replace(b'"vector_seq":5', b'"vector_seq":' + b"9" * 40)
+    now_ms = time.time_ns() // 1_000_000
+    out = world.stage.process([Record(b"0", huge, 0, 0, now_ms), Record(None, None, 0, 1, now_ms)])
+    assert [letter.reason for letter in letters(out)] == ["invalid_request"] * 2
+    out = world.until_settled(true, foreign, waiting)
+    assert [letter.reason for letter in letters(out)] == ["invalid_request"]
+    assert set(vectors(out)) == {bytes.fromhex(true.image_id), bytes.fromhex(waiting.image_id)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ import msgspec
 import pytest
 
 from indexing.shard_deltas import ShardDeltas
+from messaging.consumer import Message
 from schemas.delta import DeltaBatch
 from schemas.delta_check import DeltaCheck
 from schemas.errors import TransientError
 from schemas.ids import shard_of_product
 from schemas.manifest import decode_manifest, encode_manifest
+from serving.searcher import service
 from serving.searcher.feed import DeltaFeed, DeltaReader, OpenReader
 from serving.searcher.service import SearcherService
 from tests.unit.serving.world import (
@@ -44,7 +47,7 @@ def fed(
 ) -> Iterator[SearcherService]:
     """A searcher with a running feed; stopped (with its last snapshot) at the end."""
     searcher = SearcherService(0, 0, extractor_id, DIMENSION)
-    feed = DeltaFeed(
+    running = DeltaFeed(
         searcher,
         ShardDeltas(0, 1, 1),
         open_reader or partition.open,
@@ -53,11 +56,11 @@ def fed(
         check=DeltaCheck(1, 1),
         accept_gap=accept_gap,
     )
-    feed.start()
+    running.start()
     try:
         yield searcher
     finally:
-        feed.stop()
+        running.stop()
 
 
 def wait(condition: Callable[[], bool]) -> None:
@@ -234,10 +237,10 @@ def test_snapshot_with_other_shards_products_is_kept_aside(tmp_path: Path) -> No
         wait(lambda: searcher.is_ready)
     searcher = SearcherService(0, 0, EXTRACTOR, DIMENSION, shards=3)
     deltas = ShardDeltas(0, 3, 1)
-    feed = DeltaFeed(searcher, deltas, partition.open, tmp_path / "snapshot", 3600.0, check=DeltaCheck(1, 1))
-    feed.start()
+    running = DeltaFeed(searcher, deltas, partition.open, tmp_path / "snapshot", 3600.0, check=DeltaCheck(1, 1))
+    running.start()
     wait(lambda: searcher.is_ready)
-    feed.stop()
+    running.stop()
     assert sorted(found(searcher)) == sorted(p for p in (f"p{n}" for n in range(20)) if shard_of_product(p, 3) == 0)
     assert list(tmp_path.glob("snapshot.other-shard-*"))
 
@@ -275,6 +278,73 @@ def test_lost_beginning_without_a_snapshot_needs_the_operators_word(tmp_path: Pa
     with fed(partition, tmp_path, accept_gap=True) as searcher:
         wait(lambda: searcher.is_ready)
         assert found(searcher) == ["a"]
+
+
+class Stalling:
+    """A reader whose poll does not come back while `held` is set, as in a process that is stopped."""
+
+    def __init__(self, partition: MemoryPartition, held: threading.Event, ends_from: list[int]) -> None:
+        self._reader = partition.open({0: 0})
+        self._held = held
+        self._ends_from = ends_from
+        self.positions = self._reader.positions
+        self.beginning_offsets = self._reader.beginning_offsets
+        self.close = self._reader.close
+
+    def poll(self, max_records: int = 1000, timeout_s: float = 0.1) -> list[Message]:
+        while self._held.is_set():
+            time.sleep(0.005)
+        return self._reader.poll(min(max_records, 1), timeout_s)
+
+    def end_offsets(self, timeout_s: float = 10.0) -> dict[int, int]:
+        if self._ends_from:
+            raise TransientError("kafka_unavailable", "no broker")
+        return self._reader.end_offsets(timeout_s)
+
+
+def test_searcher_that_was_stopped_answers_again_only_when_it_caught_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "STALLED_S", 0.3)
+    partition, held, away = MemoryPartition(), threading.Event(), list[int]()
+    partition.append(of("a"))
+    with fed(partition, tmp_path, open_reader=lambda _: Stalling(partition, held, away)) as searcher:
+        wait(lambda: searcher.is_ready)
+        assert found(searcher) == ["a"]
+        held.set()
+        wait(lambda: not _answers(searcher))
+        with pytest.raises(TransientError, match="not followed index-deltas"):
+            found(searcher)
+        for _ in range(200):
+            partition.append(batch())
+        partition.append(removed(batch(), "a"))
+        held.clear()
+        wait(lambda: _answers(searcher))
+        assert found(searcher) == []  # never with what it knew before
+
+
+def test_searcher_that_was_stopped_goes_on_with_what_it_has_while_kafka_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "STALLED_S", 0.2)
+    partition, held, away = MemoryPartition(), threading.Event(), list[int]()
+    partition.append(of("a"))
+    with fed(partition, tmp_path, open_reader=lambda _: Stalling(partition, held, away)) as searcher:
+        wait(lambda: searcher.is_ready)
+        away.append(1)
+        held.set()
+        wait(lambda: not _answers(searcher))
+        held.clear()
+        wait(lambda: _answers(searcher))
+        assert found(searcher) == ["a"]
+
+
+def _answers(searcher: SearcherService) -> bool:
+    try:
+        found(searcher)
+    except TransientError:
+        return False
+    return True
 
 
 def test_kafka_that_is_away_at_start_is_waited_for(tmp_path: Path) -> None:
