@@ -24,7 +24,7 @@ from jobs.full_index.replay import Replay, ReplayOptions
 from jobs.full_index.replay_arguments import add_replay_arguments
 from jobs.full_index.replay_position import ReplayFolder
 from jobs.pipeline.extractors import configured
-from jobs.pipeline.topology import workers_in_processes
+from jobs.pipeline.topology import MINI_CLUSTER, workers_in_processes
 from messaging.admin import offsets_at, wait_for_kafka
 from schemas.errors import OperatorError, VitrineError
 from schemas.settings import Settings, load_settings, settings_json
@@ -53,7 +53,7 @@ def batch_tables(settings: Settings, connector: str | None, parallelism: int | N
         "execution.shutdown-on-attached-exit": "true",
     }
     if connector is not None:
-        values["pipeline.jars"] = Path(connector).resolve().as_uri()
+        values |= {**MINI_CLUSTER, "pipeline.jars": Path(connector).resolve().as_uri()}
     config = Configuration()
     for name, value in values.items():
         config.set_string(name, value)

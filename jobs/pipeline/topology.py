@@ -26,6 +26,17 @@ def workers_in_processes() -> None:
     os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112 - PyFlink's spelling
 
 
+MINI_CLUSTER: Mapping[str, str] = {
+    "rest.address": "127.0.0.1",
+    "rest.bind-address": "127.0.0.1",
+    "web.submit.enable": "false",
+    "web.cancel.enable": "false",
+    "web.rescale.enable": "false",
+    "web.access-control-allow-origin": "",
+}
+"""For a Flink of the client's own: nobody but it has business there (docs/adr/0019-closed-doors.md)."""
+
+
 @dataclass(frozen=True, slots=True)
 class KafkaSource:
     """A topic to read: from the group's committed offsets, or from the oldest record where there are none.
