@@ -21,6 +21,7 @@ from messaging.consumer import PartitionReader
 from schemas.delta import Progress, decode_deltas
 from schemas.errors import OperatorError, TransientError
 from schemas.ids import sequence
+from schemas.kafka_access import Kafka
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
 
@@ -60,12 +61,12 @@ class Cut:
 def take_cut(settings: Settings, folder: Path) -> Cut:
     """Copies the stores into the new folder `folder`. Raises `OperatorError` when the topics are not there."""
     state = log_state(settings)
-    found = describe(settings.bootstrap, [INDEX_DELTAS])
+    found = describe(settings.kafka, [INDEX_DELTAS])
     if INDEX_DELTAS not in found:
         raise OperatorError(f"{settings.bootstrap} has no topic {INDEX_DELTAS}; vitrine start creates it")
     topic = found[INDEX_DELTAS]
     progress = [
-        last_progress(settings.bootstrap, partition, begin, end, settings.event_partitions)
+        last_progress(settings.kafka, partition, begin, end, settings.event_partitions)
         for partition, (begin, end) in enumerate(zip(topic.beginnings, topic.ends, strict=True))
     ]
     catalogue, features = folder / "catalogue", folder / "features"
@@ -84,7 +85,7 @@ def take_cut(settings: Settings, folder: Path) -> Cut:
     )
 
 
-def last_progress(bootstrap: str, partition: int, begin: int, end: int, event_partitions: int) -> list[Progress]:
+def last_progress(bootstrap: Kafka, partition: int, begin: int, end: int, event_partitions: int) -> list[Progress]:
     """How far the records of a partition of `index-deltas` before `end` reach into `product-events`.
 
     Reads back from the end until all event partitions were seen, `MOST_RECORDS`
@@ -101,7 +102,7 @@ def last_progress(bootstrap: str, partition: int, begin: int, end: int, event_pa
         records *= 10
 
 
-def _values(bootstrap: str, partition: int, start: int, end: int) -> Iterator[bytes]:
+def _values(bootstrap: Kafka, partition: int, start: int, end: int) -> Iterator[bytes]:
     if start >= end:
         return
     reader = PartitionReader(bootstrap, INDEX_DELTAS, partition, start)

@@ -118,7 +118,7 @@ def _offsets(settings: Settings, where: str | None) -> list[int] | None:
         raise OperatorError(
             f"{where!r} is neither offsets (one a partition: 12,40) nor a time (2026-01-31T00:00Z)"
         ) from error
-    return offsets_at(settings.bootstrap, PRODUCT_EVENTS, int(moment.timestamp() * 1000))
+    return offsets_at(settings.kafka, PRODUCT_EVENTS, int(moment.timestamp() * 1000))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         settings = load_settings()
-        wait_for_kafka(settings.bootstrap)
+        wait_for_kafka(settings.kafka)
         if arguments.command == "build":
             return run_build(settings, build_options(arguments), arguments.connector)
         return run_replay(settings, replay_options(settings, arguments), arguments.connector)

@@ -61,7 +61,7 @@ def configuration(settings: Settings, connector: str | None) -> Configuration:
 
 def run(settings: Settings, connector: str | None) -> None:
     """Checks the log, builds the job and submits it (or runs it to its end on a mini-cluster)."""
-    wait_for_kafka(settings.bootstrap)
+    wait_for_kafka(settings.kafka)
     ensure_topics(settings)
     extractors = configured(settings)
     epoch = current_epoch(settings)
