@@ -25,6 +25,7 @@ from cli.runtime.services import services
 from jobs.realtime_index import main as job_main
 from jobs.realtime_index import pipeline as job_pipeline
 from schemas.errors import OperatorError
+from schemas.exposure import check_grpc_exposure, check_http_exposure, is_loopback
 from schemas.settings import load_settings
 from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS
 
@@ -102,6 +103,22 @@ def test_container_of_flink_makes_the_same_choices(tmp_path: Path) -> None:
     assert theirs["vitrine.doors.key-file"] == "/var/lib/vitrine/flink/key"
     assert theirs["rest.bind-address"] == "0.0.0.0"
     assert f"{DOORS_JAR}=8081 " in theirs["env.java.opts.all"], "the published port, and no other, on every address"
+
+
+def test_containers_are_open_only_where_they_say_so() -> None:
+    services = yaml.safe_load((REPOSITORY / "docker" / "compose.yaml").read_text())["services"]
+    settings = {
+        name: load_settings(service["environment"])
+        for name, service in services.items()
+        if service.get("image", "").startswith("vitrine-")
+    }
+    assert [name for name, each in settings.items() if each.allow_open_address] == ["blender"]
+    assert [name for name, each in settings.items() if not is_loopback(each.host)] == ["blender"]
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+    check_http_exposure(settings["blender"])
+    check_grpc_exposure(settings["broker"])
 
 
 def test_every_shard_and_replica_has_a_searcher_of_its_own_port(tmp_path: Path) -> None:
