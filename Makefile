@@ -102,7 +102,9 @@ $(DONE)/packages: requirements.txt pyproject.toml $(DONE)/uv
 $(DONE)/packages-dev: requirements-dev.txt $(DONE)/packages
 	$(call install,Python packages for development,requirements-dev.txt,seconds; 0.3 GB)
 
-$(DONE)/jars: docker/kafka/pom.xml docker/flink/pom.xml
+DOORS := $(wildcard docker/flink/doors/vitrine/doors/*.java docker/flink/doors/META-INF/*/* docker/flink/doors/*)
+
+$(DONE)/jars: docker/kafka/pom.xml docker/flink/pom.xml $(DOORS) $(DONE)/packages
 	@.ci/prerequisites
 	@mkdir -p $(DONE)
 	@began=$$SECONDS; \
@@ -112,6 +114,7 @@ $(DONE)/jars: docker/kafka/pom.xml docker/flink/pom.xml
 		-DincludeScope=runtime -DoutputDirectory="$(CURDIR)/.cache/jars.part/kafka"; \
 	mvn -Dstyle.color=never --quiet --batch-mode --strict-checksums -f docker/flink/pom.xml dependency:copy-dependencies \
 		-DexcludeTransitive=true -DoutputDirectory="$(CURDIR)/.cache/jars.part/flink"; \
+	docker/flink/doors/build "$$($(PY) -c 'import pyflink; print(pyflink.__path__[0])')/lib" .cache/jars.part/doors; \
 	rm -rf .cache/jars; mv .cache/jars.part .cache/jars; \
 	echo "setup: jars fetched in $$((SECONDS - began)) s"
 	@touch $@

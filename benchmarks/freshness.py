@@ -78,7 +78,7 @@ async def send_probes(settings: Settings, shop: Shop, seconds: float, per_s: flo
     watching: list[asyncio.Task[None]] = []
     busy: set[bytes] = set()
     began = time.perf_counter()
-    with EventProducer(settings.bootstrap, linger_ms=0.0) as producer:
+    with EventProducer(settings.kafka, linger_ms=0.0) as producer:
         while (elapsed := time.perf_counter() - began) < FIRST_SENDS_S + seconds:
             await asyncio.sleep(max(0.0, len(probes) / per_s - elapsed))
             event = next(events)
@@ -122,13 +122,11 @@ class DeltaLog:
     """The delta records written since it was made: when which part of product-events was handed to Kafka."""
 
     def __init__(self, settings: Settings) -> None:
-        self._readers = [
-            PartitionReader(settings.bootstrap, INDEX_DELTAS, shard, None) for shard in range(settings.shards)
-        ]
+        self._readers = [PartitionReader(settings.kafka, INDEX_DELTAS, shard, None) for shard in range(settings.shards)]
         for shard, reader in enumerate(self._readers):
             end = reader.end_offset()
             reader.close()
-            self._readers[shard] = PartitionReader(settings.bootstrap, INDEX_DELTAS, shard, end)
+            self._readers[shard] = PartitionReader(settings.kafka, INDEX_DELTAS, shard, end)
         self.records = 0
         self.deltas = 0
 
@@ -211,10 +209,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         fill_feature_store(settings, extractor, matrix)
         del matrix
         with BenchSystem(settings).running() as system:
-            load = LoadGenerator(settings.bootstrap, arguments.images)
+            load = LoadGenerator(settings.kafka, arguments.images)
             probed = Shop(PROBE_PRODUCTS, seed=7, first=arguments.images)
             with system.progress.step(f"listing {arguments.images} products"):
-                with EventProducer(settings.bootstrap) as producer:
+                with EventProducer(settings.kafka) as producer:
                     for event in probed.listings():
                         producer.send(PRODUCT_EVENTS, event.key, event.value)
                 system.until_applied(load.run("listings", arguments.images).last_append_ms)

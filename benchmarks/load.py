@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from benchmarks.shop import Event, Shop
 from messaging.producer import EventProducer
+from schemas.kafka_access import Kafka
 from schemas.topics import PRODUCT_EVENTS
 
 LINGER_MS = 5.0
@@ -39,7 +40,7 @@ class Produced:
 class LoadGenerator:
     """Runs orders one after the other over one `Shop`, whose state lasts between them."""
 
-    def __init__(self, bootstrap: str, images: int, seed: int = 1, new_pictures: Sequence[str] = ()) -> None:
+    def __init__(self, bootstrap: Kafka, images: int, seed: int = 1, new_pictures: Sequence[str] = ()) -> None:
         context = multiprocessing.get_context("spawn")
         self._ours, theirs = context.Pipe()
         self._stop = context.Event()
@@ -83,7 +84,7 @@ class LoadGenerator:
 
 
 def _serve(
-    orders: Connection, stop: Event_, bootstrap: str, images: int, seed: int, new_pictures: Sequence[str]
+    orders: Connection, stop: Event_, bootstrap: Kafka, images: int, seed: int, new_pictures: Sequence[str]
 ) -> None:
     shop = Shop(images, seed, new_pictures)
     streams: dict[str, Iterator[Event]] = {"listings": shop.listings(), "mix": shop.mix(), "prices": shop.prices()}

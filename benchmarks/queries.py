@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         fill_feature_store(settings, extractor, matrix)
         by_vector, by_photo = vector_requests(queries), photo_requests(arguments.photos)
         with BenchSystem(settings).running() as system:
-            load = LoadGenerator(settings.bootstrap, arguments.images)
+            load = LoadGenerator(settings.kafka, arguments.images)
             with system.progress.step(f"listing {arguments.images} products"):
                 system.until_applied(load.run("listings", arguments.images).last_append_ms)
                 system.until_trained()

@@ -109,7 +109,7 @@ class DeltaStream:
     """Deltas at a steady rate, half of them with another picture, on a thread; `with` it."""
 
     def __init__(self, settings: Settings, catalogue: Catalogue, images: int, per_s: float) -> None:
-        self._producer = EventProducer(settings.bootstrap)
+        self._producer = EventProducer(settings.kafka)
         self._catalogue = catalogue
         self._images = images
         self._pause_s = DELTAS_A_RECORD / per_s

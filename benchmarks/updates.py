@@ -130,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted = int(1.2 * ADDITIONS * NEW_AMONG_ADDITIONS * arguments.events * (1 + 0.5 * arguments.tries))
         pictures = [] if arguments.known_only else draw_pictures(home / "pictures", wanted)
         with BenchSystem(settings).running() as system:
-            load = LoadGenerator(settings.bootstrap, arguments.images, new_pictures=pictures)
+            load = LoadGenerator(settings.kafka, arguments.images, new_pictures=pictures)
             with system.progress.step(f"listing {arguments.images} products"):
                 listed = load.run("listings", arguments.images)
                 applied = system.until_applied(listed.last_append_ms)

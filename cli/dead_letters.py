@@ -24,7 +24,7 @@ class StoredLetter(NamedTuple):
 
 def read_letters(settings: Settings) -> list[StoredLetter]:
     """All letters that the topic still holds, oldest first."""
-    return [_decode(message.offset, message.value) for message in read_all(settings.bootstrap, DEAD_LETTERS, 0)]
+    return [_decode(message.offset, message.value) for message in read_all(settings.kafka, DEAD_LETTERS, 0)]
 
 
 def read_letter(settings: Settings, number: int) -> StoredLetter:
@@ -43,7 +43,7 @@ def original(settings: Settings, stored: StoredLetter) -> tuple[bytes | None, by
 
 def put_back(settings: Settings, letters: list[StoredLetter]) -> int:
     """Sends the originals to their topics again and waits until the log has them. The letters stay."""
-    with EventProducer(settings.bootstrap, delivery_timeout_s=30) as producer:
+    with EventProducer(settings.kafka, delivery_timeout_s=30) as producer:
         for stored in letters:
             key, value = original(settings, stored)
             if stored.letter.topic == EXTRACT_REQUESTS:
@@ -63,7 +63,7 @@ def _first_attempt(value: bytes | None) -> bytes | None:
 
 def _record_at(settings: Settings, topic: str, partition: int, offset: int) -> tuple[bytes | None, bytes | None]:
     """The record at exactly that offset. Raises `OperatorError` when the topic does not hold it (any more)."""
-    reader = PartitionReader(settings.bootstrap, topic, partition, offset)
+    reader = PartitionReader(settings.kafka, topic, partition, offset)
     try:
         if offset < reader.end_offset():
             for _ in range(50):

@@ -20,6 +20,7 @@ from jobs.full_index.publish import last_report
 from messaging.admin import committed_offsets, describe
 from schemas.errors import CorruptError, OperatorError, TransientError
 from schemas.generation import LIVE
+from schemas.grpc_access import channel
 from schemas.search_pb2 import ShardStatus, StatusRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
@@ -193,14 +194,14 @@ def generation_state(settings: Settings, shards: list[ShardView]) -> tuple[Gener
 
 def topic_views(settings: Settings) -> list[TopicView]:
     """The topics that exist. Raises `TransientError` when Kafka does not answer."""
-    states = describe(settings.bootstrap, list(TOPICS))
+    states = describe(settings.kafka, list(TOPICS))
     views = []
     for name in TOPICS:
         if (state := states.get(name)) is None:
             continue
         lag = None
         if (group := GROUPS.get(name)) is not None:
-            committed = committed_offsets(settings.bootstrap, group, name, len(state.ends))
+            committed = committed_offsets(settings.kafka, group, name, len(state.ends))
             positions = [
                 begin if offset is None else offset for offset, begin in zip(committed, state.beginnings, strict=True)
             ]
@@ -243,8 +244,8 @@ def shard_views(settings: Settings, timeout_s: float = 5.0, *, all_generations: 
     Sorted by shard and replica. Raises `TransientError` when the broker does not answer.
     """
     address = f"{loopback_of(settings.host)}:{settings.grpc_port}"
-    with grpc.insecure_channel(address) as channel:
-        stub = SearchStub(channel)  # type: ignore[no-untyped-call]
+    with channel(settings, address) as broker:
+        stub = SearchStub(broker)  # type: ignore[no-untyped-call]
         try:
             entries: list[ShardStatus] = list(stub.Status(StatusRequest(), timeout=timeout_s).shards)
         except grpc.RpcError as error:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
+from messaging.access import client_options
 from messaging.producer import _quiet
 from schemas.errors import OperatorError, TransientError
+from schemas.kafka_access import Kafka
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS, TopicSpec, topic_specs
 
@@ -25,13 +28,18 @@ class TopicState:
     beginnings: list[int]
 
 
-def _client(bootstrap: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 1000}, logger=_quiet)
+def _client(bootstrap: Kafka, on_error: Callable[[KafkaError], None] | None = None) -> AdminClient:
+    """`on_error`: told what librdkafka meets on the way, which its calls only know as a failure to get through."""
+    options = {**client_options(bootstrap), "reconnect.backoff.max.ms": 1000}
+    if on_error is not None:
+        options["error_cb"] = on_error
+    return AdminClient(options, logger=_quiet)
 
 
-def wait_for_kafka(bootstrap: str, timeout_s: float = 60.0) -> None:
+def wait_for_kafka(bootstrap: Kafka, timeout_s: float = 60.0) -> None:
     """Returns once a broker answers. Raises `OperatorError` naming the address after `timeout_s`."""
-    client = _client(bootstrap)
+    refusals: list[str] = []
+    client = _client(bootstrap, lambda error: _note_refusal(error, refusals))
     deadline = time.monotonic() + timeout_s
     while True:
         try:
@@ -39,10 +47,16 @@ def wait_for_kafka(bootstrap: str, timeout_s: float = 60.0) -> None:
                 return
             problem = "no broker is registered"
         except KafkaException as error:
-            problem = str(error)
+            client.poll(0)
+            problem = refusals[-1] if refusals else str(error)
         if time.monotonic() > deadline:
             raise OperatorError(f"Kafka at {bootstrap} does not answer ({problem}); is it started? See vitrine status")
         time.sleep(0.1)
+
+
+def _note_refusal(error: KafkaError, refusals: list[str]) -> None:
+    if error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL):
+        refusals.append(error.str())
 
 
 def ensure_topics(settings: Settings) -> list[str]:
@@ -51,7 +65,7 @@ def ensure_topics(settings: Settings) -> list[str]:
     Raises `OperatorError` when a topic has another number of partitions than
     the settings say: the placement of products and shards depends on it.
     """
-    client = _client(settings.bootstrap)
+    client = _client(settings.kafka)
     specs = topic_specs(
         event_partitions=settings.event_partitions,
         feature_partitions=settings.feature_partitions,
@@ -109,7 +123,7 @@ def _await_leaders(client: AdminClient, specs: list[TopicSpec], timeout_s: float
             time.sleep(0.05)
 
 
-def describe(bootstrap: str, names: list[str]) -> dict[str, TopicState]:
+def describe(bootstrap: Kafka, names: list[str]) -> dict[str, TopicState]:
     """State of the topics that exist. Raises `TransientError` when the broker does not answer."""
     client = _client(bootstrap)
     try:
@@ -139,7 +153,7 @@ def _offsets(client: AdminClient, partitions: dict[str, list[int]], spec: Any) -
     return {(tp.topic, tp.partition): int(future.result().offset) for tp, future in found.items()}
 
 
-def offsets_at(bootstrap: str, name: str, timestamp_ms: int) -> list[int]:
+def offsets_at(bootstrap: Kafka, name: str, timestamp_ms: int) -> list[int]:
     """Per partition the offset of the first record stamped at that time (Unix, ms) or later; its end where none is.
 
     Raises `TransientError` when the broker does not answer, `OperatorError` when there is no such topic.
@@ -156,7 +170,7 @@ def offsets_at(bootstrap: str, name: str, timestamp_ms: int) -> list[int]:
     return [end if offsets[name, p] < 0 else offsets[name, p] for p, end in enumerate(ends)]
 
 
-def topic_id(bootstrap: str, name: str, client: AdminClient | None = None) -> str:
+def topic_id(bootstrap: Kafka, name: str, client: AdminClient | None = None) -> str:
     """Kafka's identity of the topic: another one once it was deleted and created anew."""
     from confluent_kafka import TopicCollection
 
@@ -170,14 +184,14 @@ _COORDINATOR_COMES = frozenset(
 )
 
 
-def committed_offsets(bootstrap: str, group: str, topic: str, partitions: int) -> list[int | None]:
+def committed_offsets(bootstrap: Kafka, group: str, topic: str, partitions: int) -> list[int | None]:
     """What a consumer group has committed per partition; None where it has not.
 
     Asked through a consumer that never joins: the admin client's
     `list_consumer_group_offsets` crashes the process (SIGSEGV in librdkafka,
     confluent-kafka 2.16) while a new cluster has no group coordinator yet.
     """
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False}, logger=_quiet)
+    consumer = Consumer({**client_options(bootstrap), "group.id": group, "enable.auto.commit": False}, logger=_quiet)
     wanted = [TopicPartition(topic, p) for p in range(partitions)]
     deadline = time.monotonic() + 10
     try:

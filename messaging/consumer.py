@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from messaging.access import client_options
 from messaging.producer import _quiet
 from schemas.errors import OperatorError, TransientError
+from schemas.kafka_access import Kafka
 
 
 class Message(NamedTuple):
@@ -29,10 +31,10 @@ class PartitionsReader:
     in order; between partitions there is none.
     """
 
-    def __init__(self, bootstrap: str, topic: str, offsets: Mapping[int, int | None]) -> None:
+    def __init__(self, bootstrap: Kafka, topic: str, offsets: Mapping[int, int | None]) -> None:
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **client_options(bootstrap),
                 "group.id": "vitrine-reader",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
@@ -111,7 +113,7 @@ class PartitionsReader:
 class PartitionReader:
     """A `PartitionsReader` of one partition."""
 
-    def __init__(self, bootstrap: str, topic: str, partition: int, offset: int | None = None) -> None:
+    def __init__(self, bootstrap: Kafka, topic: str, partition: int, offset: int | None = None) -> None:
         self._reader = PartitionsReader(bootstrap, topic, {partition: offset})
         self._partition = partition
 
@@ -132,7 +134,7 @@ class PartitionReader:
         self._reader.close()
 
 
-def read_all(bootstrap: str, topic: str, partition: int, end: int | None = None) -> list[Message]:
+def read_all(bootstrap: Kafka, topic: str, partition: int, end: int | None = None) -> list[Message]:
     """All records from the oldest up to `end` (exclusive; by default the end at the call).
 
     Follows gaps (compaction) to the end. For tools and tests; holds all in memory.

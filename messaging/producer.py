@@ -9,7 +9,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from messaging.access import client_options
 from schemas.errors import TransientError
+from schemas.kafka_access import Kafka
 
 
 class EventProducer:
@@ -19,10 +21,10 @@ class EventProducer:
     `delivered` callback was called without error. Thread-safe.
     """
 
-    def __init__(self, bootstrap: str, *, linger_ms: float = 2.0, delivery_timeout_s: float = 120.0) -> None:
+    def __init__(self, bootstrap: Kafka, *, linger_ms: float = 2.0, delivery_timeout_s: float = 120.0) -> None:
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **client_options(bootstrap),
                 "partitioner": "murmur2_random",
                 "enable.idempotence": True,
                 "linger.ms": linger_ms,

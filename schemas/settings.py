@@ -11,12 +11,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from schemas.errors import OperatorError
+from schemas.kafka_access import KafkaAccess
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=4096)]
@@ -42,6 +43,37 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """First port of Flink's Prometheus reporter (job manager, task managers take the following)."""
     kafka_bootstrap: str = ""
     """Kafka to use, host:port[,host:port]; empty: 127.0.0.1:kafka_port, which `vitrine start` runs."""
+
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How every client of ours speaks with Kafka."""
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How they prove who they are, with SASL_SSL."""
+    kafka_sasl_username: str = ""
+    """Whose name they give."""
+    kafka_sasl_password_file: str = ""
+    """File that holds the password (readable by Vitrine's user alone)."""
+    kafka_tls_ca: str = ""
+    """PEM file of the authority that signed the brokers' certificates; empty: the system's authorities."""
+    kafka_tls_certificate: str = ""
+    """PEM file of our certificate, where Kafka demands one."""
+    kafka_tls_key: str = ""
+    """PEM file of its key, PKCS#8, without a password."""
+
+    grpc_tls_ca: str = ""
+    """PEM file of the authority whose certificates searchers, broker and their clients accept; empty: no encryption."""
+    grpc_tls_certificate: str = ""
+    """PEM file of the certificate that they show each other; it names the address that others connect to."""
+    grpc_tls_key: str = ""
+    """PEM file of its key."""
+
+    api_keys_file: str = ""
+    """File of the keys that the blender asks for; empty: it asks for none."""
+    tls_certificate: str = ""
+    """PEM file of the blender's certificate; empty: plain HTTP."""
+    tls_key: str = ""
+    """PEM file of its key."""
+    allow_open_address: bool = False
+    """Lets servers listen on an address that other machines reach, without keys and encryption."""
 
     shards: Count = 2
     """Searcher shards of a system that has no full index yet; afterwards the serving generation's number counts."""
@@ -128,7 +160,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def bootstrap(self) -> str:
+        """Kafka's address, to be shown; clients take `kafka`."""
         return self.kafka_bootstrap or f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def kafka(self) -> KafkaAccess:
+        """Kafka's address and how one gets in. Raises `OperatorError` for settings that contradict each other.
+
+        The broker that `vitrine start` runs is open, on the loopback address.
+        """
+        if not self.kafka_bootstrap and self.kafka_security_protocol != "PLAINTEXT":
+            raise OperatorError(
+                "kafka_security_protocol is for a Kafka of your own: name it in kafka_bootstrap, or unset the protocol"
+            )
+        return KafkaAccess(
+            self.bootstrap,
+            protocol=self.kafka_security_protocol,
+            mechanism=self.kafka_sasl_mechanism,
+            username=self.kafka_sasl_username,
+            password_file=self.kafka_sasl_password_file,
+            ca=self.kafka_tls_ca,
+            certificate=self.kafka_tls_certificate,
+            key=self.kafka_tls_key,
+            flink_secrets=str(self.home_path / "flink" / "kafka-secrets.properties"),
+        )
 
     @property
     def partitions_of_deltas(self) -> int:
@@ -160,6 +215,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.home_path / "shards" / f"{shard}-{replica}" / generation
 
 
+_FILES = frozenset(
+    (
+        *("kafka_sasl_password_file", "kafka_tls_ca", "kafka_tls_certificate", "kafka_tls_key"),
+        *("grpc_tls_ca", "grpc_tls_certificate", "grpc_tls_key"),
+        *("api_keys_file", "tls_certificate", "tls_key"),
+    )
+)
+"""Made absolute when read: processes that inherit them work in other folders."""
 _LISTS = frozenset(("fetch_allowed_hosts", "fetch_allowed_networks", "fetch_allowed_folders", "further_encoders"))
 
 
@@ -180,6 +243,9 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
             values[name] = [part for part in text.split(",") if part] if name in _LISTS else text
     values.update(overrides)
     values["home"] = str(home)
+    for name in _FILES & values.keys():
+        if values[name]:
+            values[name] = str(Path(str(values[name])).expanduser().resolve())
     try:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -187,5 +253,5 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
 
 
 def settings_json(settings: Settings) -> str:
-    """For the start-up log line (no field holds a secret)."""
+    """For the start-up log line. No field holds a secret: what must not be seen lies in files that fields name."""
     return msgspec.json.encode(settings).decode()

@@ -95,11 +95,18 @@ def _time_left_s(context: Any) -> float:
 
 
 class GrpcBackend:
-    """A searcher or broker at `address` (host:port). Connects lazily, and again after every failure."""
+    """A searcher or broker at `address` (host:port). Connects lazily, and again after every failure.
 
-    def __init__(self, address: str) -> None:
+    `credentials`: see `schemas.grpc_access`; None: open.
+    """
+
+    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
         self._address = address
-        self._channel = grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+        self._channel = (
+            grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+            if credentials is None
+            else grpc.aio.secure_channel(address, credentials, options=_CHANNEL_OPTIONS)
+        )
         self._stub: Any = SearchStub(self._channel)  # type: ignore[no-untyped-call]
 
     async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
@@ -144,15 +151,21 @@ def _error_of(error: grpc.aio.AioRpcError, address: str) -> RejectedError | Tran
             return TransientError("internal", f"{address} failed with {code.name}: {text}")
 
 
-async def start_server(backend: SearchBackend, host: str, port: int) -> tuple[grpc.aio.Server, int]:
+async def start_server(
+    backend: SearchBackend, host: str, port: int, credentials: grpc.ServerCredentials | None = None
+) -> tuple[grpc.aio.Server, int]:
     """Serves `backend`; returns the running server and its port (chosen by the system when `port` is 0).
 
+    With `credentials` it answers only clients whose certificate they accept.
     Raises `OperatorError` when the port is taken.
     """
     server = grpc.aio.server(options=_SERVER_OPTIONS)
     add_SearchServicer_to_server(BackendServicer(backend), server)  # type: ignore[no-untyped-call]
     try:
-        bound = server.add_insecure_port(f"{host}:{port}")
+        address = f"{host}:{port}"
+        bound = (
+            server.add_insecure_port(address) if credentials is None else server.add_secure_port(address, credentials)
+        )
     except RuntimeError as error:
         raise OperatorError(
             f"port {port} on {host} cannot be bound ({error}); stop what listens there or set VITRINE_GRPC_PORT"

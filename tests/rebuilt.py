@@ -38,7 +38,7 @@ def rebuild(settings: Settings, shards: int = 0, extractor: str = "") -> Rebuilt
     name = extractor or extractor_id(settings.encoder, settings.weights)
     records: dict[str, ProductRecord] = {}
     for partition in range(settings.event_partitions):
-        for message in read_all(settings.bootstrap, PRODUCT_EVENTS, partition):
+        for message in read_all(settings.kafka, PRODUCT_EVENTS, partition):
             origin = None
             try:
                 event = decode_event(message.value)
@@ -54,8 +54,8 @@ def rebuild(settings: Settings, shards: int = 0, extractor: str = "") -> Rebuilt
             except RejectedError:
                 continue  # a dead letter in the stream, nothing here
     vectors: dict[bytes, bytes] = {}
-    for partition in range(len(describe(settings.bootstrap, [IMAGE_FEATURES])[IMAGE_FEATURES].ends)):
-        for message in read_all(settings.bootstrap, IMAGE_FEATURES, partition):
+    for partition in range(len(describe(settings.kafka, [IMAGE_FEATURES])[IMAGE_FEATURES].ends)):
+        for message in read_all(settings.kafka, IMAGE_FEATURES, partition):
             if message.value is not None:
                 feature = decode_feature(message.value)
                 if feature.extractor_id == name:

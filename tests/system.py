@@ -22,6 +22,8 @@ from cli.runtime.services import blender_address
 from cli.runtime.system import System as Runtime
 from messaging.producer import EventProducer
 from schemas.errors import TransientError
+from schemas.grpc_access import channel
+from schemas.kafka_access import KafkaAccess
 from schemas.search_pb2 import ProductRequest, ProductResponse
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings, load_settings
@@ -88,7 +90,13 @@ class System:
 
     @property
     def bootstrap(self) -> str:
+        """Kafka's address."""
         return self.settings.bootstrap
+
+    @property
+    def kafka(self) -> KafkaAccess:
+        """The same, with the way in."""
+        return self.settings.kafka
 
     def start(self) -> None:
         """Starts whatever does not run, and waits until all of it is ready."""
@@ -124,7 +132,7 @@ class System:
         self, *events: Mapping[str, Any] | bytes, key: bytes | None = None, partition: int | None = None
     ) -> None:
         """Writes events and waits until they are in the log; objects are keyed by their product_id."""
-        with EventProducer(self.bootstrap) as producer:
+        with EventProducer(self.kafka) as producer:
             for event in events:
                 value = event if isinstance(event, bytes) else json.dumps(event).encode()
                 chosen = key
@@ -161,8 +169,8 @@ class System:
 
     def product(self, product_id: str) -> ProductResponse:
         """What every replica shows of the product."""
-        with grpc.insecure_channel(f"127.0.0.1:{self.settings.grpc_port}") as channel:
-            stub = SearchStub(channel)  # type: ignore[no-untyped-call]
+        with channel(self.settings, f"127.0.0.1:{self.settings.grpc_port}") as broker:
+            stub = SearchStub(broker)  # type: ignore[no-untyped-call]
             try:
                 response: ProductResponse = stub.Product(ProductRequest(product_id=product_id), timeout=30)
             except grpc.RpcError as error:

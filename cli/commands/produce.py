@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     product_id = product_of(value)
     settings = load_settings()
     placed: list[str] = []
-    with EventProducer(settings.bootstrap, delivery_timeout_s=15) as producer:
+    with EventProducer(settings.kafka, delivery_timeout_s=15) as producer:
         producer.send(
             PRODUCT_EVENTS,
             product_id.encode(),

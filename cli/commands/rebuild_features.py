@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     try:
-        found = describe(settings.bootstrap, [IMAGE_FEATURES])
+        found = describe(settings.kafka, [IMAGE_FEATURES])
     except TransientError as error:
         raise OperatorError(f"{error.detail}; start it alone by vitrine start --only kafka") from error
     if IMAGE_FEATURES not in found:
@@ -62,7 +62,7 @@ def _records(
 ) -> Iterator[tuple[bytes | None, bytes | None]]:
     """Key and value of every record up to the ends; an image's records all lie in one partition, in order."""
     for partition, (begin, end) in enumerate(spans):
-        reader = PartitionReader(settings.bootstrap, IMAGE_FEATURES, partition, begin)
+        reader = PartitionReader(settings.kafka, IMAGE_FEATURES, partition, begin)
         try:
             idle = 0
             # Compaction leaves gaps, also at the end: the position then stops short of it.

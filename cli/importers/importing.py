@@ -79,7 +79,7 @@ def import_catalogue(settings: Settings, path: Path, *, progress: bool = True) -
     try:
         with (
             RefusalFile(settings.home_path / "imports", path.name) as refusals,
-            EventProducer(settings.bootstrap) as log,
+            EventProducer(settings.kafka) as log,
         ):
             report = send_events(bar, log, refusals, settings.allowed_folders_file, folder)
     except TransientError as error:

@@ -7,12 +7,11 @@ then shows it.
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cli.runtime.flink import FlinkRest, flink_environment, rest_address, root_cause, write_configuration
+from cli.runtime.flink import FlinkRest, client_environment, rest_address, root_cause, write_configuration
 from cli.runtime.layout import REPOSITORY, flink_home, jars, layout_of, python
 from schemas.errors import OperatorError, TransientError, VitrineError
 from schemas.settings import Settings
@@ -36,15 +35,13 @@ class BatchClient:
         settings, layout = self._settings, self._layout
         if not (layout.flink_conf / "config.yaml").exists():
             write_configuration(settings, layout)
-        options = f"{os.environ.get('JVM_ARGS', '')} -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1".strip()
-        environment = {**flink_environment(settings, layout), "JVM_ARGS": options}
         with self.log_file.open("wb") as output:
             client = subprocess.Popen(
                 self._command_line(arguments, cluster),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=environment,
+                env=client_environment(settings, layout),
                 cwd=layout.home,
             )
             try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import re
+import secrets
 import socket
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from cli.runtime.layout import LOOPBACK, Layout, child_environment, flink_home, java, python
+from cli.runtime.layout import LOOPBACK, Layout, child_environment, flink_home, jars, java, layout_of, python
 from cli.runtime.processes import Processes
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings
@@ -21,12 +23,18 @@ JOB_MANAGER = "flink-jobmanager"
 TASK_MANAGER = "flink-taskmanager"
 LIVE_STATES = frozenset(("CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "RECONCILING"))
 ENDED_STATES = frozenset(("FAILED", "CANCELED", "FINISHED"))
+DOORS_JAR = "vitrine-doors.jar"
+KEY_HEADER = "X-Vitrine-Key"
 _RPC_PORTS = range(32_100, 32_768)
 """Linux gives 32768 and above to sockets that ask for any port."""
 
 
 def flink_config(settings: Settings, layout: Layout, rpc_port: int, java_options: str) -> str:
-    """`config.yaml`. All ports but the dashboard's and the reporter's are free ones on the loopback address.
+    """`config.yaml`. All ports but the dashboard's and the reporter's are free ones; all are on the loopback address.
+
+    Nothing can be submitted, cancelled or scaled in the dashboard, and the
+    REST interface behind it answers only who may ask: see `doors_options` and
+    docs/adr/0019-closed-doors.md.
 
     Memory: the JVMs together stay below 2.5 GB, since Flink's own defaults
     reserve 40 % of the task manager for state that we keep in RocksDB. The
@@ -48,6 +56,12 @@ rest.address: {LOOPBACK}
 rest.bind-address: {LOOPBACK}
 rest.port: {settings.flink_port}
 rest.bind-port: "{settings.flink_port}"
+rest.profiling.enabled: false
+web.submit.enable: false
+web.cancel.enable: false
+web.rescale.enable: false
+web.access-control-allow-origin: http://{LOOPBACK}:{settings.flink_port}
+vitrine.doors.key-file: {layout.flink_key}
 web.tmpdir: {layout.flink / "web"}
 web.upload.dir: {layout.flink / "web"}
 taskmanager.host: {LOOPBACK}
@@ -77,8 +91,18 @@ metrics.reporters: prom
 metrics.reporter.prom.factory.class: org.apache.flink.metrics.prometheus.PrometheusReporterFactory
 metrics.reporter.prom.port: {settings.metrics_port}-{last_metrics_port}
 env.pid.dir: {layout.flink / "pid"}
-env.java.opts.all: {java_options} -Dconsole.log.level=WARN
+env.java.opts.all: {doors_option()} {java_options} -Dconsole.log.level=WARN
 """
+
+
+def doors_option() -> str:
+    """Keeps every server of a JVM on the loopback address, and guards Flink's REST server in it."""
+    jar = next((jar for jar in jars("doors") if jar.name == DOORS_JAR), None)
+    if jar is None:
+        raise OperatorError(f"{DOORS_JAR} is missing: remove .cache/done/jars and run `make setup`")
+    if " " in str(jar):
+        raise OperatorError(f"Flink's scripts cannot read {jar}: copy the jars to a path without spaces, VITRINE_JARS")
+    return f"-javaagent:{jar}"
 
 
 def start_cluster(settings: Settings, processes: Processes, layout: Layout) -> bool:
@@ -113,6 +137,33 @@ def flink_environment(settings: Settings, layout: Layout) -> dict[str, str]:
     )
 
 
+def client_environment(settings: Settings, layout: Layout, at: str | None = None) -> dict[str, str]:
+    """For a client of Flink's: little memory, no time spent on optimising itself, and the key of the Flink we run.
+
+    `at`: the address of another Flink, which is not told our key.
+    """
+    options = f"{os.environ.get('JVM_ARGS', '')} -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1".strip()
+    environment = {**flink_environment(settings, layout), "JVM_ARGS": options}
+    if at is None:
+        environment["FLINK_REST_CLIENT_HEADERS"] = f"{KEY_HEADER}:{flink_key(layout)}"
+    return environment
+
+
+def flink_key(layout: Layout) -> str:
+    """What a request must carry to change anything at the Flink of this home; made once, for its owner's eyes alone."""
+    file = layout.flink_key
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(secrets.token_hex(32))
+        # Whole from its first moment, and another command's key, made meanwhile, stays.
+        with contextlib.suppress(FileExistsError):
+            file.hardlink_to(draft)
+        draft.unlink()
+    return file.read_text().strip()
+
+
 def rest_address(settings: Settings) -> str:
     """host:port of the Flink that we run."""
     return f"{LOOPBACK}:{settings.flink_port}"
@@ -127,6 +178,7 @@ class FlinkRest:
     def __init__(self, settings: Settings, *, at: str | None = None, timeout_s: float = 5.0) -> None:
         self.address = f"http://{at or rest_address(settings)}"
         self._client = httpx.Client(base_url=self.address, timeout=timeout_s, trust_env=False)
+        self._layout = layout_of(settings) if at is None else None
 
     def close(self) -> None:
         self._client.close()
@@ -170,7 +222,8 @@ class FlinkRest:
 
     def cancel(self, job_id: str, timeout_s: float = 30.0) -> None:
         """Cancels and waits for the end. Raises `TransientError('cancel_timeout', ...)`."""
-        self._request("PATCH", f"/jobs/{job_id}?mode=cancel")
+        headers = {} if self._layout is None else {KEY_HEADER: flink_key(self._layout)}
+        self._request("PATCH", f"/jobs/{job_id}?mode=cancel", headers)
         deadline = time.monotonic() + timeout_s
         while self.job(job_id)["state"] not in ENDED_STATES:
             if time.monotonic() > deadline:
@@ -180,9 +233,9 @@ class FlinkRest:
     def _get(self, path: str) -> Any:
         return self._request("GET", path).json()
 
-    def _request(self, method: str, path: str) -> httpx.Response:
+    def _request(self, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         try:
-            response = self._client.request(method, path)
+            response = self._client.request(method, path, headers=headers)
             response.raise_for_status()
         except httpx.HTTPError as error:
             raise TransientError(
@@ -205,6 +258,7 @@ def write_configuration(settings: Settings, layout: Layout) -> None:
     layout.make()
     for folder in ("tmp", "web", "blobs", "pid", "checkpoints"):
         (layout.flink / folder).mkdir(parents=True, exist_ok=True)
+    flink_key(layout)
     text = flink_config(settings, layout, _free_port(), _default_java_options(home))
     (layout.flink_conf / "config.yaml").write_text(text)
     for name in ("log4j-console.properties", "log4j-cli.properties"):

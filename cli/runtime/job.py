@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 from collections.abc import Callable
 
-from cli.runtime.flink import FlinkRest, flink_environment, rest_address, root_cause, write_configuration
+from cli.runtime.flink import FlinkRest, client_environment, rest_address, root_cause, write_configuration
 from cli.runtime.layout import REPOSITORY, Layout, flink_home, jars, python
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings
@@ -45,13 +44,12 @@ def submit_job(
     ]
     log_file = layout.logs / "flink-submit.log"
     with log_file.open("wb") as output:
-        environment = {**flink_environment(settings, layout), "JVM_ARGS": _client_options()}
         client = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=client_environment(settings, layout, at),
             cwd=layout.home,
         )
         code = _wait(client, waiting)
@@ -106,8 +104,3 @@ def _wait(client: subprocess.Popen[bytes], waiting: Callable[[], None]) -> int:
     client.kill()
     client.wait()
     raise OperatorError(f"flink run did not end within {SUBMIT_TIMEOUT_S:.0f} s; see logs/flink-submit.log")
-
-
-def _client_options() -> str:
-    """For the submitting JVM, which lives for seconds: little memory, no time spent on optimising itself."""
-    return f"{os.environ.get('JVM_ARGS', '')} -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1".strip()

@@ -53,6 +53,11 @@ class Layout:
     def flink_conf(self) -> Path:
         return self.flink / "conf"
 
+    @property
+    def flink_key(self) -> Path:
+        """The key that changes to Flink must carry, see `cli.runtime.flink.flink_key`."""
+        return self.flink / "key"
+
     def make(self) -> None:
         for folder in (self.home, self.run, self.logs, self.kafka, self.flink_conf):
             folder.mkdir(parents=True, exist_ok=True)
@@ -63,11 +68,11 @@ def layout_of(settings: Settings) -> Layout:
 
 
 def jars(kind: str) -> list[Path]:
-    """The Maven jars of `kafka` or `flink`, sorted. Raises `OperatorError` when setup has not fetched them."""
+    """The jars of `kafka`, `flink` or `doors`, sorted. Raises `OperatorError` when setup has not brought them."""
     folder = Path(os.environ.get("VITRINE_JARS") or REPOSITORY / ".cache" / "jars") / kind
     found = sorted(folder.glob("*.jar"))
     if not found:
-        raise OperatorError(f"no jars in {folder}: run `make setup` (it fetches them with Maven)")
+        raise OperatorError(f"no jars in {folder}: run `make setup` (it fetches them with Maven, and compiles ours)")
     return found
 
 

@@ -18,6 +18,7 @@ from cli.runtime.layout import Layout, flink_home, jars, java
 from cli.runtime.processes import Processes
 from cli.runtime.services import BLENDER, BROKER, searcher_name, searcher_shards
 from schemas.errors import OperatorError
+from schemas.exposure import check_grpc_exposure, check_http_exposure
 from schemas.settings import Settings
 from serving.exposition import METRICS_PORT_OFFSET
 
@@ -35,6 +36,8 @@ def check(settings: Settings, processes: Processes, layout: Layout, *, only_kafk
     if not settings.kafka_bootstrap:
         jars("kafka")
     if not only_kafka:
+        check_http_exposure(settings)
+        check_grpc_exposure(settings)
         jars("flink")
         flink_home()
     check_disk(layout.home)

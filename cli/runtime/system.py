@@ -121,13 +121,13 @@ class System:
 
     def _await_kafka(self) -> None:
         if self.settings.kafka_bootstrap:
-            wait_for_kafka(self.settings.kafka_bootstrap, 20.0)
+            wait_for_kafka(self.settings.kafka, 20.0)
             return
         self._wait("Kafka", self._kafka_answers, [kafka.NAME], KAFKA_TIMEOUT_S)
 
     def _kafka_answers(self) -> bool:
         try:
-            wait_for_kafka(self.settings.bootstrap, 0.0)
+            wait_for_kafka(self.settings.kafka, 0.0)
         except OperatorError:
             return False
         return True

@@ -22,6 +22,7 @@ from schemas.delta import Progress
 from schemas.delta_check import DeltaCheck
 from schemas.errors import OperatorError, TransientError
 from schemas.ids import sequence
+from schemas.kafka_access import Kafka
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
 
@@ -61,13 +62,13 @@ class Cut:
 def take_cut(settings: Settings, folder: Path) -> Cut:
     """Copies the stores into the new folder `folder`. Raises `OperatorError` when the topics are not there."""
     state = log_state(settings)
-    found = describe(settings.bootstrap, [INDEX_DELTAS])
+    found = describe(settings.kafka, [INDEX_DELTAS])
     if INDEX_DELTAS not in found:
         raise OperatorError(f"{settings.bootstrap} has no topic {INDEX_DELTAS}; vitrine start creates it")
     topic = found[INDEX_DELTAS]
     check = DeltaCheck.from_settings(settings)
     progress = [
-        last_progress(settings.bootstrap, partition, begin, end, settings.event_partitions, check)
+        last_progress(settings.kafka, partition, begin, end, settings.event_partitions, check)
         for partition, (begin, end) in enumerate(zip(topic.beginnings, topic.ends, strict=True))
     ]
     catalogue, features = folder / "catalogue", folder / "features"
@@ -87,7 +88,7 @@ def take_cut(settings: Settings, folder: Path) -> Cut:
 
 
 def last_progress(
-    bootstrap: str, partition: int, begin: int, end: int, event_partitions: int, check: DeltaCheck
+    bootstrap: Kafka, partition: int, begin: int, end: int, event_partitions: int, check: DeltaCheck
 ) -> list[Progress]:
     """How far the records of a partition of `index-deltas` before `end` reach into `product-events`.
 
@@ -106,7 +107,7 @@ def last_progress(
         records *= 10
 
 
-def _values(bootstrap: str, partition: int, start: int, end: int) -> Iterator[bytes]:
+def _values(bootstrap: Kafka, partition: int, start: int, end: int) -> Iterator[bytes]:
     if start >= end:
         return
     reader = PartitionReader(bootstrap, INDEX_DELTAS, partition, start)

@@ -83,7 +83,7 @@ class MissingVectors:
         settings = self._settings
         reader = feature_store(settings.feature_store, settings.feature_partitions).reader(catch_up_interval_ms=0)
         try:
-            with EventProducer(settings.bootstrap) as producer:
+            with EventProducer(settings.kafka) as producer:
                 return self._ask(missing, count, reader, producer, letters, shown)
         finally:
             reader.close()
@@ -168,10 +168,10 @@ class Letters:
     """Dead letters about images of one extractor, as they come. Belongs to one thread."""
 
     def __init__(self, settings: Settings, extractor_id: str) -> None:
-        beginnings = describe(settings.bootstrap, [DEAD_LETTERS])[DEAD_LETTERS].beginnings
+        beginnings = describe(settings.kafka, [DEAD_LETTERS])[DEAD_LETTERS].beginnings
         self._extractor_id = extractor_id
         self._readers = [
-            PartitionReader(settings.bootstrap, DEAD_LETTERS, partition, begin)
+            PartitionReader(settings.kafka, DEAD_LETTERS, partition, begin)
             for partition, begin in enumerate(beginnings)
         ]
 
@@ -216,9 +216,7 @@ class _Stillness:
         if not moved and now - self._asked_at > _OFFSETS_EVERY_S:
             self._asked_at = now
             settings = self._settings
-            offsets = committed_offsets(
-                settings.bootstrap, EXTRACTION_GROUP, EXTRACT_REQUESTS, settings.feature_partitions
-            )
+            offsets = committed_offsets(settings.kafka, EXTRACTION_GROUP, EXTRACT_REQUESTS, settings.feature_partitions)
             moved, self._offsets = offsets != self._offsets, offsets
         if moved:
             self._moved_at = now

@@ -28,7 +28,7 @@ _IDLE_POLLS = 50
 
 def log_state(settings: Settings) -> LogState:
     """`product-events` now. Raises `OperatorError` when it does not exist or the streaming job has never seen it."""
-    found = describe(settings.bootstrap, [PRODUCT_EVENTS])
+    found = describe(settings.kafka, [PRODUCT_EVENTS])
     if PRODUCT_EVENTS not in found:
         raise OperatorError(f"{settings.bootstrap} has no topic {PRODUCT_EVENTS}; vitrine start creates it")
     state = found[PRODUCT_EVENTS]
@@ -46,7 +46,7 @@ def wait_for_stream(settings: Settings, ends: list[int], timeout_s: float) -> tu
     """
     deadline = time.monotonic() + timeout_s
     reached = _wait(settings, CATALOGUE_GROUP, PRODUCT_EVENTS, ends, deadline)
-    requests = describe(settings.bootstrap, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
+    requests = describe(settings.kafka, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
     answered = _wait(settings, EXTRACTION_GROUP, EXTRACT_REQUESTS, requests, deadline)
     committed = _committed(settings, CATALOGUE_GROUP, PRODUCT_EVENTS, len(ends))
     return committed, reached and answered
@@ -56,7 +56,7 @@ def wait_for_extraction(settings: Settings, timeout_s: float) -> bool:
     """Until the extraction stage has read all its requests, those that went round included."""
     deadline = time.monotonic() + timeout_s
     while True:
-        ends = describe(settings.bootstrap, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
+        ends = describe(settings.kafka, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
         if _committed(settings, EXTRACTION_GROUP, EXTRACT_REQUESTS, len(ends)) == ends:
             return True
         if time.monotonic() > deadline:
@@ -80,7 +80,7 @@ def given_up(settings: Settings) -> dict[tuple[str, bytes], bool]:
     extractor: a replay asks about those that it runs.
     """
     letters: dict[tuple[str, bytes], bool] = {}
-    beginnings = describe(settings.bootstrap, [DEAD_LETTERS])[DEAD_LETTERS].beginnings
+    beginnings = describe(settings.kafka, [DEAD_LETTERS])[DEAD_LETTERS].beginnings
     for partition, begin in enumerate(beginnings):
         for message in _read(settings, DEAD_LETTERS, partition, begin):
             try:
@@ -106,7 +106,7 @@ def _wait(settings: Settings, group: str, topic: str, ends: list[int], deadline:
 
 
 def _committed(settings: Settings, group: str, topic: str, partitions: int) -> list[int]:
-    return [offset or 0 for offset in committed_offsets(settings.bootstrap, group, topic, partitions)]
+    return [offset or 0 for offset in committed_offsets(settings.kafka, group, topic, partitions)]
 
 
 def _is_event(message: Message) -> bool:
@@ -118,7 +118,7 @@ def _is_event(message: Message) -> bool:
 
 def _read(settings: Settings, topic: str, partition: int, begin: int) -> list[Message]:
     """All records from `begin` to the end of this moment."""
-    reader = PartitionReader(settings.bootstrap, topic, partition, begin)
+    reader = PartitionReader(settings.kafka, topic, partition, begin)
     found: list[Message] = []
     try:
         end, idle = reader.end_offset(), 0

@@ -10,6 +10,8 @@ import msgspec
 from jobs.full_index.audit import ExpectedProduct
 from jobs.full_index.replay_report import MAX_EXAMPLES, SampleResult
 from schemas.errors import TransientError
+from schemas.exposure import near_host
+from schemas.grpc_access import channel
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, StatusRequest, StatusResponse
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
@@ -35,8 +37,8 @@ class LiveShards(msgspec.Struct, frozen=True, kw_only=True):
 
 def live_shards(settings: Settings) -> LiveShards:
     """Raises `TransientError` when the broker does not answer."""
-    with grpc.insecure_channel(_broker(settings)) as channel:
-        stub = SearchStub(channel)  # type: ignore[no-untyped-call]
+    with channel(settings, _broker(settings)) as broker:
+        stub = SearchStub(broker)  # type: ignore[no-untyped-call]
         try:
             return of_serving(stub.Status(StatusRequest(), timeout=10))
         except grpc.RpcError as error:
@@ -66,8 +68,8 @@ def ask_sample(
     An image with a state after `end_sequence` is not compared.
     """
     result = SampleResult()
-    with grpc.insecure_channel(_broker(settings)) as channel:
-        stub = SearchStub(channel)  # type: ignore[no-untyped-call]
+    with channel(settings, _broker(settings)) as broker:
+        stub = SearchStub(broker)  # type: ignore[no-untyped-call]
         for product in sample:
             try:
                 request = ProductRequest(product_id=product.product_id, generation=generation)
@@ -107,5 +109,4 @@ def verdict_on(product: ExpectedProduct, replica: ReplicaStatus, end_sequence: i
 
 
 def _broker(settings: Settings) -> str:
-    host = "127.0.0.1" if settings.host in ("", "0.0.0.0", "::") else settings.host
-    return f"{host}:{settings.grpc_port}"
+    return f"{near_host(settings)}:{settings.grpc_port}"

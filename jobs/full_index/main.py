@@ -24,7 +24,7 @@ from jobs.full_index.replay import Replay, ReplayOptions
 from jobs.full_index.replay_arguments import add_replay_arguments
 from jobs.full_index.replay_position import ReplayFolder
 from jobs.pipeline.extractors import configured
-from jobs.pipeline.topology import workers_in_processes
+from jobs.pipeline.topology import MINI_CLUSTER, workers_in_processes
 from messaging.admin import offsets_at, wait_for_kafka
 from schemas.errors import OperatorError, VitrineError
 from schemas.settings import Settings, load_settings, settings_json
@@ -53,7 +53,7 @@ def batch_tables(settings: Settings, connector: str | None, parallelism: int | N
         "execution.shutdown-on-attached-exit": "true",
     }
     if connector is not None:
-        values["pipeline.jars"] = Path(connector).resolve().as_uri()
+        values |= {**MINI_CLUSTER, "pipeline.jars": Path(connector).resolve().as_uri()}
     config = Configuration()
     for name, value in values.items():
         config.set_string(name, value)
@@ -118,7 +118,7 @@ def _offsets(settings: Settings, where: str | None) -> list[int] | None:
         raise OperatorError(
             f"{where!r} is neither offsets (one a partition: 12,40) nor a time (2026-01-31T00:00Z)"
         ) from error
-    return offsets_at(settings.bootstrap, PRODUCT_EVENTS, int(moment.timestamp() * 1000))
+    return offsets_at(settings.kafka, PRODUCT_EVENTS, int(moment.timestamp() * 1000))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         settings = load_settings()
-        wait_for_kafka(settings.bootstrap)
+        wait_for_kafka(settings.kafka)
         if arguments.command == "build":
             return run_build(settings, build_options(arguments), arguments.connector)
         return run_replay(settings, replay_options(settings, arguments), arguments.connector)

@@ -132,7 +132,7 @@ def _checks(
     done(files)
     if generation is None:
         return checks, None
-    deltas = open_deltas or partial(PartitionsReader, settings.bootstrap, INDEX_DELTAS)
+    deltas = open_deltas or partial(PartitionsReader, settings.kafka, INDEX_DELTAS)
     done(check_digest(generation))
     done(check_count_catalogue(generation, settings))
     try:

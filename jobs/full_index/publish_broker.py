@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import TransientError
+from schemas.exposure import near_host
+from schemas.grpc_access import channel
 from schemas.search_pb2 import ProductRequest, SearchRequest, ShardStatus, StatusRequest, StatusResponse
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
@@ -74,11 +76,10 @@ class Broker:
 @contextmanager
 def broker_of(settings: Settings) -> Iterator[Broker]:
     """Connects lazily: that nobody is there shows at the first question."""
-    host = "127.0.0.1" if settings.host in ("", "0.0.0.0", "::") else settings.host
-    address = f"{host}:{settings.grpc_port}"
+    address = f"{near_host(settings)}:{settings.grpc_port}"
     options = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
-    with grpc.insecure_channel(address, options=options) as channel:
-        yield Broker(channel, address)
+    with channel(settings, address, options) as connected:
+        yield Broker(connected, address)
 
 
 def replicas_of(status: StatusResponse, generation: str) -> dict[int, list[ShardStatus]]:

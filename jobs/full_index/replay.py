@@ -168,7 +168,7 @@ class Replay:
         # An empty feature folder: the truth is made of events; vectors are looked up once, by the audit.
         no_features = str(self._folder.run(self._run_id) / "no-features")
         config = replace(config, store_folder=str(self._truth), feature_folder=no_features)
-        source = LogRange(PRODUCT_EVENTS, settings.bootstrap, tuple(span.begins), tuple(span.ends))
+        source = LogRange(PRODUCT_EVENTS, settings.kafka, tuple(span.begins), tuple(span.ends))
         stage = partial(ReplayCatalogueStage, config)
         reached = list(span.begins)
         for result in run_over_log(self._tables(), "vitrine_replay", source, stage, BATCH, self._results("replay")):
@@ -245,7 +245,7 @@ class Replay:
             msgspec.json.encode(HealUnit(partition, whole, touched, sequence(state.epoch, begin - 1)))
             for partition, begin in enumerate(span.begins)
         ]
-        stage = partial(HealStage, self._copies(), self._settings.bootstrap)
+        stage = partial(HealStage, self._copies(), self._settings.kafka)
         for result in run_units(self._tables(), "vitrine_replay_heal", units, stage, self._results("heal")):
             healed = msgspec.json.decode(result, type=Healed)
             report.healed_products += healed.products
@@ -276,7 +276,7 @@ class Replay:
         if not missing:
             return
         settings = self._settings
-        with EventProducer(settings.bootstrap) as producer:
+        with EventProducer(settings.kafka) as producer:
             for feature in missing:
                 key = feature.key
                 request = ExtractRequest(

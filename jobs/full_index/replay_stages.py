@@ -22,6 +22,7 @@ from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.stage import Metrics, Out, Record
 from messaging.producer import EventProducer
 from schemas.ids import image_id, shard_of_product
+from schemas.kafka_access import Kafka
 from schemas.product_record import ProductRecord
 
 RESULT = "result"
@@ -175,7 +176,7 @@ class HealStage:
     delivered yet must not be said to be there. Answers `Healed`.
     """
 
-    def __init__(self, copies: StoreCopies, bootstrap: str) -> None:
+    def __init__(self, copies: StoreCopies, bootstrap: Kafka) -> None:
         self._copies = copies
         self._bootstrap = bootstrap
 

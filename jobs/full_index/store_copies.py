@@ -47,9 +47,9 @@ def features_from_log(settings: Settings, folder: Path) -> RebuildReport:
 
 
 def _image_features(settings: Settings) -> Iterator[tuple[bytes | None, bytes | None]]:
-    state = describe(settings.bootstrap, [IMAGE_FEATURES])[IMAGE_FEATURES]
+    state = describe(settings.kafka, [IMAGE_FEATURES])[IMAGE_FEATURES]
     for partition, (begin, end) in enumerate(zip(state.beginnings, state.ends, strict=True)):
-        reader = PartitionReader(settings.bootstrap, IMAGE_FEATURES, partition, begin)
+        reader = PartitionReader(settings.kafka, IMAGE_FEATURES, partition, begin)
         try:
             idle = 0
             # Compaction leaves gaps, also at the end: the position then stops short of it.

@@ -21,7 +21,8 @@ from pyflink.table import StreamTableEnvironment
 
 from jobs.pipeline.arrow_adapter import stage_udf
 from jobs.pipeline.stage import Metrics, Out, Record, Stage
-from jobs.pipeline.topology import RECORD_COLUMNS, plain, raw_table
+from jobs.pipeline.topology import RECORD_COLUMNS, kafka_options, plain, raw_table
+from schemas.kafka_access import Kafka
 
 UNIT_BATCH = 1
 
@@ -35,7 +36,7 @@ class LogRange:
     """The records of partition p with offsets from `begins[p]` up to, without, `ends[p]`."""
 
     topic: str
-    bootstrap: str
+    bootstrap: Kafka
     begins: tuple[int, ...]
     ends: tuple[int, ...]
 
@@ -170,7 +171,7 @@ def _range_options(log: LogRange) -> dict[str, str]:
     return {
         "connector": "kafka",
         "topic": plain(log.topic),
-        "properties.bootstrap.servers": plain(log.bootstrap),
+        **kafka_options(log.bootstrap),
         "properties.max.partition.fetch.bytes": "16777216",
         "scan.startup.mode": "specific-offsets",
         "scan.startup.specific-offsets": _offsets(log.begins),

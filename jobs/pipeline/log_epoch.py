@@ -18,7 +18,7 @@ from schemas.topics import PRODUCT_EVENTS
 def current_epoch(settings: Settings) -> int:
     """The epoch of the topic as it is now; a topic not seen before begins a new one, durably."""
     file = epoch_file(settings)
-    present = topic_id(settings.bootstrap, PRODUCT_EVENTS)
+    present = topic_id(settings.kafka, PRODUCT_EVENTS)
     known = read_epoch(file)
     if known is not None and known.topic_id == present:
         return known.epoch

@@ -11,8 +11,10 @@ from functools import partial
 from pyflink.table import StreamTableEnvironment
 
 from jobs.pipeline.arrow_adapter import stage_udf
+from jobs.pipeline.kafka_properties import connector_properties
 from jobs.pipeline.stage import Stage
 from messaging.producer import EventProducer
+from schemas.kafka_access import Kafka
 
 RECORD_COLUMNS = (
     "k, v, p, o, CAST(EXTRACT(EPOCH FROM t) AS BIGINT) * 1000 + CAST(EXTRACT(MILLISECOND FROM t) AS BIGINT) AS t"
@@ -28,6 +30,17 @@ def workers_in_processes() -> None:
     os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112 - PyFlink's spelling
 
 
+MINI_CLUSTER: Mapping[str, str] = {
+    "rest.address": "127.0.0.1",
+    "rest.bind-address": "127.0.0.1",
+    "web.submit.enable": "false",
+    "web.cancel.enable": "false",
+    "web.rescale.enable": "false",
+    "web.access-control-allow-origin": "",
+}
+"""For a Flink of the client's own: nobody but it has business there (docs/adr/0019-closed-doors.md)."""
+
+
 @dataclass(frozen=True, slots=True)
 class KafkaSource:
     """A topic to read: from the group's committed offsets, or from the oldest record where there are none.
@@ -37,7 +50,7 @@ class KafkaSource:
     """
 
     topic: str
-    bootstrap: str
+    bootstrap: Kafka
     group: str
     max_poll_records: int = 2000
     from_beginning: bool = False
@@ -47,7 +60,7 @@ class KafkaSource:
 class KafkaSink:
     """Where a stage's records go; the topic is a column of each."""
 
-    bootstrap: str
+    bootstrap: Kafka
     topics: tuple[str, ...]
     linger_ms: int = 1
 
@@ -102,14 +115,14 @@ def raw_table(name: str, options: Mapping[str, str]) -> str:
         p INT METADATA FROM 'partition' VIRTUAL,
         o BIGINT METADATA FROM 'offset' VIRTUAL,
         t TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
-    ) WITH ({", ".join(f"'{key}' = '{value}'" for key, value in settings.items())})"""
+    ) WITH ({_options(settings)})"""
 
 
 def _source_options(source: KafkaSource) -> dict[str, str]:
     return {
         "connector": "kafka",
         "topic": plain(source.topic),
-        "properties.bootstrap.servers": plain(source.bootstrap),
+        **kafka_options(source.bootstrap),
         "properties.group.id": plain(source.group),
         "properties.auto.offset.reset": "earliest",
         "properties.max.poll.records": str(source.max_poll_records),
@@ -121,16 +134,31 @@ def _source_options(source: KafkaSource) -> dict[str, str]:
 
 
 def _sink_ddl(name: str, sink: KafkaSink) -> str:
+    settings = {
+        "connector": "kafka",
+        "topic": ";".join(plain(topic) for topic in sink.topics),
+        **kafka_options(sink.bootstrap),
+        "properties.linger.ms": str(sink.linger_ms),
+        "properties.max.request.size": "16777216",
+        "properties.buffer.memory": "67108864",
+        "sink.delivery-guarantee": "at-least-once",
+        "key.format": "raw",
+        "key.fields": "k",
+        "value.format": "raw",
+        "value.fields-include": "EXCEPT_KEY",
+    }
     return f"""CREATE TEMPORARY TABLE {name} (
         k BYTES, v BYTES, `topic` STRING METADATA
-    ) WITH (
-        'connector' = 'kafka', 'topic' = '{";".join(plain(topic) for topic in sink.topics)}',
-        'properties.bootstrap.servers' = '{plain(sink.bootstrap)}',
-        'properties.linger.ms' = '{sink.linger_ms}',
-        'properties.max.request.size' = '16777216',
-        'properties.buffer.memory' = '67108864',
-        'sink.delivery-guarantee' = 'at-least-once',
-        'key.format' = 'raw', 'key.fields' = 'k', 'value.format' = 'raw', 'value.fields-include' = 'EXCEPT_KEY')"""
+    ) WITH ({_options(settings)})"""
+
+
+def kafka_options(kafka: Kafka) -> dict[str, str]:
+    """A table's options for the way into Kafka, see `connector_properties`."""
+    return {f"properties.{name}": value for name, value in connector_properties(kafka).items()}
+
+
+def _options(options: Mapping[str, str]) -> str:
+    return ", ".join("'{}' = '{}'".format(key, value.replace("'", "''")) for key, value in options.items())
 
 
 def plain(text: str) -> str:

@@ -15,7 +15,7 @@ from pyflink.table import StreamTableEnvironment
 
 from jobs.pipeline.extractors import configured, warn_of_foreign_serving
 from jobs.pipeline.log_epoch import current_epoch
-from jobs.pipeline.topology import workers_in_processes
+from jobs.pipeline.topology import MINI_CLUSTER, workers_in_processes
 from jobs.realtime_index.pipeline import build
 from messaging.admin import ensure_topics, wait_for_kafka
 from schemas.errors import OperatorError
@@ -52,7 +52,7 @@ def configuration(settings: Settings, connector: str | None) -> Configuration:
         "table.exec.sink.not-null-enforcer": "DROP",
     }
     if connector is not None:
-        values["pipeline.jars"] = Path(connector).resolve().as_uri()
+        values |= {**MINI_CLUSTER, "pipeline.jars": Path(connector).resolve().as_uri()}
     config = Configuration()
     for name, value in values.items():
         config.set_string(name, value)
@@ -61,7 +61,7 @@ def configuration(settings: Settings, connector: str | None) -> Configuration:
 
 def run(settings: Settings, connector: str | None) -> None:
     """Checks the log, builds the job and submits it (or runs it to its end on a mini-cluster)."""
-    wait_for_kafka(settings.bootstrap)
+    wait_for_kafka(settings.kafka)
     ensure_topics(settings)
     extractors = configured(settings)
     epoch = current_epoch(settings)

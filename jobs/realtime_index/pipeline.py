@@ -36,7 +36,7 @@ def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequen
     Where the catalogue store is missing (new, or lost), the whole log is read
     again: the group's committed offsets stand for a store that is not there.
     """
-    bootstrap = settings.bootstrap
+    bootstrap = settings.kafka
     sink = KafkaSink(bootstrap, (INDEX_DELTAS, EXTRACT_REQUESTS, PRODUCT_EVENTS, IMAGE_FEATURES, DEAD_LETTERS))
     main, *further = extractors
     catalogue = CatalogueConfig.from_settings(

@@ -17,6 +17,8 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from indexing.generations import Generations
 from schemas.errors import OperatorError
+from schemas.exposure import check_http_exposure, near_host
+from schemas.grpc_access import channel_credentials
 from schemas.settings import Settings
 from serving.backend import SearchBackend
 from serving.blender.api import create_app
@@ -57,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     async def body(settings: Settings, stop: asyncio.Event) -> None:
+        check_http_exposure(settings)
         # The port comes first: a second blender ends here, before it connects to anything.
         with _listening(settings.host, settings.http_port) as listener:
             await (_serve_embedded if options.embedded else _serve_remote)(settings, stop, listener)
@@ -65,11 +68,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socket.socket) -> None:
-    address = f"{settings.host}:{settings.grpc_port}"
+    address = f"{near_host(settings)}:{settings.grpc_port}"
     registry = CollectorRegistry()
     ejected = Gauge("vitrine_blender_broker_ejected", "1 while the broker is put aside, silent", registry=registry)
     backend = Guarded(
-        GrpcBackend(address),
+        GrpcBackend(address, channel_credentials(settings)),
         f"the broker at {address}",
         confirm_s=BROKER_CONFIRM_S,
         changed=lambda state: ejected.set(state is State.EJECTED),

@@ -6,6 +6,8 @@ import asyncio
 import logging
 
 from indexing.generations import Generations
+from schemas.exposure import check_grpc_exposure, near_host, open_host
+from schemas.grpc_access import channel_credentials, server_credentials
 from schemas.settings import Settings
 from serving.broker.recorded import RecordedQueries
 from serving.broker.service import BrokerService
@@ -21,16 +23,18 @@ def main() -> int:
 
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> None:
+    check_grpc_exposure(settings)
+    host, credentials = near_host(settings), channel_credentials(settings)
     broker = BrokerService(
-        lambda shard, replica: GrpcBackend(f"{settings.host}:{settings.searcher_port(shard, replica)}"),
+        lambda shard, replica: GrpcBackend(f"{host}:{settings.searcher_port(shard, replica)}", credentials),
         settings.shards,
         settings.replicas,
         generations=Generations(settings.generations_folder),
         recorded=RecordedQueries(settings.home_path / "recorded-queries", settings.recorded_queries),
     )
     try:
-        server, port = await start_server(broker, settings.host, settings.grpc_port)
-        stop_metrics = serve_metrics(broker.metrics.registry, settings.host, port)
+        server, port = await start_server(broker, settings.host, settings.grpc_port, server_credentials(settings))
+        stop_metrics = serve_metrics(broker.metrics.registry, open_host(settings), port)
         broker.start()
         log.info("event=listening host=%s grpc_port=%d shards=%d", settings.host, port, settings.shards)
         try:

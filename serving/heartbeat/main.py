@@ -18,7 +18,7 @@ def main() -> int:
 
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> None:
-    producer = EventProducer(settings.bootstrap, linger_ms=0, delivery_timeout_s=10)
+    producer = EventProducer(settings.kafka, linger_ms=0, delivery_timeout_s=10)
     heartbeat = HeartbeatService(producer, settings.event_partitions, settings.heartbeat_interval_ms / 1000)
     log.info("event=beating partitions=%d interval_ms=%d", settings.event_partitions, settings.heartbeat_interval_ms)
     await heartbeat.run(stop)

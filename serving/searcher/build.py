@@ -36,7 +36,7 @@ def build_host(
         extractor,
         dimension_of(extractor),
         metrics or SearcherMetricFamilies(CollectorRegistry()).of(shard, replica),
-        lambda offsets: PartitionsReader(settings.bootstrap, INDEX_DELTAS, offsets),
+        lambda offsets: PartitionsReader(settings.kafka, INDEX_DELTAS, offsets),
         accept_gap,
     )
     return SearcherHost(slot)

@@ -9,6 +9,8 @@ import sys
 
 from prometheus_client import CollectorRegistry
 
+from schemas.exposure import check_grpc_exposure, open_host
+from schemas.grpc_access import server_credentials
 from schemas.settings import Settings
 from serving.exposition import serve_metrics
 from serving.grpc_api import serve_until, start_server
@@ -42,12 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _serve(settings: Settings, stop: asyncio.Event, shard: int, replica: int, accept_gap: bool) -> None:
+    check_grpc_exposure(settings)
     families = SearcherMetricFamilies(CollectorRegistry())
     host = build_host(settings, shard, replica, accept_gap=accept_gap, metrics=families.of(shard, replica))
     backend = LocalBackend(host)
     # The port comes first: a second process of this replica ends here, before it could touch the snapshot.
-    server, port = await start_server(backend, settings.host, settings.searcher_port(shard, replica))
-    stop_metrics = serve_metrics(families.registry, settings.host, port)
+    credentials = server_credentials(settings)
+    server, port = await start_server(backend, settings.host, settings.searcher_port(shard, replica), credentials)
+    stop_metrics = serve_metrics(families.registry, open_host(settings), port)
     log.info("event=listening shard=%d replica=%d host=%s grpc_port=%d", shard, replica, settings.host, port)
     host.start()
     try:

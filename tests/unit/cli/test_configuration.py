@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from cli.inspection import GROUPS
-from cli.runtime.flink import flink_config, root_cause
+from cli.runtime.flink import (
+    DOORS_JAR,
+    KEY_HEADER,
+    client_environment,
+    doors_option,
+    flink_config,
+    flink_environment,
+    flink_key,
+    root_cause,
+)
 from cli.runtime.job import JOB_NAME
 from cli.runtime.kafka import server_properties
-from cli.runtime.layout import Layout, child_environment, settings_environment
+from cli.runtime.layout import REPOSITORY, Layout, child_environment, settings_environment
 from cli.runtime.services import services
 from jobs.realtime_index import main as job_main
 from jobs.realtime_index import pipeline as job_pipeline
+from schemas.errors import OperatorError
+from schemas.exposure import check_grpc_exposure, check_http_exposure, is_loopback
 from schemas.settings import load_settings
 from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS
 
@@ -48,6 +60,65 @@ def test_flink_configuration_is_yaml_and_stays_on_loopback(tmp_path: Path) -> No
     assert config["rest.bind-address"] == config["taskmanager.bind-host"] == "127.0.0.1"
     assert config["taskmanager.numberOfTaskSlots"] >= 2 * settings.parallelism
     assert config["jobmanager.rpc.port"] == 4711
+
+
+def test_flink_lets_nobody_submit_or_cancel_by_its_dashboard(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    config = yaml.safe_load(flink_config(load_settings({}, home=str(tmp_path)), layout, 4711, "-Da=b"))
+    assert not any(config[f"web.{what}.enable"] for what in ("submit", "cancel", "rescale"))
+    assert not config["rest.profiling.enabled"]
+    assert config["web.access-control-allow-origin"] == "http://127.0.0.1:8081"
+    assert config["vitrine.doors.key-file"] == str(layout.flink_key)
+    assert "-javaagent:" in config["env.java.opts.all"]
+    assert "-Da=b" in config["env.java.opts.all"]
+
+
+def test_key_is_made_once_and_told_to_the_clients_of_this_home_alone(tmp_path: Path) -> None:
+    settings, layout = load_settings({}, home=str(tmp_path)), Layout(tmp_path)
+    key = flink_key(layout)
+    assert len(key) == 64
+    assert flink_key(layout) == key
+    assert layout.flink_key.stat().st_mode & 0o777 == 0o600
+    assert client_environment(settings, layout)["FLINK_REST_CLIENT_HEADERS"] == f"{KEY_HEADER}:{key}"
+    assert key not in str(client_environment(settings, layout, "flink.example.com:8081"))
+    assert key not in str(flink_environment(settings, layout))
+
+
+def test_jars_that_flinks_scripts_cannot_read_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "with space" / "doors"
+    folder.mkdir(parents=True)
+    (folder / DOORS_JAR).touch()
+    monkeypatch.setenv("VITRINE_JARS", str(folder.parent))
+    with pytest.raises(OperatorError, match="VITRINE_JARS"):
+        doors_option()
+
+
+def test_container_of_flink_makes_the_same_choices(tmp_path: Path) -> None:
+    ours = yaml.safe_load(flink_config(load_settings({}, home=str(tmp_path)), Layout(tmp_path), 4711, "-Da=b"))
+    theirs = yaml.safe_load((REPOSITORY / "docker" / "flink" / "config.yaml").read_text())
+    same = [key for key in ours if key.startswith(("web.", "rest.profiling")) and key.endswith(("enable", "enabled"))]
+    assert len(same) == 4
+    for key in (*same, "jobmanager.bind-host", "taskmanager.bind-host", "jobmanager.rpc.address", "taskmanager.host"):
+        assert theirs[key] == ours[key], key
+    assert theirs["vitrine.doors.key-file"] == "/var/lib/vitrine/flink/key"
+    assert theirs["rest.bind-address"] == "0.0.0.0"
+    assert f"{DOORS_JAR}=8081 " in theirs["env.java.opts.all"], "the published port, and no other, on every address"
+
+
+def test_containers_are_open_only_where_they_say_so() -> None:
+    services = yaml.safe_load((REPOSITORY / "docker" / "compose.yaml").read_text())["services"]
+    settings = {
+        name: load_settings(service["environment"])
+        for name, service in services.items()
+        if service.get("image", "").startswith("vitrine-")
+    }
+    assert [name for name, each in settings.items() if each.allow_open_address] == ["blender"]
+    assert [name for name, each in settings.items() if not is_loopback(each.host)] == ["blender"]
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+    check_http_exposure(settings["blender"])
+    check_grpc_exposure(settings["broker"])
 
 
 def test_every_shard_and_replica_has_a_searcher_of_its_own_port(tmp_path: Path) -> None:

@@ -1,0 +1,25 @@
+"""How librdkafka's clients get into Kafka."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.kafka_access import Kafka, access_to
+
+
+def client_options(kafka: Kafka) -> dict[str, Any]:
+    """What every client of librdkafka's is made with. Raises `OperatorError` for files that cannot be read."""
+    access = access_to(kafka)
+    options: dict[str, Any] = {"bootstrap.servers": access.addresses, "security.protocol": access.protocol}
+    if access.authenticated:
+        options |= {
+            "sasl.mechanism": access.mechanism,
+            "sasl.username": access.username,
+            "sasl.password": access.password(),
+        }
+    files = {
+        "ssl.ca.location": access.ca,
+        "ssl.certificate.location": access.certificate,
+        "ssl.key.location": access.key,
+    }
+    return options | {name: file for name, file in files.items() if file}

@@ -1,0 +1,59 @@
+"""The rule for addresses that other machines reach: keys and encryption, or a word that it is meant to be open."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from schemas.errors import OperatorError
+from schemas.settings import Settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server bound to `host`. A name other than localhost is taken for public."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def near_host(settings: Settings) -> str:
+    """The address by which this machine itself reaches a server of ours."""
+    return "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
+
+
+def check_http_exposure(settings: Settings) -> None:
+    """For the blender. Raises `OperatorError` when it would answer other machines without keys and TLS."""
+    wanted = {
+        "api_keys_file": settings.api_keys_file,
+        "tls_certificate": settings.tls_certificate,
+        "tls_key": settings.tls_key,
+    }
+    _check(settings, "search over HTTP", wanted)
+
+
+def check_grpc_exposure(settings: Settings) -> None:
+    """For broker and searchers. Raises `OperatorError` when they would answer other machines without certificates."""
+    wanted = {
+        "grpc_tls_ca": settings.grpc_tls_ca,
+        "grpc_tls_certificate": settings.grpc_tls_certificate,
+        "grpc_tls_key": settings.grpc_tls_key,
+    }
+    _check(settings, "gRPC between the services", wanted)
+
+
+def open_host(settings: Settings) -> str:
+    """Where a server listens that has neither keys nor encryption (metrics): on the loopback address unless told so."""
+    return settings.host if is_loopback(settings.host) or settings.allow_open_address else "127.0.0.1"
+
+
+def _check(settings: Settings, what: str, wanted: dict[str, str]) -> None:
+    missing = [name for name, value in wanted.items() if not value]
+    if is_loopback(settings.host) or settings.allow_open_address or not missing:
+        return
+    raise OperatorError(
+        f"{what} would be open to every machine that reaches {settings.host or 'any address'}: "
+        f"set {', '.join(missing)} (docs/operations.md), VITRINE_HOST=127.0.0.1, or, where the network in between is "
+        "closed by other means, VITRINE_ALLOW_OPEN_ADDRESS=true"
+    )
