@@ -21,6 +21,8 @@ from msgspec import Meta
 from schemas.errors import RejectedError
 
 MAX_EVENT_BYTES = 1_000_000
+MAX_ENVELOPE_BYTES = 128
+"""What `forward` puts around an event at most: an event of the full length can be sent on as well."""
 MAX_PRODUCT_ID_BYTES = 512
 MAX_URL_BYTES = 4096
 MAX_IMAGES = 500
@@ -117,19 +119,50 @@ def decode_event(value: bytes | None) -> AnyEvent:
     """
     if not value:
         raise RejectedError("empty", "the record has no value; to take a product down send a product_removed event")
-    if len(value) > MAX_EVENT_BYTES:
-        raise RejectedError("too_large", f"{len(value)} bytes; an event may have {MAX_EVENT_BYTES}")
+    _check_length(value, MAX_EVENT_BYTES + MAX_ENVELOPE_BYTES)
     try:
         event = _decoder.decode(value)
     except _UNREADABLE as error:
-        event = _open_envelope(value, error)
+        _check_length(value)
+        event = _open_envelope(value, error)[0]
+    if isinstance(event, Forwarded):
+        return event
+    _check_length(value)
     if isinstance(event, ProductAdded | ProductUpdated | ProductRemoved):
         check_event(event)
     return event
 
 
+def forward(value: bytes, origin_partition: int, origin_sequence: int) -> bytes:
+    """The record that sends an accepted event on: its own bytes, so that it grows by `MAX_ENVELOPE_BYTES` at most.
+
+    Written anew it could grow many times over (`1e15` becomes
+    `1000000000000000.0`). `value` is a record of `product-events` that
+    `decode_event` took; one that was forwarded before is not wrapped again.
+    """
+    return msgspec.json.encode(
+        Forwarded(origin_partition=origin_partition, origin_sequence=origin_sequence, event=_bare(value))
+    )
+
+
+def _bare(value: bytes) -> msgspec.Raw:
+    """The product event's own bytes in a record that holds it bare, forwarded or in a CloudEvents envelope."""
+    try:
+        event = _decoder.decode(value)
+    except _UNREADABLE as error:
+        return msgspec.Raw(_open_envelope(value, error)[1])
+    return event.event if isinstance(event, Forwarded) else msgspec.Raw(value)
+
+
+def _check_length(value: bytes | msgspec.Raw, limit: int = MAX_EVENT_BYTES) -> None:
+    size = len(memoryview(value))
+    if size > limit:
+        raise RejectedError("too_large", f"{size} bytes; an event may have {MAX_EVENT_BYTES}")
+
+
 def decode_forwarded(event: Forwarded) -> ProductEvent:
     """The product event inside a `Forwarded`; raises as `decode_event` does."""
+    _check_length(event.event)
     try:
         inner = _product_decoder.decode(event.event)
     except _UNREADABLE as error:
@@ -138,8 +171,8 @@ def decode_forwarded(event: Forwarded) -> ProductEvent:
     return inner
 
 
-def _open_envelope(value: bytes, error: Exception) -> ProductEvent:
-    """The event inside a CloudEvents envelope, or the rejection that `error` stands for."""
+def _open_envelope(value: bytes, error: Exception) -> tuple[ProductEvent, bytes]:
+    """The event inside a CloudEvents envelope and its bytes, or the rejection that `error` stands for."""
     if isinstance(error, RecursionError):
         raise RejectedError("not_json", "nested too deeply to be read") from error
     if not isinstance(error, msgspec.ValidationError):
@@ -153,7 +186,7 @@ def _open_envelope(value: bytes, error: Exception) -> ProductEvent:
         data = bytes(envelope.data)
         if envelope.data_base64 is not None:
             data = base64.b64decode(envelope.data_base64, validate=True)
-        return _product_decoder.decode(data)
+        return _product_decoder.decode(data), data
     except _UNREADABLE as inner:
         raise RejectedError("cloudevent", f"the envelope's data is not a product event: {inner}") from inner
 

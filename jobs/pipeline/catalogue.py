@@ -17,8 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from feature_store.open import catalogue_store, feature_store
 from feature_store.products import ProductStore
 from jobs.pipeline.core import Origin, Outcome, add_state, apply, display_attributes
@@ -38,7 +36,7 @@ from schemas.ids import (
     sequence,
     shard_of_product,
 )
-from schemas.product_event import Forwarded, Heartbeat, ProductEvent, decode_event, decode_forwarded
+from schemas.product_event import Forwarded, Heartbeat, ProductEvent, decode_event, decode_forwarded, forward
 from schemas.product_record import ImageEntry, ProductRecord
 from schemas.settings import Settings
 from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS
@@ -302,15 +300,10 @@ class CatalogueStage:
         self._metrics.count("events_misplaced")
         if not self._config.forward_misplaced:
             return True
-        if origin is None and record.value is not None:
+        if origin is None:
             origin = Origin(record.partition, sequence(self._config.epoch, record.offset))
-        assert origin is not None
-        forwarded = Forwarded(
-            origin_partition=origin.partition,
-            origin_sequence=origin.sequence,
-            event=msgspec.Raw(msgspec.json.encode(event)),
-        )
-        out.append(Out(PRODUCT_EVENTS, key, msgspec.json.encode(forwarded)))
+        assert record.value is not None  # it was decoded
+        out.append(Out(PRODUCT_EVENTS, key, forward(record.value, origin.partition, origin.sequence)))
         return True
 
     def _dead_letter(self, record: Record, error: RejectedError) -> Out:

@@ -22,6 +22,7 @@ from schemas.errors import OperatorError
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.feature import FeatureRecord, encode_feature, feature_topic_key
 from schemas.ids import image_key, kafka_partition
+from schemas.product_event import MAX_EVENT_BYTES
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.system import eventually, system_settings
 
@@ -153,10 +154,10 @@ def test_dead_letter_is_listed_shown_and_put_back_as_a_first_attempt(
 
 
 @pytest.mark.usefixtures("environment")
-def test_truncated_dead_letter_is_read_whole_from_where_it_came(
+def test_truncated_dead_letter_is_read_whole_from_where_it_came_and_put_back(
     runtime: Runtime, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    value = b'{"note": "' + b"y" * 600_000 + b'END"}'
+    value = (b'END"}').rjust(MAX_EVENT_BYTES, b"y")
     where: list[tuple[int, int]] = []
     with EventProducer(runtime.settings.bootstrap) as producer:
         producer.send(
@@ -174,6 +175,9 @@ def test_truncated_dead_letter_is_read_whole_from_where_it_came(
     number = describe(runtime.settings.bootstrap, [DEAD_LETTERS])[DEAD_LETTERS].ends[0] - 1
     assert main(["dead-letters", "show", str(number)]) == 0
     assert 'END"}' in capsys.readouterr().out
+    assert main(["dead-letters", "put-back", str(number)]) == 0
+    found = read_all(runtime.settings.bootstrap, PRODUCT_EVENTS, where[0][0])
+    assert [(message.key, message.value) for message in found if message.key == b"p9"] == [(b"p9", value)] * 2
 
 
 @pytest.mark.usefixtures("environment")

@@ -20,6 +20,7 @@ from schemas.delta import DeltaBatch, decode_deltas
 from schemas.extract_request import decode_request
 from schemas.feature import FeatureRecord
 from schemas.ids import image_key, kafka_partition, sequence
+from schemas.product_event import MAX_EVENT_BYTES
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.unit.pipeline.metrics import CountingMetrics
 
@@ -203,6 +204,21 @@ def test_misplaced_event_is_sent_on_and_applied_once(world: World) -> None:
     late = world.stage.process([world.record(forwarded[0].value, right)])
     assert all(len(batch) == 0 for batch in deltas(late))
     assert world.metrics.counts["events_duplicate_forward"] == 1
+
+
+def test_misplaced_event_of_the_largest_size_is_sent_on_and_applied(world: World) -> None:
+    padding = MAX_EVENT_BYTES - len(json.dumps(added("p1", "https://h/1.jpg", price=7, x="")))
+    value = json.dumps(added("p1", "https://h/1.jpg", price=7, x="x" * padding)).encode()
+    assert len(value) == MAX_EVENT_BYTES
+    right = kafka_partition(b"p1", PARTITIONS)
+    wrong = (right + 1) % PARTITIONS
+    (sent_on,) = to(PRODUCT_EVENTS, world.stage.process([world.record(value, wrong)]))
+    # Its right partition has another number by now, or so that partition's owner believes.
+    (again,) = to(PRODUCT_EVENTS, world.stage.process([world.record(sent_on.value, wrong)]))
+    assert again == sent_on
+    out = world.stage.process([world.record(again.value, right)])
+    assert not to(DEAD_LETTERS, out)
+    assert [batch.price for batch in deltas(out)] == [[7.0]]
 
 
 def test_replay_skips_a_misplaced_original(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemas.errors import RejectedError
 from schemas.product_event import (
     MAX_DEPTH,
+    MAX_ENVELOPE_BYTES,
     MAX_EVENT_BYTES,
     Forwarded,
     ProductAdded,
@@ -20,6 +21,7 @@ from schemas.product_event import (
     ProductUpdated,
     decode_event,
     decode_forwarded,
+    forward,
 )
 from schemas.product_record import ImageEntry, ProductRecord, decode_record, encode_record
 
@@ -135,6 +137,12 @@ def _survives(value: bytes) -> None:
     record = ProductRecord(event.product_id, 1, True, event.version, product or {}, entries)
     assert decode_record(encode_record(record)) == record
     json.loads(msgspec.json.encode(event))
+    sent_on = forward(value, 2**31 - 1, 2**63 - 1)
+    assert len(sent_on) <= len(value) + MAX_ENVELOPE_BYTES
+    envelope = decode_event(sent_on)
+    assert isinstance(envelope, Forwarded)
+    assert decode_forwarded(envelope) == event
+    assert forward(sent_on, 2**31 - 1, 2**63 - 1) == sent_on
 
 
 @settings(deadline=None, max_examples=400)
@@ -196,3 +204,27 @@ def test_an_attribute_may_be_nested_to_the_limit() -> None:
     assert isinstance(decode_event(_added(_nested(MAX_DEPTH))), ProductAdded)
     with pytest.raises(RejectedError):
         decode_event(_added(_nested(MAX_DEPTH + 1)))
+
+
+@pytest.mark.parametrize("missing", [0, 1, 5, 9, 10, 11, 200])
+@pytest.mark.parametrize("filler", [b'"y"', b"1e15", b'"\\u0041"', b'"\\b"', b"[ ]"])
+def test_event_of_nearly_the_largest_size_is_sent_on_however_it_is_written(filler: bytes, missing: int) -> None:
+    """Written anew, these grow up to four times."""
+    room = MAX_EVENT_BYTES - missing - len(_added(b'{"x":[]}'))
+    value = _added(b'{"x":[%s]}' % b",".join([filler] * ((room + 1) // (len(filler) + 1))))
+    value += b" " * (MAX_EVENT_BYTES - missing - len(value))
+    assert len(value) == MAX_EVENT_BYTES - missing
+    envelope = decode_event(forward(value, 2**31 - 1, 2**63 - 1))
+    assert isinstance(envelope, Forwarded)
+    assert decode_forwarded(envelope) == decode_event(value)
+
+
+def test_room_for_the_envelope_is_no_room_for_a_larger_event() -> None:
+    too_long = _added(b'{"x":"%s"}' % (b"y" * (MAX_EVENT_BYTES + 1 - len(_added(b'{"x":""}')))))
+    assert len(too_long) == MAX_EVENT_BYTES + 1
+    for value in (too_long, b"{" + b" " * MAX_EVENT_BYTES, forward(too_long, 0, 1)):
+        with pytest.raises(RejectedError) as rejection:
+            event = decode_event(value)
+            assert isinstance(event, Forwarded)
+            decode_forwarded(event)
+        assert rejection.value.reason == "too_large"
