@@ -206,7 +206,7 @@ class _Attacker:
         number = chance.choice([0, 1, 99, 2**31 - 1, 2**31, 2**63 - 1, -1, None, "1"])
         if chance.random() < 0.3:
             return _json({"type": "heartbeat", "partition": number})
-        inner = chance.choice([self._valid(), self._valid(), {"type": "heartbeat", "partition": 0}, None, []])
+        inner: Any = chance.choice([self._valid(), self._valid(), {"type": "heartbeat", "partition": 0}, None, []])
         return _json({"type": "forwarded", "origin_partition": chance.choice([0, 1, 99, number]),
                       "origin_sequence": chance.choice([1, 7, 2**62, 2**63 - 1, number]), "event": inner})  # fmt: skip
 
