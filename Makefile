@@ -52,6 +52,18 @@ bench: $(BENCHES:%=bench-%)  ## every benchmark, one after the other
 $(BENCHES:%=bench-%): bench-%: $(DONE)/packages-dev $(DONE)/jars
 	$(PY) -m benchmarks.$*
 
+# --- the long ones: SECONDS, KILLS and SEED, HOURS say how long ---
+
+.PHONY: fuzz chaos soak
+fuzz: $(DONE)/packages-dev  ## fuzz what decodes foreign bytes, by coverage (SECONDS=180 in all); what crashed is kept and replayed
+	$(PY) -m tests.fuzz --seconds $(or $(SECONDS),180)
+
+chaos: $(DONE)/packages-dev $(DONE)/jars  ## kill and stop every process at random under traffic (KILLS=200 SEED=1 MINUTES=0); goes on where it stopped
+	$(PY) -m tests.chaos --kills $(or $(KILLS),200) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),0)
+
+soak: $(DONE)/packages-dev $(DONE)/jars  ## 500 events a second and queries (HOURS=1): does anything grow?
+	$(PY) -m benchmarks.soak --hours $(or $(HOURS),1)
+
 browser:  ## install Debian's Chromium for the tests of the page (as root)
 	@command -v chromium >/dev/null && exit 0; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -132,20 +132,24 @@ class CpuMeter:
 
     def _times(self) -> dict[tuple[str, int], float]:
         found: dict[tuple[str, int], float] = {}
-        for name, pid in {**self._system.runtime.running(), **self._others}.items():
+        for name, process in processes(self._system.runtime, self._others):
             try:
-                process = psutil.Process(pid)
-                family = [process, *process.children(recursive=True)]
+                times = process.cpu_times()
             except psutil.NoSuchProcess:
                 continue
-            for member in family:
-                try:
-                    times = member.cpu_times()
-                    label = _label(name, member) if name == TASK_MANAGER else name
-                except psutil.NoSuchProcess:
-                    continue
-                found[label, member.pid] = times.user + times.system
+            found[name, process.pid] = times.user + times.system
         return found
+
+
+def processes(runtime: System, others: Mapping[str, int] | None = None) -> Iterator[tuple[str, psutil.Process]]:
+    """Every process of the system with its children, by the name of its part; then `others` by theirs."""
+    for name, pid in {**runtime.running(), **(others or {})}.items():
+        try:
+            process = psutil.Process(pid)
+            for member in (process, *process.children(recursive=True)):
+                yield _label(name, member) if name == TASK_MANAGER else name, member
+        except psutil.NoSuchProcess:
+            continue
 
 
 def _label(name: str, member: psutil.Process) -> str:

@@ -74,8 +74,13 @@ def encode_dead_letter(letter: DeadLetter) -> bytes:
 
 
 def decode_dead_letter(value: bytes) -> DeadLetter:
-    """Raises `msgspec.MsgspecError` when the bytes are no dead letter."""
+    """Raises `msgspec.MsgspecError` when the bytes are no dead letter, or its key or value is no base64."""
     try:
-        return _decoder.decode(value)
-    except UnicodeDecodeError as error:
+        letter = _decoder.decode(value)
+        letter.key_bytes()
+        letter.value_bytes()
+    except msgspec.MsgspecError:
+        raise
+    except ValueError as error:  # of UTF-8 and of base64
         raise msgspec.DecodeError(str(error)) from error
+    return letter

@@ -138,7 +138,7 @@ _Document = TypeVar("_Document", Generation, Alias)
 def _decode(name: str, data: bytes, decoder: msgspec.json.Decoder[_Document]) -> _Document:
     try:
         found = decoder.decode(unwrap(name, data))
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CorruptError(f"{name} does not decode: {error}") from error
     if isinstance(found, Generation) and found.format != FORMAT:
         raise CorruptError(f"{name} format {found.format}; this version reads {FORMAT}: upgrade it")

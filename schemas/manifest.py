@@ -77,5 +77,5 @@ def decode_manifest(data: bytes) -> ShardManifest:
         if found != FORMAT:
             raise CorruptError(f"manifest format {found}; this version reads {FORMAT}: upgrade the searcher")
         return _manifest_decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CorruptError(f"manifest does not decode: {error}") from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from indexing.shard import Shard
 from jobs.pipeline.core import Origin, add_state, apply, display_attributes
-from messaging.admin import describe
-from messaging.consumer import read_all
+from messaging.consumer import Message, PartitionReader
 from schemas.delta import DeltaBatch
 from schemas.errors import RejectedError
 from schemas.feature import decode_feature
@@ -28,46 +28,95 @@ class Rebuilt:
     records: dict[str, ProductRecord]
 
 
+class LogTruth:
+    """The products and features as `product-events` and `image-features` have them; knows no stage, store or searcher.
+
+    `read` takes up what the topics have grown by. `applied(record, message)`
+    is called with each new state of a product and the record that brought it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        extractor: str = "",
+        applied: Callable[[ProductRecord, Message], None] = lambda _record, _message: None,
+    ) -> None:
+        self.records: dict[str, ProductRecord] = {}
+        self._vectors: dict[bytes, bytes] = {}
+        self._settings = settings
+        self._extractor = extractor or extractor_id(settings.encoder, settings.weights)
+        self._applied = applied
+        self._read_until: dict[tuple[str, int], int] = {}
+
+    def read(self) -> None:
+        """Both topics up to their ends at the call. Raises `TransientError` while Kafka is away."""
+        for partition in range(self._settings.event_partitions):
+            self._follow(PRODUCT_EVENTS, partition, self._take_event)
+        for partition in range(self._settings.feature_partitions):
+            self._follow(IMAGE_FEATURES, partition, self._take_feature)
+
+    def digests(self, shards: int = 0) -> list[str]:
+        """Of every shard, in hex. `shards`: of the index to equal, by default the settings'."""
+        shards = shards or self._settings.shards
+        name = self._extractor
+        index = [Shard(name, dimension_of(name)) for _ in range(shards)]
+        for record in self.records.values():
+            batch = DeltaBatch(extractor_id=name)
+            for entry in record.images:
+                vector = self._vectors.get(image_key(entry.url, entry.version))
+                add_state(batch, record, entry, vector, display_attributes(record))
+            index[shard_of_product(record.product_id, shards)].apply(batch)
+        return [shard.stats().digest.hex() for shard in index]
+
+    def _follow(self, topic: str, partition: int, take: Callable[[Message], None]) -> None:
+        where = topic, partition
+        reader = PartitionReader(self._settings.kafka, topic, partition, self._read_until.get(where))
+        try:
+            end = reader.end_offset()
+            idle = 0
+            while reader.position < end and idle < 20:  # gaps of a compacted topic may reach up to its end
+                batch = reader.poll(10_000, 0.5)
+                idle = 0 if batch else idle + 1
+                for message in batch:
+                    take(message)
+                self._read_until[where] = reader.position
+        finally:
+            reader.close()
+
+    def _take_event(self, message: Message) -> None:
+        origin = None
+        try:
+            event = decode_event(message.value)
+            if isinstance(event, Heartbeat):
+                return
+            if isinstance(event, Forwarded):
+                origin = Origin(event.origin_partition, event.origin_sequence)
+                event = decode_forwarded(event)
+            if kafka_partition(event.product_id.encode(), self._settings.event_partitions) != message.partition:
+                return  # its forwarded copy lies in the right partition
+            number = sequence(0, message.offset)
+            record = apply(self.records.get(event.product_id), event, number, origin).record
+        except RejectedError:
+            return  # a dead letter in the stream, nothing here
+        self.records[event.product_id] = record
+        self._applied(record, message)
+
+    def _take_feature(self, message: Message) -> None:
+        if message.value is not None:
+            feature = decode_feature(message.value)
+            if feature.extractor_id == self._extractor:
+                self._vectors[feature.image_key] = feature.vector
+
+
 def rebuild(settings: Settings, shards: int = 0, extractor: str = "") -> Rebuilt:
-    """Reads `product-events` and `image-features` to their ends; knows no stage, store or searcher.
+    """Reads `product-events` and `image-features` to their ends, and builds the shards that they come to.
 
     `shards`: of the index to equal, by default the settings'; `extractor`: its
     id, by default that of the settings' encoder.
     """
-    shards = shards or settings.shards
-    name = extractor or extractor_id(settings.encoder, settings.weights)
-    records: dict[str, ProductRecord] = {}
-    for partition in range(settings.event_partitions):
-        for message in read_all(settings.kafka, PRODUCT_EVENTS, partition):
-            origin = None
-            try:
-                event = decode_event(message.value)
-                if isinstance(event, Heartbeat):
-                    continue
-                if isinstance(event, Forwarded):
-                    origin = Origin(event.origin_partition, event.origin_sequence)
-                    event = decode_forwarded(event)
-                if kafka_partition(event.product_id.encode(), settings.event_partitions) != partition:
-                    continue  # its forwarded copy lies in the right partition
-                number = sequence(0, message.offset)
-                records[event.product_id] = apply(records.get(event.product_id), event, number, origin).record
-            except RejectedError:
-                continue  # a dead letter in the stream, nothing here
-    vectors: dict[bytes, bytes] = {}
-    for partition in range(len(describe(settings.kafka, [IMAGE_FEATURES])[IMAGE_FEATURES].ends)):
-        for message in read_all(settings.kafka, IMAGE_FEATURES, partition):
-            if message.value is not None:
-                feature = decode_feature(message.value)
-                if feature.extractor_id == name:
-                    vectors[feature.image_key] = feature.vector
-    index = [Shard(name, dimension_of(name)) for _ in range(shards)]
-    for record in records.values():
-        batch = DeltaBatch(extractor_id=name)
-        for entry in record.images:
-            vector = vectors.get(image_key(entry.url, entry.version))
-            add_state(batch, record, entry, vector, display_attributes(record))
-        index[shard_of_product(record.product_id, shards)].apply(batch)
-    return Rebuilt([shard.stats().digest.hex() for shard in index], records)
+    truth = LogTruth(settings, extractor)
+    truth.read()
+    return Rebuilt(truth.digests(shards), truth.records)
 
 
 def stream_equals_batch(system: System, shards: int = 0) -> None:

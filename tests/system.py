@@ -121,6 +121,11 @@ class System:
         children = psutil.Process(self.pid(TASK_MANAGER)).children(recursive=True)
         return [child for child in children if "pyflink.fn_execution" in " ".join(_command_line(child))]
 
+    def extraction_child(self) -> psutil.Process | None:
+        """The process that fetches, decodes and embeds; None while there is none."""
+        children = psutil.Process(self.pid(TASK_MANAGER)).children(recursive=True)
+        return next((child for child in children if "jobs.pipeline.extraction" in " ".join(_command_line(child))), None)
+
     def kill_python_workers(self) -> int:
         """SIGKILL for all of them; returns how many there were."""
         workers = self.python_workers()

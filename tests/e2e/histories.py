@@ -37,7 +37,12 @@ class History:
         self._versions: Counter[str] = Counter()
         ids = [f"{name}-{number}" for number in range(products)]
         first = [self._added(product) for product in ids]
-        self.events = first + [self._next(self._random.choice(ids)) for _ in range(events - products)]
+        self._ids = ids
+        self.events = first + self.more(events - products)
+
+    def more(self, events: int) -> list[Event]:
+        """How the history goes on; not part of `events`."""
+        return [self._next(self._random.choice(self._ids)) for _ in range(events)]
 
     def sent(self, partitions: int) -> Iterator[Sent]:
         """Some events late, some twice, some without their version, some in the wrong partition."""
