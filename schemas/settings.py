@@ -153,6 +153,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Largest image in pixels (width times height)."""
     query_max_bytes: Annotated[int, Meta(ge=1)] = 10_000_000
     """Largest photo of a query."""
+    query_max_pixels: Annotated[int, Meta(ge=1)] = 12_600_000
+    """Pixels of a query's PNG, WebP or GIF, and what a JPEG may have once it is scaled down; a progressive JPEG may
+    have twice as many before. 4,032 x 3,024 are 12.2 million; one such photo takes 0.2 GB while it is decoded."""
+    query_max_jpeg_pixels: Annotated[int, Meta(ge=1)] = 100_000_000
+    """Pixels of a query's JPEG, which is scaled down while it is read."""
+    query_max_waiting: Count = 64
+    """Photos that wait to be decoded, an eighth as many large ones; more are answered 503."""
+    search_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    """Time for one search, from the last byte of the question to the answer; later it is 504."""
+
+    allowed_hosts: list[str] = []
+    """Names that clients may call the blender by (the Host header): exact, *.example.com, or * for any. Numeric
+    addresses, localhost and `host` always are."""
+    http_header_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    """Time from a connection, or a request's first byte, to the end of the request's headers."""
+    http_body_timeout_s: Annotated[float, Meta(gt=0)] = 30.0
+    """Time for a request's body, and for a client to take on an answer that does not flow."""
+    http_idle_timeout_s: Annotated[float, Meta(gt=0)] = 15.0
+    """Time that a connection is kept between two requests."""
+    http_max_connections: Annotated[int, Meta(ge=1)] = 512
+    """Connections at a time; one more takes the place of an idle one, or is answered 503."""
+    http_max_header_bytes: Annotated[int, Meta(ge=1024)] = 32_768
+    """Bytes of a request's first line and headers."""
+    http_max_upload_bytes: Annotated[int, Meta(ge=1)] = 64_000_000
+    """Bytes of all photos and vectors that are being received or searched with; more are answered 503."""
 
     @property
     def home_path(self) -> Path:
@@ -223,7 +248,9 @@ _FILES = frozenset(
     )
 )
 """Made absolute when read: processes that inherit them work in other folders."""
-_LISTS = frozenset(("fetch_allowed_hosts", "fetch_allowed_networks", "fetch_allowed_folders", "further_encoders"))
+_LISTS = frozenset(
+    ("fetch_allowed_hosts", "fetch_allowed_networks", "fetch_allowed_folders", "further_encoders", "allowed_hosts")
+)
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -26,6 +26,7 @@ EXTRACTOR_MISMATCH = "extractor_mismatch"
 INVALID_QUERY = "invalid_query"
 NOT_READY = "not_ready"
 OVERDUE = "overdue"
+OVERLOADED = "overloaded"
 UNREACHABLE = "unreachable"
 UNKNOWN_GENERATION = "unknown_generation"
 

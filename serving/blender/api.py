@@ -19,11 +19,12 @@ from schemas.product_event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 from serving.blender.answers import ErrorAnswer, IndexStatus, ProductReceipt, Readiness, SearchAnswer
 from serving.blender.examples import Examples, ExamplesAnswer
 from serving.blender.http_errors import add_error_handlers
+from serving.blender.leaving import while_connected
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.page_files import PageFiles
 from serving.blender.pictures import Pictures
 from serving.blender.service import BlenderService
-from serving.blender.uploads import DEFAULT_LIMIT, MAX_LIMIT, VectorQuery, photo_of, vector_of
+from serving.blender.uploads import DEFAULT_LIMIT, MAX_LIMIT, Uploads, VectorQuery
 
 PAGE_FOLDER = Path(__file__).parent / "page"
 
@@ -41,7 +42,7 @@ _encode = msgspec.json.Encoder().encode
 def create_app(
     service: BlenderService,
     pictures: Pictures,
-    query_max_bytes: int,
+    uploads: Uploads,
     registries: tuple[CollectorRegistry, ...] = (),
     page: Path = PAGE_FOLDER,
     examples: Examples | None = None,
@@ -61,7 +62,7 @@ def create_app(
     app = FastAPI(title="Vitrine", version="1", lifespan=lifespan, summary="Find products by a photo.")
     add_error_handlers(app)
     app.add_middleware(_Measured, metrics=service.metrics)
-    _add_search(app, service, query_max_bytes)
+    _add_search(app, service, uploads)
     _add_products(app, service, pictures)
     _add_examples(app, examples)
     _add_operation(app, service, registries)
@@ -71,14 +72,14 @@ def create_app(
     return app
 
 
-def _add_search(app: FastAPI, service: BlenderService, query_max_bytes: int) -> None:
+def _add_search(app: FastAPI, service: BlenderService, uploads: Uploads) -> None:
     @app.post(
         "/v1/search/image", openapi_extra=_body({"multipart/form-data": _PHOTO_FORM}), **_documented(SearchAnswer)
     )
     async def search_image(request: Request, limit: Limit = DEFAULT_LIMIT, generation: Generation = "") -> Response:
         """Products that look like a photo (JPEG, PNG, WebP, GIF)."""
-        data = await photo_of(request, query_max_bytes)
-        return _json(await service.search_image(data, limit, generation))
+        async with uploads.photo(request) as data:
+            return _json(await while_connected(request, service.search_image(data, limit, generation)))
 
     @app.post(
         "/v1/search/vector",
@@ -92,16 +93,18 @@ def _add_search(app: FastAPI, service: BlenderService, query_max_bytes: int) -> 
     )
     async def search_vector(request: Request, limit: Limit = DEFAULT_LIMIT, generation: Generation = "") -> Response:
         """Products near a vector of the index's extractor. The query parameter `limit` counts for the raw form only."""
-        vector, wanted = await vector_of(request, limit)
-        return _json(await service.search_vector(vector, wanted, generation))
+        async with uploads.vector(request, limit) as (vector, wanted):
+            return _json(await while_connected(request, service.search_vector(vector, wanted, generation)))
 
 
 def _add_products(app: FastAPI, service: BlenderService, pictures: Pictures) -> None:
     # A product id may have slashes in it, hence `:path`.
     @app.get("/v1/products/{product_id:path}/similar", **_documented(SearchAnswer))
-    async def similar(product_id: ProductId, limit: Limit = DEFAULT_LIMIT, generation: Generation = "") -> Response:
+    async def similar(
+        request: Request, product_id: ProductId, limit: Limit = DEFAULT_LIMIT, generation: Generation = ""
+    ) -> Response:
         """Products that look like this one; itself is left out. 404 when it is not searchable."""
-        return _json(await service.similar(product_id, limit, generation))
+        return _json(await while_connected(request, service.similar(product_id, limit, generation)))
 
     @app.get("/v1/products/{product_id:path}/status", **_documented(ProductReceipt))
     async def status(product_id: ProductId) -> Response:

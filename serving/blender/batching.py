@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from schemas.errors import TransientError
+from serving.backend import OVERLOADED
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -46,7 +47,7 @@ class MicroBatcher(Generic[_Item, _Result]):
     async def submit(self, item: _Item) -> _Result:
         """The result of `item`, from whichever batch it travels in."""
         if len(self._waiting) >= self._max_waiting:
-            raise TransientError("overloaded", f"{self._max_waiting} requests wait already; try again in a second")
+            raise TransientError(OVERLOADED, f"{self._max_waiting} requests wait already; try again in a second")
         future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if len(self._runners) < self._concurrency:

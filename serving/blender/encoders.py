@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from schemas.errors import TransientError
 from serving.backend import NOT_READY
+from serving.blender.decoding import Lanes
+from serving.blender.memory import FreedMemory
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.photos import PhotoEmbedder, PhotoVectors
 
@@ -24,6 +26,9 @@ IDLE_S = 300.0
 """One that does not serve is let go when no photo needed it for this long."""
 TRY_AGAIN_S = 30.0
 WAIT_FOR_LOAD_S = 25.0
+DECODE_THREADS = 2
+MOST_WAITING = 64
+"""Photos that wait to be decoded, each a whole upload."""
 
 Load = Callable[[str, str], PhotoEmbedder]
 """The encoder of (extractor id, a generation of it), on a thread of its own; raises `OperatorError`, `CorruptError`."""
@@ -38,7 +43,14 @@ class Encoders:
     """
 
     def __init__(
-        self, extractor_id: str, generation: str, load: Load, metrics: BlenderMetrics, idle_s: float = IDLE_S
+        self,
+        extractor_id: str,
+        generation: str,
+        load: Load,
+        metrics: BlenderMetrics,
+        idle_s: float = IDLE_S,
+        most_waiting: int = MOST_WAITING,
+        memory: FreedMemory | None = None,
     ) -> None:
         self.current = extractor_id
         self._generation = generation
@@ -46,6 +58,8 @@ class Encoders:
         self._load = load
         self._metrics = metrics
         self._idle_s = idle_s
+        self._lanes = Lanes(DECODE_THREADS, most_waiting)
+        self._memory = memory or FreedMemory()
         self._photos: dict[str, PhotoVectors] = {}
         self._used: dict[str, float] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -97,6 +111,8 @@ class Encoders:
         for photos in self._photos.values():
             await photos.close()
         await asyncio.gather(*self._closing)
+        self._lanes.close()
+        self._memory.close()
 
     def _have(self, extractor_id: str, generation: str) -> PhotoVectors | None:
         """The encoder, loaded or being loaded; None when there is no room for it."""
@@ -111,7 +127,7 @@ class Encoders:
                 return None
             self._let_go(min(free, key=lambda each: self._used[each]))
         log.info("event=encoder_loads extractor=%s generation=%s", extractor_id, generation)
-        photos = PhotoVectors(lambda: self._load(extractor_id, generation), self._metrics)
+        photos = PhotoVectors(lambda: self._load(extractor_id, generation), self._metrics, self._lanes, self._memory)
         self._photos[extractor_id], self._used[extractor_id] = photos, time.monotonic()
         photos.start()
         return photos

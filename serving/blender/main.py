@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import socket
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-import uvicorn
 from prometheus_client import CollectorRegistry, Gauge
 
 from indexing.generations import Generations
@@ -24,10 +21,13 @@ from serving.backend import SearchBackend
 from serving.blender.api import create_app
 from serving.blender.encoders import Encoders
 from serving.blender.examples import Examples
+from serving.blender.http_server import HttpServer, http_limits, http_server
+from serving.blender.memory import FreedMemory, one_arena
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Fetch, Pictures
 from serving.blender.publication import Publication
 from serving.blender.service import BlenderService
+from serving.blender.uploads import Uploads
 from serving.blender.vision_embedder import first_extractor, load_extractor
 from serving.broker.recorded import RecordedQueries
 from serving.broker.service import BrokerService
@@ -47,8 +47,6 @@ log = logging.getLogger(__name__)
 
 BROKER_CONFIRM_S = 2.0
 """A broker that does not say its status for so long is silent: it takes less to put its searchers aside."""
-GRACE_S = 5
-"""For requests under way when the process is told to stop."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--embedded", action="store_true", help="run the broker and one searcher per shard in this process"
     )
     options = parser.parse_args(arguments)
+    one_arena()
 
     async def body(settings: Settings, stop: asyncio.Event) -> None:
         check_http_exposure(settings)
@@ -118,12 +117,27 @@ async def _serve(
     # With torchvision's weights this starts a process: seconds.
     extractor, generation = await asyncio.to_thread(first_extractor, settings)
     metrics = BlenderMetrics()
-    encoders = Encoders(extractor, generation, partial(load_extractor, settings), metrics)
-    service = BlenderService(backend, encoders, metrics, Publication(settings.generations_folder))
+    memory = FreedMemory()
+    encoders = Encoders(
+        extractor,
+        generation,
+        partial(load_extractor, settings),
+        metrics,
+        most_waiting=settings.query_max_waiting,
+        memory=memory,
+    )
+    service = BlenderService(
+        backend,
+        encoders,
+        metrics,
+        Publication(settings.generations_folder),
+        search_timeout_s=settings.search_timeout_s,
+    )
+    uploads = Uploads(settings.query_max_bytes, settings.http_max_upload_bytes, memory)
     pictures = Pictures(_file_fetch(settings))
     examples = Examples(settings.home_path / "sample")
-    app = create_app(service, pictures, settings.query_max_bytes, registries, examples=examples)
-    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S))
+    app = create_app(service, pictures, uploads, registries, examples=examples)
+    server = http_server(app, http_limits(settings))
     log.info("event=listening host=%s http_port=%d extractor=%s", settings.host, settings.http_port, extractor)
     stopper = asyncio.create_task(_stop_with(server, stop))
     try:
@@ -138,15 +152,7 @@ def _file_fetch(settings: Settings) -> Fetch:
     return lambda url: fetch(url, policy)
 
 
-class _Server(uvicorn.Server):
-    """Leaves the signals to `run_process`: there are feeds to stop after the server."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _stop_with(server: uvicorn.Server, stop: asyncio.Event) -> None:
+async def _stop_with(server: HttpServer, stop: asyncio.Event) -> None:
     await stop.wait()
     server.should_exit = True
 

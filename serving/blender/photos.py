@@ -1,4 +1,4 @@
-"""Photos to vectors, off the event loop: decoding on several threads, the CNN on one, in batches."""
+"""Photos to vectors, off the event loop: decoding in two lanes of threads, the CNN on one, in batches."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from schemas.errors import CorruptError, OperatorError, TransientError
 from serving.backend import NOT_READY
 from serving.blender.batching import MicroBatcher
+from serving.blender.decoding import BYTES_PER_COST, LARGE_COST, Lanes
+from serving.blender.memory import FreedMemory
 from serving.blender.metrics import BlenderMetrics
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,12 @@ MAX_WAITING = 256
 class PhotoEmbedder(Protocol):
     """The `vision` package's way from bytes to vectors, the same as for the catalogue."""
 
+    def weigh(self, data: bytes) -> int:
+        """What decoding will cost (`PictureHeader.cost`), from the header alone: microseconds. Any thread.
+
+        Raises `RejectedError` for what will not be decoded.
+        """
+
     def prepare(self, data: bytes) -> NDArray[np.uint8]:
         """The encoder's input. Any thread. Raises `RejectedError` for what is no picture."""
 
@@ -37,14 +46,20 @@ class PhotoEmbedder(Protocol):
 
 
 class PhotoVectors:
-    """Loads the embedder in the background, then embeds. Lives on one event loop."""
+    """Loads the embedder in the background, then embeds. Lives on one event loop.
 
-    def __init__(self, load: Callable[[], PhotoEmbedder], metrics: BlenderMetrics, decode_threads: int = 2) -> None:
+    A photo whose caller is cancelled goes no further than the step it is in.
+    """
+
+    def __init__(
+        self, load: Callable[[], PhotoEmbedder], metrics: BlenderMetrics, lanes: Lanes, memory: FreedMemory
+    ) -> None:
         self._load = load
         self._embedder: PhotoEmbedder | None = None
         self._problem = "the model is being loaded"
         self._failed_at = math.inf
-        self._decoding = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
+        self._lanes = lanes
+        self._memory = memory
         self._cnn = ThreadPoolExecutor(1, thread_name_prefix="cnn")
         self._loading: asyncio.Task[None] | None = None
         self._batcher: MicroBatcher[NDArray[np.uint8], NDArray[np.float32]] = MicroBatcher(
@@ -75,9 +90,17 @@ class PhotoVectors:
             await asyncio.wait([self._loading], timeout=timeout_s)
 
     async def vector(self, data: bytes) -> NDArray[np.float32]:
-        """The photo's vector, shape (dimension,). Raises `RejectedError`, or `TransientError` while not ready."""
+        """The photo's vector, shape (dimension,).
+
+        Raises `RejectedError`, or `TransientError` while not ready, or when too many photos wait already.
+        """
         embedder = self._ready()
-        pixels = await asyncio.get_running_loop().run_in_executor(self._decoding, embedder.prepare, data)
+        cost = embedder.weigh(data)
+        try:
+            pixels = await self._lanes.of(cost).run(partial(embedder.prepare, data))
+        finally:
+            if cost >= LARGE_COST:
+                self._memory.note(cost * BYTES_PER_COST)
         return await self._batcher.submit(pixels)
 
     async def close(self) -> None:
@@ -85,7 +108,6 @@ class PhotoVectors:
         if self._loading is not None:
             self._loading.cancel()
         self._embedder, self._problem = None, "the model was let go"
-        self._decoding.shutdown(wait=False, cancel_futures=True)
         self._cnn.shutdown(wait=False, cancel_futures=True)
 
     def _ready(self) -> PhotoEmbedder:
@@ -110,5 +132,6 @@ class PhotoVectors:
             log.info("event=model_loaded seconds=%.1f", time.perf_counter() - began)
 
     async def _embed(self, inputs: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        self._memory.busy()
         vectors = await asyncio.get_running_loop().run_in_executor(self._cnn, self._ready().embed, inputs)
         return list(vectors)

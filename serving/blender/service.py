@@ -7,6 +7,8 @@ import logging
 import secrets
 import time
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +36,7 @@ from serving.blender.answers import (
     rfc3339,
 )
 from serving.blender.batching import MicroBatcher
-from serving.blender.encoders import Encoders
+from serving.blender.encoders import WAIT_FOR_LOAD_S, Encoders
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.publication import Publication
 from serving.blender.ranking import collapse, result_of
@@ -47,6 +49,8 @@ TIMEOUT_S = 3.0
 """For the whole way to the shards and back, waiting for a batch included; a slower shard is left out of the answer."""
 MAX_ATTRIBUTES_BYTES = 4 << 20
 """Long attributes that an answer shows, all products together; beyond it they are trimmed."""
+SEARCH_TIMEOUT_S = 10.0
+"""For a whole search, waiting and embedding included."""
 LOOK_S = 1.0
 MAX_BATCH = 32
 MAX_WAITING = 2048
@@ -96,12 +100,14 @@ class BlenderService:
         metrics: BlenderMetrics,
         publication: Publication | None = None,
         look_s: float = LOOK_S,
+        search_timeout_s: float = SEARCH_TIMEOUT_S,
     ) -> None:
         self._backend = backend
         self._encoders = encoders
         self.metrics = metrics
         self._publication = publication
         self._look_s = look_s
+        self._search_timeout_s = search_timeout_s
         self._asker = f"blender-{secrets.token_hex(6)}"
         self._status = StatusResponse()
         self._watching: asyncio.Task[None] | None = None
@@ -123,8 +129,13 @@ class BlenderService:
     async def search_image(self, data: bytes, limit: int, generation: str = "") -> SearchAnswer:
         """Products that look like the photo in `data`, in `generation` or in the one that serves.
 
-        Raises `RejectedError` for what is no picture, and for a generation that nobody holds.
+        Raises `RejectedError` for what is no picture, and for a generation that nobody holds; `TransientError` when
+        too many photos wait already, or when it takes longer than a search may.
         """
+        async with self._in_time(waits_for_load=bool(generation)):
+            return await self._search_image(data, limit, generation)
+
+    async def _search_image(self, data: bytes, limit: int, generation: str) -> SearchAnswer:
         began = time.perf_counter()
         aim = _Aim(await self._extractor_of(generation) if generation else self._encoders.current, generation)
         vector = await self._encoders.vector(data, aim.extractor_id, generation)
@@ -135,11 +146,16 @@ class BlenderService:
     async def search_vector(self, vector: Vector, limit: int, generation: str = "") -> SearchAnswer:
         """Products near a vector of the index's extractor, of any length but zero."""
         began = time.perf_counter()
-        aim = _Aim(await self._extractor_of(generation) if generation else self._extractor_for(vector), generation)
-        return await self._search([_normalised(vector, aim.extractor_id)], limit, began, 0.0, aim)
+        async with self._in_time():
+            aim = _Aim(await self._extractor_of(generation) if generation else self._extractor_for(vector), generation)
+            return await self._search([_normalised(vector, aim.extractor_id)], limit, began, 0.0, aim)
 
     async def similar(self, product_id: str, limit: int, generation: str = "") -> SearchAnswer:
         """Products near any image of this one, itself left out. Raises `RejectedError('not_found', ...)`."""
+        async with self._in_time():
+            return await self._similar(product_id, limit, generation)
+
+    async def _similar(self, product_id: str, limit: int, generation: str) -> SearchAnswer:
         began = time.perf_counter()
         deadline = time.monotonic() + TIMEOUT_S
         request = ProductRequest(product_id=product_id, generation=generation)
@@ -190,6 +206,16 @@ class BlenderService:
             if index.ready and not any(each.complete and each.extractor_id == current for each in index.generations):
                 waiting.append(f"photos are embedded with {current} still, {index.serving} is of {index.extractor_id}")
         return Readiness(ready=not waiting, waiting_for=waiting)
+
+    @asynccontextmanager
+    async def _in_time(self, waits_for_load: bool = False) -> AsyncIterator[None]:
+        """Bounds a search; what it waits for is left. A photo in a queue is not decoded any more."""
+        limit_s = self._search_timeout_s + (WAIT_FOR_LOAD_S if waits_for_load else 0.0)
+        try:
+            async with asyncio.timeout(limit_s):
+                yield
+        except TimeoutError as error:
+            raise TransientError(OVERDUE, f"not done within {limit_s:.0f} s; try again in a moment") from error
 
     # -- what serves ---------------------------------------------------------------------------
 
@@ -363,4 +389,5 @@ def _normalised(vector: Vector, extractor_id: str) -> Vector:
     length = float(np.linalg.norm(vector.astype(np.float64)))
     if length == 0.0:
         raise RejectedError(INVALID_QUERY, "the vector is all zeros and has no direction; embed the photo again")
-    return (vector / length).astype("<f4")
+    # In float64: the length of a float32 vector may be beyond float32, and its reciprocal as well.
+    return (vector.astype(np.float64) / length).astype("<f4")

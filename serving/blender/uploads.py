@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
 import numpy as np
@@ -11,11 +12,15 @@ from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from schemas.errors import RejectedError
+from schemas.errors import RejectedError, TransientError
+from serving.backend import OVERLOADED
+from serving.blender.memory import FreedMemory
 
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
 """Boundaries, part headers and small fields around a photo."""
 VECTOR_BODY_BYTES = 1_000_000
+TOTAL_BYTES = 64_000_000
+SMALL_BYTES = 1_000_000
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 10
 
@@ -27,7 +32,64 @@ class VectorQuery(msgspec.Struct, frozen=True):
     limit: int = DEFAULT_LIMIT
 
 
+_Hold = Callable[[int], None]
+"""Told of bytes before they are kept; raises `TransientError` when there is no room for them."""
+
 _query_decoder = msgspec.json.Decoder(VectorQuery)
+
+
+class Uploads:
+    """Bodies that are received or worked with, and how much memory they may take together. Lives on one event loop.
+
+    `photo_max_bytes`: of one photo; `total_bytes`: of all bodies; what is more
+    is answered `overloaded`. A quarter is for bodies of up to `SMALL_BYTES`
+    alone: a few enormous or slow uploads leave room for ordinary ones.
+    """
+
+    def __init__(self, photo_max_bytes: int, total_bytes: int = TOTAL_BYTES, memory: FreedMemory | None = None) -> None:
+        self.photo_max_bytes = photo_max_bytes
+        self._total_bytes = total_bytes
+        self._memory = memory or FreedMemory()
+        self.held_bytes = 0
+
+    @asynccontextmanager
+    async def photo(self, request: Request) -> AsyncGenerator[bytes, None]:
+        """The multipart field `image`, held until the block ends.
+
+        Raises `RejectedError` (`media_type`, `too_large`, `malformed_body`, `field_missing` or `image_empty`), or
+        `TransientError('overloaded', ...)`.
+        """
+        with self._hold() as hold:
+            yield await _photo_of(request, self.photo_max_bytes, hold)
+
+    @asynccontextmanager
+    async def vector(self, request: Request, query_limit: int) -> AsyncGenerator[tuple[NDArray[np.float32], int], None]:
+        """Vector and limit of either form of the body; `query_limit` is the raw form's.
+
+        Raises `RejectedError` (`media_type`, `too_large`, `malformed_body` or `invalid_query`), or
+        `TransientError('overloaded', ...)`.
+        """
+        with self._hold() as hold:
+            yield await _vector_of(request, query_limit, hold)
+
+    @contextmanager
+    def _hold(self) -> Iterator[_Hold]:
+        held = 0
+
+        def more(received: int) -> None:
+            nonlocal held
+            most = self._total_bytes if held + received <= SMALL_BYTES else self._total_bytes * 3 // 4
+            if self.held_bytes + received > most:
+                raise TransientError(OVERLOADED, "other uploads take all the room there is; try again in a second")
+            held += received
+            self.held_bytes += received
+
+        try:
+            yield more
+        finally:
+            self.held_bytes -= held
+            if held > SMALL_BYTES:
+                self._memory.note(held)
 
 
 class _PhotoParser(MultiPartParser):
@@ -36,18 +98,13 @@ class _PhotoParser(MultiPartParser):
     spool_max_size = 64 * 1024 * 1024
 
 
-async def photo_of(request: Request, max_bytes: int) -> bytes:
-    """The multipart field `image`.
-
-    Raises `RejectedError`: `media_type`, `too_large`, `malformed_body`,
-    `field_missing` or `image_empty`.
-    """
+async def _photo_of(request: Request, max_bytes: int, hold: _Hold) -> bytes:
     media_type = _media_type(request)
     if media_type != "multipart/form-data":
         raise RejectedError(
             "media_type", f"found {media_type or 'no content type'}; send multipart/form-data with a file field `image`"
         )
-    body = _limited(request, max_bytes + MULTIPART_OVERHEAD_BYTES, max_bytes)
+    body = _limited(request, max_bytes + MULTIPART_OVERHEAD_BYTES, max_bytes, hold)
     try:
         form = await _PhotoParser(request.headers, body, max_files=1, max_fields=16).parse()
     except MultiPartException as error:
@@ -68,11 +125,7 @@ async def photo_of(request: Request, max_bytes: int) -> bytes:
     return data
 
 
-async def vector_of(request: Request, query_limit: int) -> tuple[NDArray[np.float32], int]:
-    """Vector and limit of either form of the body; `query_limit` is the raw form's.
-
-    Raises `RejectedError`: `media_type`, `too_large`, `malformed_body` or `invalid_query`.
-    """
+async def _vector_of(request: Request, query_limit: int, hold: _Hold) -> tuple[NDArray[np.float32], int]:
     media_type = _media_type(request)
     if media_type not in ("application/json", "application/octet-stream"):
         raise RejectedError(
@@ -80,7 +133,7 @@ async def vector_of(request: Request, query_limit: int) -> tuple[NDArray[np.floa
             f"found {media_type or 'no content type'}; send application/json or application/octet-stream "
             "(little-endian float32)",
         )
-    body = b"".join([chunk async for chunk in _limited(request, VECTOR_BODY_BYTES, VECTOR_BODY_BYTES)])
+    body = b"".join([chunk async for chunk in _limited(request, VECTOR_BODY_BYTES, VECTOR_BODY_BYTES, hold)])
     if media_type == "application/octet-stream":
         if len(body) % 4:
             raise RejectedError("malformed_body", f"{len(body)} bytes are no whole float32 numbers")
@@ -101,8 +154,8 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _limited(request: Request, limit: int, told: int) -> AsyncGenerator[bytes, None]:
-    """The body's chunks; stops with `too_large` at the announced length, or as soon as more than `limit` came."""
+async def _limited(request: Request, limit: int, told: int, hold: _Hold) -> AsyncGenerator[bytes, None]:
+    """The body's chunks, each held; stops with `too_large` at the announced length, or once more than `limit` came."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(told)
@@ -111,6 +164,7 @@ async def _limited(request: Request, limit: int, told: int) -> AsyncGenerator[by
         received += len(chunk)
         if received > limit:
             raise _too_large(told)
+        hold(len(chunk))
         yield chunk
 
 

@@ -12,6 +12,7 @@ from schemas.errors import CorruptError, OperatorError
 from schemas.generation import LIVE
 from schemas.settings import Settings
 from serving.blender.photos import PhotoEmbedder
+from vision.decode import ImageLimits, checked_header
 from vision.extractor import describe, extractor_id
 
 log = logging.getLogger(__name__)
@@ -50,19 +51,31 @@ def load_extractor(settings: Settings, wanted: str, generation: str) -> PhotoEmb
     return load_embedder(settings, encoder, weights)
 
 
+def query_limits(settings: Settings) -> ImageLimits:
+    """Far below the catalogue's: a photo is scaled down anyway, and its sender is nobody we know."""
+    return ImageLimits(
+        max_bytes=settings.query_max_bytes,
+        max_pixels=settings.query_max_pixels,
+        max_jpeg_pixels=settings.query_max_jpeg_pixels,
+        halve=True,
+    )
+
+
 def load_embedder(settings: Settings, encoder: str = "", weights: str = "") -> PhotoEmbedder:
     """Loads and warms a model, by default the settings': seconds, and half a gigabyte. Raises `OperatorError`."""
     # Importing torch takes seconds, in which the process already answers /healthz.
-    from vision.decode import ImageLimits
     from vision.embedder import Embedder, create_embedder
 
     if not encoder:
         encoder, weights = settings.encoder, settings.weights
-    limits = ImageLimits(max_bytes=settings.query_max_bytes, max_pixels=settings.image_max_pixels)
+    limits = query_limits(settings)
 
     class VisionEmbedder:
         def __init__(self, embedder: Embedder) -> None:
             self._embedder = embedder
+
+        def weigh(self, data: bytes) -> int:
+            return checked_header(data, limits).cost
 
         def prepare(self, data: bytes) -> NDArray[np.uint8]:
             return self._embedder.prepare(data, limits)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from cli.sample import SampleCatalogue, make_sample
 from indexing.shard import Shard
@@ -24,9 +21,11 @@ from schemas.settings import load_settings
 from serving.blender.api import create_app
 from serving.blender.encoders import Encoders
 from serving.blender.examples import Examples
+from serving.blender.http_server import http_server
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Pictures
 from serving.blender.service import BlenderService
+from serving.blender.uploads import Uploads
 from serving.blender.vision_embedder import load_embedder
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
@@ -38,12 +37,6 @@ from vision.fetch_policy import FetchPolicy
 SHARDS = 2
 _EMBEDDED_AT_ONCE = 16
 _COLUMNS = {"product_id", "images", "price", "sales", "praise"}
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class Shop:
@@ -71,10 +64,10 @@ class Shop:
                 metrics,
             ),
             Pictures(lambda url: fetch(url, policy)),
-            settings.query_max_bytes,
+            Uploads(settings.query_max_bytes),
             examples=Examples(settings.home_path / "sample"),
         )
-        self._server = _Server(uvicorn.Config(app, log_config=None, access_log=False))
+        self._server = http_server(app)
 
     def __enter__(self) -> Shop:
         listener = socket.create_server(("127.0.0.1", self._port))

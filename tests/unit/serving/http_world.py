@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import numpy as np
-import uvicorn
 from numpy.typing import NDArray
 from PIL import Image
 
 from schemas.generation import LIVE
 from serving.backend import SearchBackend
 from serving.blender.api import create_app
-from serving.blender.encoders import Encoders, Load
+from serving.blender.encoders import MOST_WAITING, Encoders, Load
+from serving.blender.http_protocol import HttpLimits
+from serving.blender.http_server import http_server
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Pictures
 from serving.blender.publication import Publication
-from serving.blender.service import BlenderService
+from serving.blender.service import SEARCH_TIMEOUT_S, BlenderService
+from serving.blender.uploads import Uploads
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
 from tests.unit.serving.broker_world import broker_over
 from tests.unit.serving.world import DIMENSION, EXTRACTOR, direction
-from vision.decode import ImageLimits, decode_image
+from vision.decode import ImageLimits, checked_header, decode_image
 from vision.fetch import fetch
 from vision.fetch_policy import FetchPolicy
 
 QUERY_MAX_BYTES = 200_000
+LIMITS = ImageLimits(max_bytes=QUERY_MAX_BYTES, max_pixels=1_000_000)
 
 
 class GreyEmbedder:
     """The smallest encoder there is: the brightness of 4 x 4 fields. Bytes are decoded by `vision`, as always."""
 
+    def weigh(self, data: bytes) -> int:
+        return checked_header(data, LIMITS).cost
+
     def prepare(self, data: bytes) -> NDArray[np.uint8]:
-        image = decode_image(data, ImageLimits(max_bytes=QUERY_MAX_BYTES, max_pixels=1_000_000))
+        image = decode_image(data, LIMITS)
         return np.asarray(image.convert("L").resize((4, 4), Image.Resampling.BOX), dtype=np.uint8)
 
     def embed(self, inputs: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -61,12 +66,6 @@ def picture_vector(seed: int) -> NDArray[np.float32]:
     return embedder.embed([embedder.prepare(picture(seed))])[0]
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
 async def serving(
     backend: SearchBackend,
@@ -76,15 +75,20 @@ async def serving(
     allowed_folder: Path | None = None,
     generations: Path | None = None,
     page: Path | None = None,
+    limits: HttpLimits | None = None,
+    uploads: Uploads | None = None,
+    search_timeout_s: float = SEARCH_TIMEOUT_S,
+    most_waiting: int = MOST_WAITING,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a blender over `backend`, which it closes in the end; it begins with `EXTRACTOR`."""
     metrics = metrics or BlenderMetrics()
     publication = None if generations is None else Publication(generations)
-    service = BlenderService(backend, Encoders(EXTRACTOR, LIVE, load, metrics), metrics, publication, look_s=0.02)
+    encoders = Encoders(EXTRACTOR, LIVE, load, metrics, most_waiting=most_waiting)
+    service = BlenderService(backend, encoders, metrics, publication, look_s=0.02, search_timeout_s=search_timeout_s)
     policy = FetchPolicy(allowed_schemes=("file",), allowed_folders=(str(allowed_folder),) if allowed_folder else ())
     pictures = Pictures(lambda url: fetch(url, policy))
-    app = create_app(service, pictures, QUERY_MAX_BYTES, page=page or Path("/nonexistent"))
-    server = _Server(uvicorn.Config(app, log_config=None, access_log=False))
+    app = create_app(service, pictures, uploads or Uploads(QUERY_MAX_BYTES), page=page or Path("/nonexistent"))
+    server = http_server(app, limits)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:
