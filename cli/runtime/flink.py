@@ -37,7 +37,10 @@ def flink_config(settings: Settings, layout: Layout, rpc_port: int, java_options
     docs/adr/0019-closed-doors.md.
 
     Memory: the JVMs together stay below 2.5 GB, since Flink's own defaults
-    reserve 40 % of the task manager for state that we keep in RocksDB. The
+    reserve 40 % of the task manager for state that we keep in RocksDB. Off the
+    heap there is room for what passes to and from the Python workers: a batch
+    of the longest events is a message of `max.partition.fetch.bytes` and more,
+    which Beam keeps whole; none of it is used by short ones. The
     console, which we write to a file without end, gets warnings; all else goes
     to Flink's own rolling log, which the dashboard shows.
     """
@@ -69,7 +72,8 @@ taskmanager.bind-host: {LOOPBACK}
 taskmanager.rpc.port: "0"
 taskmanager.data.port: 0
 taskmanager.numberOfTaskSlots: {slots}
-taskmanager.memory.process.size: 1600m
+taskmanager.memory.process.size: 2112m
+taskmanager.memory.task.off-heap.size: 512m
 taskmanager.memory.managed.size: 128m
 taskmanager.memory.network.min: 64m
 taskmanager.memory.network.max: 64m

@@ -16,6 +16,10 @@ from jobs.pipeline.stage import Stage
 from messaging.producer import EventProducer
 from schemas.kafka_access import Kafka
 
+CALL_RECORDS = 256
+"""Most records of one call: a message of that many of the longest events still fits the task manager's memory."""
+FETCH_BYTES = 8 * 1024 * 1024
+
 RECORD_COLUMNS = (
     "k, v, p, o, CAST(EXTRACT(EPOCH FROM t) AS BIGINT) * 1000 + CAST(EXTRACT(MILLISECOND FROM t) AS BIGINT) AS t"
 )
@@ -67,7 +71,7 @@ class KafkaSink:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One stage with its source. `bundle_time_ms` is its latency, `batch_size` the most records of one call."""
+    """One stage with its source. `bundle_time_ms` is its latency, `batch_size` the most records of one bundle."""
 
     name: str
     source: KafkaSource
@@ -85,7 +89,7 @@ def add_region(tables: StreamTableEnvironment, region: Region, sink: KafkaSink) 
     config = tables.get_config()
     config.set("python.fn-execution.bundle.time", str(region.bundle_time_ms))
     config.set("python.fn-execution.bundle.size", str(region.batch_size))
-    config.set("python.fn-execution.arrow.batch.size", str(region.batch_size))
+    config.set("python.fn-execution.arrow.batch.size", str(min(region.batch_size, CALL_RECORDS)))
     tables.execute_sql(raw_table(f"{region.name}_source", _source_options(region.source)))
     tables.execute_sql(_sink_ddl(f"{region.name}_sink", sink))
     rows = tables.sql_query(f"SELECT {RECORD_COLUMNS} FROM {region.name}_source")
@@ -126,7 +130,9 @@ def _source_options(source: KafkaSource) -> dict[str, str]:
         "properties.group.id": plain(source.group),
         "properties.auto.offset.reset": "earliest",
         "properties.max.poll.records": str(source.max_poll_records),
-        "properties.max.partition.fetch.bytes": "16777216",
+        # Of long records a poll brings few, so that a bundle of them, which ends by time, stays some ten MB.
+        "properties.max.partition.fetch.bytes": str(FETCH_BYTES),
+        "properties.fetch.max.bytes": str(FETCH_BYTES),
         "properties.fetch.max.wait.ms": "100",
         "scan.startup.mode": "earliest-offset" if source.from_beginning else "group-offsets",
         "scan.topic-partition-discovery.interval": "0",
