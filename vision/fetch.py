@@ -6,6 +6,7 @@ redirect is checked like the first URL.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import ssl
@@ -18,10 +19,11 @@ import httpcore
 import httpx
 
 from schemas.errors import RejectedError, TransientError
-from vision.fetch_network import CheckedBackend, deadline, remaining_s
+from vision.fetch_network import CheckedBackend, Turn, deadline, remaining_s
 from vision.fetch_policy import AddressRule, FetchPolicy, FolderRule, check_host
+from vision.resolver import Resolver
 
-_CONNECTIONS = 64
+CONNECTIONS = 64
 _HEADERS = [("User-Agent", "vitrine/0.1"), ("Accept", "image/*,*/*;q=0.1"), ("Accept-Encoding", "identity")]
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -43,27 +45,52 @@ def fetch(url: str, policy: FetchPolicy) -> bytes:
 class Fetcher:
     """Fetches under one policy. Any number of threads may call `fetch`."""
 
-    def __init__(self, policy: FetchPolicy) -> None:
-        """Raises `OperatorError` when the policy's networks are none."""
+    def __init__(self, policy: FetchPolicy, connections: int = CONNECTIONS) -> None:
+        """`connections`: at most at once; further fetches wait for one. At least as many as threads that fetch, or
+        hosts that hang hold others up.
+
+        Raises `OperatorError` when the policy's networks are none.
+        """
         self._policy = policy
+        self._resolver = Resolver()
         self._folders = FolderRule(policy.allowed_folders, policy.allowed_folders_file)
         self._pool = httpcore.ConnectionPool(
             ssl_context=_tls(),
-            max_connections=_CONNECTIONS,
-            max_keepalive_connections=_CONNECTIONS // 4,
+            max_connections=connections,
+            # httpcore counts those that are in use as well: fewer, and hosts that hang cost the others' kept ones.
+            max_keepalive_connections=connections,
             keepalive_expiry=15.0,
-            network_backend=CheckedBackend(AddressRule(policy.allowed_networks)),
+            network_backend=CheckedBackend(AddressRule(policy.allowed_networks), self._resolver),
         )
 
-    def fetch(self, url: str) -> bytes:
-        """As `vision.fetch.fetch`."""
+    def locate(self, url: str, then: Callable[[str], None]) -> None:
+        """Calls `then` with the first address of the URL's host (IPv6: its network), now or from another thread.
+
+        With an empty text where there is none: `fetch` then says why. Limits for a server go by this text.
+        """
+        try:
+            target = self._checked(url)
+        except RejectedError:
+            then("")
+            return
+        if target.scheme == "file":
+            then("")
+        else:
+            host = target.raw_host.decode("ascii")
+            self._resolver.ask(host, lambda answer: then(_server(answer[0]) if isinstance(answer, list) else ""))
+
+    def fetch(self, url: str, turn: Turn | None = None) -> bytes:
+        """As `vision.fetch.fetch`; `turn` may end it earlier, by what it raises."""
         target = self._checked(url)
         if target.scheme == "file":
-            return self._read_file(target)
+            data = self._read_file(target)
+            if turn is not None:
+                turn.grow(len(data))
+            return data
         try:
-            with deadline(self._policy.timeout_s):
+            with deadline(self._policy.timeout_s, turn):
                 for _ in range(self._policy.max_redirects + 1):
-                    answer = self._get(target)
+                    answer = self._get_patiently(target, turn)
                     if isinstance(answer, bytes):
                         return answer
                     target = answer
@@ -98,7 +125,15 @@ class Fetcher:
                 raise RejectedError("url_invalid", f"{str(target)[:300]!r} names no host, or no port of one")
             check_host(host, self._policy.allowed_hosts)
 
-    def _get(self, target: httpx.URL) -> bytes | httpx.URL:
+    def _get_patiently(self, target: httpx.URL, turn: Turn | None) -> bytes | httpx.URL:
+        """Again where no connection came about within the patience with it, while there is time."""
+        while True:
+            try:
+                return self._get(target, turn)
+            except httpcore.ConnectTimeout:
+                remaining_s()
+
+    def _get(self, target: httpx.URL, turn: Turn | None) -> bytes | httpx.URL:
         """The body, or where the answer redirects to."""
         address = httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
         extensions = {"timeout": {"pool": remaining_s()}}  # the backend bounds everything else
@@ -106,7 +141,7 @@ class Fetcher:
             if response.status in _REDIRECTS:
                 return self._redirected(target, response)
             _check_status(target, response.status)
-            return self._body(target, response)
+            return self._body(target, response, turn)
 
     def _redirected(self, target: httpx.URL, response: httpcore.Response) -> httpx.URL:
         location = _header(response, b"location")
@@ -119,15 +154,17 @@ class Fetcher:
         self._check(following)
         return following
 
-    def _body(self, target: httpx.URL, response: httpcore.Response) -> bytes:
+    def _body(self, target: httpx.URL, response: httpcore.Response, turn: Turn | None) -> bytes:
         declared = _header(response, b"content-length")
         if declared.isdigit() and int(declared) > self._policy.max_bytes:
             raise self._too_large(f"{target} announces {int(declared)} bytes")
         body = bytearray()
         for part in response.iter_stream():
-            body += part
-            if len(body) > self._policy.max_bytes:
+            if len(body) + len(part) > self._policy.max_bytes:
                 raise self._too_large(f"{target} sends more")
+            if turn is not None:
+                turn.grow(len(part))
+            body += part
             remaining_s()
         return bytes(body)
 
@@ -158,6 +195,14 @@ _fetcher: Callable[[FetchPolicy], Fetcher] = lru_cache(maxsize=16)(Fetcher)
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
+
+
+def _server(address: str) -> str:
+    """Who has one address of an IPv6 network has 2^64 of them."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def _host(target: httpx.URL) -> tuple[str, str]:

@@ -2,42 +2,72 @@
 
 from __future__ import annotations
 
-import queue
-import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol, cast
 
 import httpcore
 
-from schemas.errors import RejectedError, TransientError
+from schemas.errors import RejectedError
 from vision.fetch_policy import AddressRule
+from vision.resolver import Resolver
 
 _thread = threading.local()
 
 
+class Turn(Protocol):
+    """What a fetch may do beyond its policy, as its owner says while it runs; called by the fetching thread."""
+
+    patience_s: float | None
+    """When `late` is called; None: never."""
+
+    def late(self) -> None:
+        """The fetch has not ended within `patience_s`. Returns if it may use all its time; else raises, to end it."""
+
+    def grow(self, n_bytes: int) -> None:
+        """So many bytes more of the body are held in memory. May raise, to end the fetch."""
+
+
+class _Deadline:
+    def __init__(self, timeout_s: float, turn: Turn | None) -> None:
+        now = time.monotonic()
+        self._last = now + timeout_s
+        self._turn = turn if turn is not None and turn.patience_s is not None and turn.patience_s < timeout_s else None
+        self._ends_at = self._last if self._turn is None else now + (self._turn.patience_s or 0.0)
+
+    def remaining_s(self) -> float:
+        left = self._ends_at - time.monotonic()
+        if left <= 0 and self._turn is not None:
+            turn, self._turn, self._ends_at = self._turn, None, self._last
+            turn.late()
+            left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("total time is over")
+        return left
+
+
 @contextmanager
-def deadline(timeout_s: float) -> Iterator[None]:
-    """Everything this thread does on the network inside the block ends after `timeout_s` in all.
+def deadline(timeout_s: float, turn: Turn | None = None) -> Iterator[None]:
+    """Everything this thread does on the network inside the block ends after `timeout_s` in all, or when `turn` says.
 
     A timeout per read would let a server that sends a byte a second hold a thread for hours.
     """
-    _thread.ends_at = time.monotonic() + timeout_s
+    _thread.deadline = _Deadline(timeout_s, turn)
     try:
         yield
     finally:
-        del _thread.ends_at
+        del _thread.deadline
 
 
 def remaining_s() -> float:
-    """Time left of this thread's deadline. Raises `httpcore.ReadTimeout` when there is none."""
-    left = float(_thread.ends_at - time.monotonic())
-    if left <= 0:
-        raise httpcore.ReadTimeout("total time is over")
-    return left
+    """Time left of this thread's deadline, or of the patience with it: when that is over, ask again.
+
+    Raises `httpcore.ReadTimeout` when there is none, and what `Turn.late` raises.
+    """
+    return cast(_Deadline, _thread.deadline).remaining_s()
 
 
 class CheckedBackend(httpcore.NetworkBackend):
@@ -47,8 +77,9 @@ class CheckedBackend(httpcore.NetworkBackend):
     still verifies the certificate against the name, which httpcore passes on.
     """
 
-    def __init__(self, rule: AddressRule) -> None:
+    def __init__(self, rule: AddressRule, resolver: Resolver) -> None:
         self._rule = rule
+        self._resolver = resolver
         self._sockets = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -59,7 +90,7 @@ class CheckedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        resolved = _resolve(host, port, remaining_s())
+        resolved = self._resolver.resolve(host, remaining_s())
         addresses = [address for address in resolved if self._rule.allows(address)]
         if not addresses:
             raise RejectedError(
@@ -81,7 +112,12 @@ class _DeadlineStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, remaining_s())
+        while True:  # a timeout may be that of the patience alone
+            left_s = remaining_s()
+            try:
+                return self._stream.read(max_bytes, left_s)
+            except httpcore.ReadTimeout:
+                continue
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, remaining_s())
@@ -96,29 +132,3 @@ class _DeadlineStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
-
-
-def _resolve(host: str, port: int, timeout_s: float) -> list[str]:
-    """All addresses of `host`, in the system's order. `getaddrinfo` knows no timeout, so it gets a thread."""
-    answer: queue.SimpleQueue[Callable[[], list[str]]] = queue.SimpleQueue()
-
-    def look_up() -> None:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            answer.put(_raiser(TransientError("dns", f"{host} does not resolve: {error}")))
-        else:
-            answer.put(lambda: list(dict.fromkeys(str(entry[4][0]) for entry in found)))
-
-    threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True).start()
-    try:
-        return answer.get(timeout=timeout_s)()
-    except queue.Empty:
-        raise TransientError("dns", f"{host} did not resolve within the fetch's time") from None
-
-
-def _raiser(error: Exception) -> Callable[[], list[str]]:
-    def raise_it() -> list[str]:
-        raise error
-
-    return raise_it

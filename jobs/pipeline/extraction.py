@@ -25,8 +25,9 @@ from jobs.pipeline.dead_letters import dead_letter
 from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.extraction_child import CRASHES
 from jobs.pipeline.extraction_config import ExtractionConfig
-from jobs.pipeline.extraction_messages import Failed
+from jobs.pipeline.extraction_messages import Failed, PutOff
 from jobs.pipeline.extraction_several import Address, Extractions
+from jobs.pipeline.extraction_work import Result
 from jobs.pipeline.stage import Metrics, Out, Record
 from schemas.errors import RejectedError
 from schemas.extract_request import ExtractRequest, check_request, decode_request, encode_request
@@ -90,7 +91,7 @@ class ExtractionStage:
                 wanted.setdefault(request.extractor_id, {})[key] = request.url
             else:
                 self._metrics.count("known")
-        results: dict[Address, FeatureRecord | Failed] = dict(known.items())
+        results: dict[Address, Result] = dict(known)
         if wanted:
             results.update(self._extractions.run(wanted))
         going_round = [each for each in requests if (each[1].extractor_id, each[2]) not in results]
@@ -125,7 +126,9 @@ class ExtractionStage:
         first_ms = min(later, default=now_ms + round(self._config.retry_s * 1000)) - now_ms
         age_ms = now_ms - max(record.timestamp_ms for record, _, _ in going_round)
         round_s = ROUND_S if main_alone else FURTHER_ROUND_S
-        time.sleep(max(0.0, min(IDLE_WAIT_S, first_ms / 1000, round_s - age_ms / 1000)))
+        wait_s = min(IDLE_WAIT_S, first_ms / 1000, round_s - age_ms / 1000)
+        if wait_s > 0:  # sleeping for no time gives the processor away
+            time.sleep(wait_s)
 
     def _decode(self, batch: Sequence[Record], out: list[Out]) -> list[_Request]:
         """The requests that are this subtask's; misrouted ones are sent on, unusable ones are dead letters."""
@@ -160,7 +163,7 @@ class ExtractionStage:
                 out.append(Out(EXTRACT_REQUESTS, self._key(key), encode_request(request)))
         return requests
 
-    def _answer(self, due: list[_Request], results: dict[Address, FeatureRecord | Failed], out: list[Out]) -> None:
+    def _answer(self, due: list[_Request], results: dict[Address, Result], out: list[Out]) -> None:
         config = self._config
         outbox = DeltaOutbox(config.delta_partitions, config.extractor_id)
         emitted: set[Address] = set()
@@ -181,8 +184,10 @@ class ExtractionStage:
             elif isinstance(result, Failed):
                 self._failed(record, request, key, result, now_ms, out)
             else:
-                self._metrics.count("gone_round")
-                again = _changed(request, request.attempt, now_ms + round(config.retry_s * 1000))
+                put_off = isinstance(result, PutOff)
+                wait_s = result.wait_s if isinstance(result, PutOff) else self._extractions.again_s(address)
+                self._metrics.count("put_off" if put_off else "gone_round")
+                again = _changed(request, request.attempt, now_ms + round(wait_s * 1000))
                 out.append(Out(EXTRACT_REQUESTS, self._key(key), encode_request(again)))
         out += outbox.seal([], everywhere=False)
 
@@ -191,13 +196,21 @@ class ExtractionStage:
     ) -> None:
         attempt = request.attempt + 1
         if not failure.transient or failure.reason == CRASHES or attempt >= self._config.max_attempts:
-            detail = f"{failure.detail} (attempt {attempt})"
-            out.append(self._dead_letter(record, failure.reason, detail, failure.transient))
+            self._give_up(record, failure, attempt, out)
             return
         self._metrics.count("retried")
         backoff_s = min(MAX_BACKOFF_S, self._config.backoff_s * 2.0 ** (attempt - 1)) * random.uniform(0.8, 1.2)
         again = _changed(request, attempt, now_ms + round(backoff_s * 1000))
         out.append(Out(EXTRACT_REQUESTS, self._key(key), encode_request(again)))
+
+    def _give_up(self, record: Record, failure: Failed, attempt: int, out: list[Out]) -> None:
+        """The one place where an image is given up: nothing more comes of this request unless it is put back.
+
+        A failure that is not `transient` stays; one that is has been tried
+        `attempt` times, and the nightly replay tries it again.
+        """
+        detail = f"{failure.detail} (attempt {attempt})"
+        out.append(self._dead_letter(record, failure.reason, detail, failure.transient))
 
     def _key(self, key: ImageKey) -> bytes:
         partitions = self._config.feature_partitions

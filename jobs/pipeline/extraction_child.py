@@ -20,7 +20,9 @@ from jobs.pipeline.extraction_messages import (
     Fetch,
     Fetched,
     Forget,
+    Held,
     Order,
+    PutOff,
     Ready,
     Report,
     receive_report,
@@ -37,6 +39,10 @@ CRASHES = "image_crashes_decoder"
 """Reason of the images that are given up."""
 
 log = logging.getLogger(__name__)
+
+
+News = Fetched | Embedded | Failed | Held | PutOff
+"""What is to be known of single images."""
 
 
 class _Died:
@@ -131,9 +137,9 @@ class ExtractionChild:
         """Whether the image is under way."""
         return key in self._under_way
 
-    def reports(self, timeout_s: float) -> list[Fetched | Embedded | Failed]:
+    def reports(self, timeout_s: float) -> list[News]:
         """What has happened; waits for the first. Raises `OperatorError` when the network cannot be loaded."""
-        found: list[Fetched | Embedded | Failed] = []
+        found: list[News] = []
         wait = timeout_s > 0
         while True:
             try:
@@ -152,8 +158,12 @@ class ExtractionChild:
                     log.info("event=extraction_process_ready extractor=%s", extractor_id)
                 case Broken(detail):
                     raise OperatorError(f"the extraction process cannot start: {detail}")
-                case Fetched(key):
+                case Fetched(key) | Held(key):
                     if key in self._under_way:  # else of a process that died since
+                        found.append(report)
+                case PutOff(key):
+                    if key in self._under_way:
+                        self._done(key)
                         found.append(report)
                 case Embedded(key) | Failed(key):
                     if key in self._under_way:

@@ -17,9 +17,11 @@ FURTHER_NICENESS = 15
 
 @dataclass(frozen=True, slots=True)
 class ExtractionConfig:
-    """`grace_s`: how long a batch waits for fetches after the last one that came in; the rest goes round again.
+    """`grace_s`: how long a batch waits for fetches after the last of its own that came in; the rest goes round.
 
-    `retry_s`: when such an image is asked for again. `backoff_s`: wait after
+    `retry_s`: when such an image is asked for again, at most; sooner as long
+    as it has not been under way for that long. `fetch_threads`: how they are
+    shared out, see `jobs.pipeline.extraction_hosts`. `backoff_s`: wait after
     the first failure, doubled after each further one. `further`: extractors
     whose requests are served besides those of `extractor_id`.
     """
@@ -33,11 +35,11 @@ class ExtractionConfig:
     device: str = "auto"
     threads: int = 1
     batch: int = 32
-    fetch_threads: int = 24
+    fetch_threads: int = 256
     fetches_per_host: int = 8
     max_attempts: int = 5
     backoff_s: float = 1.0
-    grace_s: float = 0.5
+    grace_s: float = 0.15
     retry_s: float = 1.0
     max_bytes: int = 20_000_000
     max_pixels: int = 50_000_000

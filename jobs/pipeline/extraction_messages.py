@@ -82,8 +82,21 @@ class Failed(msgspec.Struct, tag=True, array_like=True, frozen=True):
     transient: bool
 
 
+class Held(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """The image stays under way, but will take long: its host is slow, or many hosts are. Nobody should wait for it."""
+
+    image_key: bytes
+
+
+class PutOff(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """The image is not taken on: too much waits. To be asked for again after `wait_s`; no attempt was made."""
+
+    image_key: bytes
+    wait_s: float
+
+
 Order = Configure | Fetch | Embed | Forget
-Report = Ready | Broken | Fetched | Embedded | Failed
+Report = Ready | Broken | Fetched | Embedded | Failed | Held | PutOff
 
 _encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)

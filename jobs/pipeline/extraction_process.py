@@ -15,6 +15,7 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +23,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.pipeline.extraction_fetching import GIVE_UP_AFTER, FetchQueue
+from jobs.pipeline.extraction_fetching import CutShort, FetchQueue, Turn
+from jobs.pipeline.extraction_hosts import GIVE_UP_AFTER, Outcome
 from jobs.pipeline.extraction_messages import (
     Broken,
     Configure,
@@ -32,6 +34,8 @@ from jobs.pipeline.extraction_messages import (
     Fetch,
     Fetched,
     Forget,
+    Held,
+    PutOff,
     Ready,
     Report,
     receive_order,
@@ -47,7 +51,10 @@ log = logging.getLogger("jobs.extraction")
 
 
 class Worker:
-    """A thread per fetch, a few that decode, one for the network; the main thread takes the orders."""
+    """A thread per fetch, a few that decode, one for the network; the main thread takes the orders.
+
+    It is what the queue of fetches calls back (`jobs.pipeline.extraction_fetching.Callbacks`).
+    """
 
     def __init__(self, configure: Configure, reports: BinaryIO) -> None:
         from vision.extractor import extractor_id, is_efficientnet_lite
@@ -57,7 +64,7 @@ class Worker:
 
         from vision.decode import ImageLimits
         from vision.embedder import create_embedder
-        from vision.fetch import Fetcher
+        from vision.fetch import CONNECTIONS, Fetcher
         from vision.fetch_policy import FetchPolicy
 
         self._reports = reports
@@ -65,13 +72,14 @@ class Worker:
         self._limits = ImageLimits(configure.max_bytes, configure.max_pixels)
         self._batch = configure.batch
         policy = {name: tuple(v) if isinstance(v, list) else v for name, v in configure.policy.items()}
-        self._fetcher = Fetcher(FetchPolicy(**policy))  # type: ignore[arg-type]
+        connections = configure.fetch_threads + CONNECTIONS
+        self._fetcher = Fetcher(FetchPolicy(**policy), connections)  # type: ignore[arg-type]
         self._embedder = create_embedder(configure.encoder, configure.weights, configure.device, configure.threads)
         _check(self._embedder.extractor_id, configure)
         self._files: dict[bytes, bytes] = {}
         self._prepared: queue.Queue[tuple[bytes, NDArray[np.uint8]]] = queue.Queue()
         self._decoders = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="decode")
-        self._fetches = FetchQueue(self._fetch, self._give_up, configure.fetch_threads, configure.fetches_per_host)
+        self._fetches = FetchQueue(self, configure.fetch_threads, configure.fetches_per_host)
         threading.Thread(target=self._embed_forever, name="network", daemon=True).start()
         self._report(Ready(self._embedder.extractor_id))
 
@@ -82,7 +90,7 @@ class Worker:
             case Embed(image_key):
                 self._decoders.submit(self._prepare, image_key)
             case Forget(image_key):
-                self._files.pop(image_key, None)
+                self._file(image_key)
 
     def _report(self, report: Report) -> None:
         with self._lock:
@@ -91,33 +99,52 @@ class Worker:
             except OSError:
                 os._exit(0)  # the parent is gone
 
-    def _fetch(self, key: bytes, url: str) -> bool:
-        """Whether the host is well."""
+    def fetch(self, key: bytes, url: str, turn: Turn) -> Outcome:
         started = time.perf_counter()
         try:
-            data = self._fetcher.fetch(url)
+            data = self._fetcher.fetch(url, turn)
+        except CutShort:
+            return Outcome.CUT
         except RejectedError as error:
             self._report(Failed(key, error.reason, error.detail, False))
-            return True
+            return Outcome.ANSWERED
         except TransientError as error:
             self._report(Failed(key, error.reason, error.detail, True))
-            return False
+            return Outcome.FAILED
         except Exception as error:
             log.exception("event=fetch_failed url=%s", url)
             self._report(Failed(key, "fetch_failed", f"{url}: {type(error).__name__}: {error}", True))
-            return False
+            return Outcome.FAILED
         self._files[key] = data
+        turn.keep()
         self._report(Fetched(key, content_hash(data), (time.perf_counter() - started) * 1000))
-        return True
+        return Outcome.ANSWERED
 
-    def _give_up(self, key: bytes, url: str) -> None:
+    def locate(self, url: str, then: Callable[[str], None]) -> None:
+        self._fetcher.locate(url, then)
+
+    def hold(self, key: bytes) -> None:
+        self._report(Held(key))
+
+    def put_off(self, key: bytes, wait_s: float) -> None:
+        self._report(PutOff(key, wait_s))
+
+    def give_up(self, key: bytes, url: str) -> None:
         detail = f"{url}: its host failed {GIVE_UP_AFTER} times in a row or more; not tried this time"
         self._report(Failed(key, "host_failing", detail, True))
+
+    def _file(self, key: bytes) -> bytes | None:
+        """The fetched bytes, which from now on the caller alone holds."""
+        data = self._files.pop(key, None)
+        self._fetches.release(key)
+        return data
 
     def _prepare(self, key: bytes) -> None:
         """Decodes beside the network, which works on the images before."""
         try:
-            self._prepared.put((key, self._embedder.prepare(self._files.pop(key), self._limits)))
+            data = self._file(key)
+            assert data is not None, "an image is embedded once, after it was fetched"
+            self._prepared.put((key, self._embedder.prepare(data, self._limits)))
         except RejectedError as error:
             self._report(Failed(key, error.reason, error.detail, False))
         except Exception as error:

@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from feature_store.features import FeatureWriter
 from jobs.pipeline.extraction_child import ExtractionChild
 from jobs.pipeline.extraction_config import ExtractionConfig
-from jobs.pipeline.extraction_messages import Failed
-from jobs.pipeline.extraction_work import Extraction
+from jobs.pipeline.extraction_work import Extraction, Result
 from jobs.pipeline.extractors import ExtractorSpec
 from jobs.pipeline.stage import Metrics
-from schemas.feature import FeatureRecord
 
 BACKLOG_BATCHES = 8
 """Images of a further extractor under way at most, in batches of the network: what its child holds in memory.
@@ -64,7 +62,7 @@ class Extractions:
         for extraction in self._started.values():
             extraction.advance()
 
-    def run(self, wanted: Mapping[str, Mapping[bytes, str]]) -> dict[Address, FeatureRecord | Failed]:
+    def run(self, wanted: Mapping[str, Mapping[bytes, str]]) -> dict[Address, Result]:
         """Works on the wanted images (by extractor id, key to URL) and on what was left under way.
 
         Returns what came of the wanted ones; one that is missing from it is
@@ -90,6 +88,11 @@ class Extractions:
             for extractor_id in wanted
             for key, result in self._started[extractor_id].end().items()
         }
+
+    def again_s(self, address: Address) -> float:
+        """When to ask again for an image that is under way, or was not taken on."""
+        extractor_id, key = address
+        return self._started[extractor_id].again_s(key, self._config.retry_s)
 
     def close(self) -> None:
         """Ends the processes; images under way are dropped (their requests are in Kafka)."""

@@ -13,14 +13,19 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 from feature_store.features import FeatureWriter
-from jobs.pipeline.extraction_child import CRASHES, ExtractionChild
-from jobs.pipeline.extraction_messages import Embedded, Failed, Fetched
+from jobs.pipeline.extraction_child import CRASHES, ExtractionChild, News
+from jobs.pipeline.extraction_messages import Embedded, Failed, Fetched, Held, PutOff
 from jobs.pipeline.stage import Metrics
 from schemas.feature import FeatureRecord
 from schemas.ids import ImageKey
 
 MAX_FAILURES_KEPT = 10_000
 """Of images whose requests are going round, and of contents that kill the process."""
+MAX_FETCH_WAIT_S = 1.0
+"""A batch waits for fetches so long at most, also while they come in one by one."""
+FIRST_ROUND_S = 0.1
+
+Result = FeatureRecord | Failed | PutOff
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +49,11 @@ class Extraction:
         self._crashing: OrderedDict[bytes, Failed] = OrderedDict()
         self._restarts = child.restarts
         self._wanted: Mapping[bytes, str] = {}
-        self._results: dict[bytes, FeatureRecord | Failed] = {}
+        self._results: dict[bytes, Result] = {}
         self._fresh: set[bytes] = set()
+        self._since: dict[bytes, float] = {}
+        self._began = 0.0
+        self._wanted_progress = 0.0
         self._progress = 0.0
 
     @property
@@ -56,13 +64,14 @@ class Extraction:
     def begin(self, wanted: Mapping[bytes, str], most: int = sys.maxsize) -> None:
         """Begins a batch: takes the wanted images (key to URL) on, beside what was left under way, `most` in all."""
         self._wanted, self._results, self._fresh = wanted, {}, set()
-        self._progress = time.monotonic()
+        self._began = self._wanted_progress = self._progress = time.monotonic()
         for key, url in wanted.items():
             failure = self._failures.pop(key, None)
             if failure is not None:
                 self._results[key] = failure
             elif key not in self._urls and len(self._urls) < most:
                 self._urls[key] = url
+                self._since[key] = self._began
                 self._fetching.add(key)
                 self._child.fetch(key, url)
                 self._fresh.add(key)
@@ -70,15 +79,21 @@ class Extraction:
     def waits(self, grace_s: float) -> bool:
         """Whether the batch should wait for its images.
 
-        For one whose fetch began with this batch, until `grace_s` have passed
-        without any progress; not for one that is fetched since a batch before:
-        the hosts that hang hold a batch up once. Images that the network works
-        on are waited for.
+        For one whose fetch began with this batch and of which the child has not
+        said that it will take long, until `grace_s` have passed without progress
+        with this batch, and not beyond `MAX_FETCH_WAIT_S`; not for one that is
+        fetched since a batch before. So a host that hangs holds one batch up,
+        and that for `grace_s`. Images that the network works on are waited for.
         """
         missing = self._wanted.keys() - self._results.keys()
         if not missing:
             return False
-        patient = self._fresh & missing and not self._idle_for(grace_s)
+        now = time.monotonic()
+        patient = (
+            self._fresh & missing
+            and now - self._wanted_progress <= grace_s
+            and now - self._began <= max(grace_s, MAX_FETCH_WAIT_S)
+        )
         return not self._child.ready or not missing <= self._fetching or bool(patient)
 
     def progresses(self, grace_s: float) -> bool:
@@ -91,10 +106,19 @@ class Extraction:
         self._settle(reports)
         if self._notice_restart():
             self._fresh.update(self._wanted)
-        if reports or not self._child.ready:
+        if not self._child.ready:
+            self._began = self._wanted_progress = self._progress = time.monotonic()
+        if any(not isinstance(report, Held) for report in reports):
             self._progress = time.monotonic()
+        if any(not isinstance(report, Held) and report.image_key in self._wanted for report in reports):
+            self._wanted_progress = time.monotonic()
 
-    def end(self) -> dict[bytes, FeatureRecord | Failed]:
+    def again_s(self, key: bytes, most_s: float) -> float:
+        """When to ask for an image that is under way: soon at first, then seldom."""
+        age_s = time.monotonic() - self._since.get(key, float("-inf"))
+        return min(most_s, max(FIRST_ROUND_S, age_s))
+
+    def end(self) -> dict[bytes, Result]:
         """Ends the batch: what came of its wanted images. One that is missing is under way, or was not taken on."""
         results, self._wanted, self._results = self._results, {}, {}
         return results
@@ -121,8 +145,9 @@ class Extraction:
         self._hashes.clear()
         self._fetching = set(self._urls)
 
-    def _settle(self, reports: Iterable[Fetched | Embedded | Failed]) -> None:
+    def _settle(self, reports: Iterable[News]) -> None:
         fetched: list[Fetched] = []
+        put_off: list[PutOff] = []
         records: list[FeatureRecord] = []
         failures: list[Failed] = []
         for report in reports:
@@ -136,6 +161,10 @@ class Extraction:
                         records.append(self._record(alias, digest, vector, cnn_ms))
                     self._metrics.count("extracted")
                     self._metrics.count("cnn_us", round(cnn_ms * 1000))
+                case Held(key):
+                    self._fresh.discard(key)
+                case PutOff():
+                    put_off.append(report)
                 case Failed(key):
                     digest = self._hashes.get(key, b"")
                     if report.reason == CRASHES and digest:
@@ -154,6 +183,11 @@ class Extraction:
                 self._results[failure.image_key] = failure
             else:
                 _keep(self._failures, failure.image_key, failure)
+
+        for each in put_off:
+            self._end(each.image_key)
+            if each.image_key in self._wanted:
+                self._results[each.image_key] = each
 
     def _by_content(self, fetched: list[Fetched], failures: list[Failed]) -> list[FeatureRecord]:
         """Records of images whose bytes are known; the others go to the network, equal bytes once.
@@ -194,6 +228,7 @@ class Extraction:
 
     def _end(self, key: bytes) -> None:
         self._urls.pop(key, None)
+        self._since.pop(key, None)
         self._hashes.pop(key, None)
         self._fetching.discard(key)
 
