@@ -203,6 +203,69 @@ def retrieval(result: Result) -> list[Row]:
     ]
 
 
+def chaos(result: Result) -> list[Row]:
+    """One row for the whole, one for each part that was hit alone."""
+    figures = result["figures"]
+    faults = ", ".join(f"{count} {kind}s" for kind, count in figures["faults"].items())
+    failed = sum(figures["queries_failed_while_all_ran"].values())
+    rows = [
+        (
+            f"chaos, {figures['rounds']} rounds: {faults}",
+            "",
+            f"{figures['answers_wrong']} of {figures['answers_judged']:,} answers wrong; "
+            f"{figures['digests_different']} of {figures['digests_compared']} digests other than the log's; "
+            f"{len(figures['not_recovered'])} rounds not recovered; {failed} queries failed while all parts ran",
+            f"{figures['events']:,} events; queries that failed while a part was away: "
+            f"{_counts(figures['queries_failed_while_a_part_was_away'])}",
+        )
+    ]
+    for part, by_kind in figures["recovery_s"].items():
+        target = by_kind.get("kill", {}).get("target_s")
+        told = [
+            f"{kind} x {found['times']}: median {found['median']} s, p90 {found['p90']}, max {found['max']}"
+            for kind, found in by_kind.items()
+            if "median" in found
+        ]
+        if told:
+            asked = "" if target is None else f"killed: {target} s asked for"
+            rows.append((f"back and fresh after faults of {part}", asked, "; ".join(told), ""))
+    return rows
+
+
+def soak(result: Result) -> list[Row]:
+    figures, parameters = result["figures"], result["parameters"]
+    series = figures["series"]
+    verdicts: dict[str, int] = {}
+    for found in series.values():
+        verdicts[found["verdict"]] = verdicts.get(found["verdict"], 0) + 1
+    rows = [
+        (
+            f"soak, {parameters['hours']:g} h of {figures['events_per_s']:g} events/s and queries",
+            "flat",
+            f"{len(series)} series: {_counts(verdicts)}; rising beyond their bound: "
+            f"{', '.join(figures['rises']) or 'none'}",
+            f"failures: {_counts(figures['failures'])}",
+        )
+    ]
+    for name in ("freshness_p50_ms", "freshness_p99_ms", "vectors_p99_ms", "photos_p99_ms", "watermark_age_ms"):
+        if name in series:
+            rows.append((f"soak, {name}", "", _sloped(series[name]), ""))
+    memory = {name.partition(" ")[2]: found for name, found in series.items() if name.startswith("memory_mib ")}
+    rows += [(f"soak, memory of {name} in MiB", "", _sloped(found), "") for name, found in memory.items()]
+    return rows
+
+
+def _sloped(found: Mapping[str, Any]) -> str:
+    return (
+        f"mean {found['mean']:,.1f}, {found['slope_per_h']:+,.1f} an hour "
+        f"(standard error {found['error_per_h']:,.1f}): {found['verdict']}"
+    )
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "none"
+
+
 RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "freshness": freshness,
     "updates": updates,
@@ -213,6 +276,8 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "build": build,
     "extraction": extraction,
     "retrieval": retrieval,
+    "chaos": chaos,
+    "soak": soak,
 }
 
 

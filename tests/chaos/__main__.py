@@ -70,7 +70,7 @@ def _rounds(arguments: argparse.Namespace, journal: Path, until: float) -> None:
         shards=arguments.shards,
         replicas=arguments.replicas,
     )
-    lost = 0
+    lost, whole = 0, False
     try:
         system.start()
         with Chaos(
@@ -87,12 +87,13 @@ def _rounds(arguments: argparse.Namespace, journal: Path, until: float) -> None:
                 append(journal, done)
                 print(_line(done, sum(each.kills for each in rounds) + done.kills), flush=True)
                 lost = 0 if done.equal else lost + 1
+        whole = not lost
     finally:
         system.stop()
-    if lost:
-        print(f"chaos: did not come back; its logs are in {home}", file=sys.stderr)
-    else:
-        shutil.rmtree(home, ignore_errors=True)
+        if whole:
+            shutil.rmtree(home, ignore_errors=True)
+        else:
+            print(f"chaos: the system's logs are kept in {home}", file=sys.stderr)
 
 
 def _line(done: Round, kills: int) -> str:

@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 
 from messaging.producer import EventProducer
+from schemas.errors import TransientError
 from schemas.topics import PRODUCT_EVENTS
 from tests.chaos.oracle import Answer, Shown
 from tests.e2e.histories import History
@@ -31,17 +32,22 @@ _TIMEOUT_S = 20.0
 
 
 class Feeder:
-    """Produces a random history at `per_s` events a second, some of them twice, until it is closed or held."""
+    """Produces a random history at `per_s` events a second, some of them twice, until it is closed or held.
+
+    `lost`: how often the producer gave up (Kafka may be away for longer than
+    it waits). Then some events may not be in the log: what is there counts.
+    """
 
     def __init__(self, system: System, per_s: float, products: int, seed: int) -> None:
-        self.sent = 0
+        self.sent = self.lost = 0
+        self._bootstrap = system.bootstrap
         self._per_s = per_s
         self._random = random.Random(seed)
         self._folder = system.home / "chaos"
         self._urls = write_pictures(self._folder, range(90_000, 90_000 + _PICTURES))
         self._history = History(PREFIX, products, self._urls, products, seed)
         self._next_picture = 90_000 + _PICTURES
-        self._producer = EventProducer(system.bootstrap, delivery_timeout_s=600)
+        self._producer = self._new_producer()
         self._stop, self._going = threading.Event(), threading.Event()
         self._going.set()
         self._idle = threading.Event()
@@ -51,10 +57,13 @@ class Feeder:
         self._thread.start()
 
     def hold(self, timeout_s: float = 120.0) -> None:
-        """No more events until `go`; returns when what was sent is in the log. Raises `TransientError`."""
+        """No more events until `go`; returns when what was sent is in the log, or given up."""
         self._going.clear()
         self._idle.wait(timeout_s)
-        self._producer.flush(timeout_s)
+        try:
+            self._producer.flush(timeout_s)
+        except TransientError:
+            self._begin_anew()
 
     def go(self) -> None:
         self._idle.clear()
@@ -72,7 +81,18 @@ class Feeder:
                 self._going.wait()
                 continue
             self._new_picture()
-            self._send(self._history.more(max(1, round(self._per_s * _TICK_S))))
+            try:
+                self._send(self._history.more(max(1, round(self._per_s * _TICK_S))))
+            except TransientError:
+                self._begin_anew()
+
+    def _new_producer(self) -> EventProducer:
+        return EventProducer(self._bootstrap, delivery_timeout_s=600)
+
+    def _begin_anew(self) -> None:
+        """An idempotent producer that has lost track of what the broker has goes on no more."""
+        self.lost += 1
+        self._producer = self._new_producer()
 
     def _new_picture(self) -> None:
         """Once in a while one that nobody has seen, so that there is something to extract."""

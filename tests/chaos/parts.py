@@ -50,10 +50,14 @@ def parts(system: System) -> dict[str, psutil.Process]:
             found[name] = psutil.Process(pid)
         except psutil.NoSuchProcess:
             continue
-    child = system.extraction_child() if "flink-taskmanager" in found else None
+    try:
+        child = system.extraction_child()
+        workers = system.python_workers()
+    except (KeyError, psutil.NoSuchProcess):
+        return found  # the task manager is away, and they with it
     if child is not None:
         found[EXTRACTION_CHILD] = child
-    for worker in system.python_workers() if "flink-taskmanager" in found else ():
+    for worker in workers:
         own = child is not None and child.pid in {inner.pid for inner in _children(worker)}
         found[WORKER_EXTRACTION if own else WORKER_CATALOGUE] = worker
     return found
@@ -77,7 +81,7 @@ def plan(seed: int, number: int, names: Iterable[str], longest_s: float = 15.0) 
 def inflict(system: System, faults: list[Fault]) -> float:
     """All of them, each in its time; `time.monotonic()` when the last of them was over."""
     found = parts(system)
-    threads = [threading.Thread(target=_inflict, args=(found[fault.part], fault)) for fault in faults]
+    threads = [threading.Thread(target=_inflict, args=(found[f.part], f)) for f in faults if f.part in found]
     for thread in threads:
         thread.start()
     for thread in threads:

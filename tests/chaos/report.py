@@ -50,7 +50,7 @@ def figures(rounds: Sequence[Round]) -> dict[str, Any]:
         "events": sum(done.events for done in rounds),
         "answers_judged": sum(done.answers for done in rounds),
         "answers_wrong": sum(len(done.wrong) for done in rounds),
-        "wrong": [text[:500] for done in rounds for text in done.wrong][:20],
+        "wrong": [text for done in rounds for text in done.wrong][:20],
         "digests_compared": sum(done.equal is not None for done in rounds),
         "digests_different": sum(done.equal is False for done in rounds),
         "not_recovered": [

@@ -13,6 +13,7 @@ SEED = 20261124
 KILLS = 10
 
 
+@pytest.mark.timeout(1200)
 def test_ten_random_kills_lose_nothing_and_no_answer_is_wrong(system: System) -> None:
     rounds: list[Round] = []
     with Chaos(system, SEED, longest_s=2.0, mend=system.start) as chaos:
