@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from cli.runtime.services import blender_address
+from cli.runtime.services import blender_address, blender_trust
 from cli.tables import table
 from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.settings import Settings
@@ -29,17 +30,29 @@ def search_photo(settings: Settings, photo: Path, limit: int = 10) -> dict[str, 
             f"{address}/v1/search/image",
             params={"limit": limit},
             files={"image": (photo.name, data)},
+            headers=_key(),
             timeout=60.0,
             trust_env=False,
+            verify=blender_trust(settings),
         )
     except httpx.HTTPError as error:
         raise OperatorError(f"nothing answers at {address} ({error}); vitrine start starts it") from error
     if response.status_code >= 500:
         raise TransientError("search_failed", f"{address} answered {response.status_code}: {response.text[:300]}")
+    if response.status_code in (401, 403):
+        raise OperatorError(
+            f"{address} wants a key of the role search: set VITRINE_API_KEY (vitrine keys add makes one)"
+        )
     if response.status_code != 200:
         raise RejectedError("search_refused", f"{address} answered {response.status_code}: {response.text[:300]}")
     answer: dict[str, Any] = response.json()
     return answer
+
+
+def _key() -> dict[str, str]:
+    """Of the environment, where no other user and no start-up line shows it; it is no setting."""
+    key = os.environ.get("VITRINE_API_KEY", "")
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def answer_text(answer: dict[str, Any]) -> str:

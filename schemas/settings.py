@@ -163,6 +163,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     search_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """Time for one search, from the last byte of the question to the answer; later it is 504."""
 
+    api_keys_file: str = ""
+    """File of the API keys that open the blender's routes, see `vitrine keys`; empty: whoever reaches it may ask."""
+    tls_certificate: str = ""
+    """Certificate chain (PEM) of the blender; with it, HTTP is HTTPS. Read anew when it changes."""
+    tls_key: str = ""
+    """Its private key (PEM, not encrypted)."""
     allowed_hosts: list[str] = []
     """Names that clients may call the blender by (the Host header): exact, *.example.com, or * for any. Numeric
     addresses, localhost and `host` always are."""

@@ -9,6 +9,7 @@ from cli.commands import (
     build,
     dead_letters,
     import_,
+    keys,
     plan,
     produce,
     publish,
@@ -24,5 +25,5 @@ from cli.commands import (
 
 COMMANDS: tuple[ModuleType, ...] = (
     run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild_features, replay, build, publish,
-    alias, plan,
+    alias, plan, keys,
 )  # fmt: skip

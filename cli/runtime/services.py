@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from dataclasses import dataclass
 
 import httpx
@@ -88,12 +89,29 @@ def start_services(settings: Settings, processes: Processes, shards: int = 0) ->
 
 def blender_address(settings: Settings) -> str:
     """Where a client on this machine finds the blender."""
-    return f"http://{loopback_of(settings.host)}:{settings.http_port}"
+    scheme = "https" if settings.tls_certificate else "http"
+    return f"{scheme}://{loopback_of(settings.host)}:{settings.http_port}"
+
+
+def blender_trust(settings: Settings) -> ssl.SSLContext | bool:
+    """For `httpx(verify=...)`: the blender's own certificate, by whatever name it was made out."""
+    if not settings.tls_certificate:
+        return True
+    try:
+        context = ssl.create_default_context(cafile=settings.tls_certificate)
+    except (OSError, ssl.SSLError) as error:
+        raise OperatorError(f"tls_certificate {settings.tls_certificate} cannot be read ({error})") from error
+    context.check_hostname = False  # it is reached by its loopback address
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the certificate itself, whoever signed it
+    return context
 
 
 def blender_ready(settings: Settings) -> bool:
     """Whether `/readyz` says 200: the model is loaded and every shard has caught up."""
     try:
-        return httpx.get(f"{blender_address(settings)}/readyz", timeout=3.0, trust_env=False).status_code == 200
+        answer = httpx.get(
+            f"{blender_address(settings)}/readyz", timeout=3.0, trust_env=False, verify=blender_trust(settings)
+        )
+        return answer.status_code == 200
     except httpx.HTTPError:
         return False

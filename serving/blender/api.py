@@ -15,10 +15,14 @@ from fastapi.openapi.utils import get_openapi
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from schemas.errors import RejectedError
 from schemas.product_event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 from serving.blender.answers import ErrorAnswer, IndexStatus, ProductReceipt, Readiness, SearchAnswer
+from serving.blender.docs_page import HEADERS, docs_page
 from serving.blender.examples import Examples, ExamplesAnswer
-from serving.blender.http_errors import add_error_handlers
+from serving.blender.front_door import AllowedHosts, FrontDoor
+from serving.blender.http_errors import JSON_HEADERS, add_error_handlers
+from serving.blender.keys import KeyCheck, KeyRing
 from serving.blender.leaving import while_connected
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.page_files import PageFiles
@@ -32,6 +36,7 @@ Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Products wanted, a
 Generation = Annotated[
     str, Query(max_length=64, description="A full index by name, of those in /v1/index; without: the one that serves.")
 ]
+IfNoneMatch = Annotated[str | None, Header()]
 ProductId = Annotated[str, PathParameter(min_length=1, max_length=MAX_PRODUCT_ID_BYTES)]
 
 _REF = "#/components/schemas/{name}"
@@ -46,10 +51,13 @@ def create_app(
     registries: tuple[CollectorRegistry, ...] = (),
     page: Path = PAGE_FOLDER,
     examples: Examples | None = None,
+    hosts: AllowedHosts | None = None,
+    keys: KeyRing | None = None,
 ) -> FastAPI:
     """The application; it starts `service` and closes it. `registries`: shown at /metrics beside the service's own.
 
-    `page`: folder of the page; `examples`: the photos it offers to try.
+    `page`: folder of the page; `examples`: the photos it offers to try; `hosts`: by default numeric ones and localhost;
+    `keys`: those that open its routes, None: all are open.
     """
 
     @asynccontextmanager
@@ -59,12 +67,22 @@ def create_app(
         pictures.close()
         await service.close()
 
-    app = FastAPI(title="Vitrine", version="1", lifespan=lifespan, summary="Find products by a photo.")
+    app = FastAPI(
+        title="Vitrine",
+        version="1",
+        lifespan=lifespan,
+        summary="Find products by a photo.",
+        docs_url=None,  # Swagger's page loads its scripts from elsewhere
+        redoc_url=None,
+    )
     add_error_handlers(app)
+    if keys is not None:
+        app.add_middleware(KeyCheck, routes=app, ring=keys)
+    app.add_middleware(FrontDoor, hosts=hosts or AllowedHosts())
     app.add_middleware(_Measured, metrics=service.metrics)
     _add_search(app, service, uploads)
     _add_products(app, service, pictures)
-    _add_examples(app, examples)
+    _add_examples(app, examples, pictures)
     _add_operation(app, service, registries)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     if page.is_dir():
@@ -113,31 +131,31 @@ def _add_products(app: FastAPI, service: BlenderService, pictures: Pictures) -> 
 
     @app.get(
         "/v1/picture",
-        responses={200: {"content": {f"image/{kind}": {} for kind in ("jpeg", "png", "webp", "gif")}}, **_errors()},
-        response_class=Response,
+        **_documented_picture(),
     )
     async def picture(
-        url: Annotated[str, Query(min_length=1, max_length=MAX_URL_BYTES, description="A file URL of the catalogue.")],
-        if_none_match: Annotated[str | None, Header()] = None,
+        product: Annotated[str, Query(min_length=1, max_length=MAX_PRODUCT_ID_BYTES, description="Whose picture.")],
+        url: Annotated[str, Query(min_length=1, max_length=MAX_URL_BYTES, description="Its file URL.")],
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
-        """A catalogue picture that lies in a file, for browsers, which open no file URLs."""
-        found = await pictures.load(url)
-        headers = {
-            "Cache-Control": "public, max-age=3600",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-            "ETag": found.etag,
-            "X-Content-Type-Options": "nosniff",
-        }
-        if if_none_match is not None and found.etag in if_none_match:
-            return Response(status_code=304, headers=headers)
-        return Response(found.data, media_type=found.media_type, headers=headers)
+        """A listed product's picture that lies in a file, for browsers, which open no file URLs. Else 404."""
+        if not await service.shows(product, url):
+            raise RejectedError("not_found", "no listed product of that id has this picture")
+        return await pictures.answer(url, if_none_match)
 
 
-def _add_examples(app: FastAPI, examples: Examples | None) -> None:
+def _add_examples(app: FastAPI, examples: Examples | None, pictures: Pictures) -> None:
     @app.get("/v1/examples", **_documented(ExamplesAnswer))
     async def list_examples() -> Response:
         """Photos to try the search with: those of the sample catalogue; none where there is no sample."""
         return _json(ExamplesAnswer([]) if examples is None else await examples.all())
+
+    @app.get("/v1/examples/{number}/photo", **_documented_picture())
+    async def example_photo(number: int, if_none_match: IfNoneMatch = None) -> Response:
+        """The photo of one of them, by its place in the list."""
+        if examples is None:
+            raise RejectedError("not_found", "there is no sample catalogue here, so there are no examples")
+        return await pictures.answer(await examples.file_url(number), if_none_match)
 
 
 def _add_operation(app: FastAPI, service: BlenderService, registries: tuple[CollectorRegistry, ...]) -> None:
@@ -157,6 +175,10 @@ def _add_operation(app: FastAPI, service: BlenderService, registries: tuple[Coll
         readiness = await service.readiness()
         return _json(readiness, 200 if readiness.ready else 503)
 
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return Response(docs_page(app.openapi()), media_type="text/html", headers=HEADERS)
+
     @app.get("/metrics", response_class=Response)
     async def metrics() -> Response:
         """Prometheus metrics."""
@@ -165,7 +187,7 @@ def _add_operation(app: FastAPI, service: BlenderService, registries: tuple[Coll
 
 
 def _json(answer: msgspec.Struct, status: int = 200) -> Response:
-    return Response(_encode(answer), status, media_type="application/json")
+    return Response(_encode(answer), status, JSON_HEADERS, "application/json")
 
 
 _PHOTO_FORM: dict[str, Any] = {
@@ -195,6 +217,11 @@ def _documented(answer: type, *more_statuses: int) -> dict[str, Any]:
     for status in more_statuses:
         documented[status] = {"description": "Not yet", **_refers_to(answer)}
     return {"responses": {**documented, **_errors()}, "response_class": Response, "response_model": None}
+
+
+def _documented_picture() -> dict[str, Any]:
+    content: dict[str, Any] = {f"image/{kind}": {} for kind in ("jpeg", "png", "webp", "gif")}
+    return {"responses": {200: {"content": content}, **_errors()}, "response_class": Response}
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from schemas.errors import RejectedError
+
 log = logging.getLogger(__name__)
 
 MAX_EXAMPLES = 24
@@ -15,7 +17,7 @@ _LARGEST_FILE_BYTES = 1_000_000
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """A shopper's photo of a product; `image_url` is a file URL that GET /v1/picture shows."""
+    """A shopper's photo of a product; `image_url` is relative to the blender's address."""
 
     product_id: str
     category: str | None
@@ -46,10 +48,18 @@ class Examples:
         self._folder = folder
         self._stamp: tuple[int, int] | None = None
         self._examples: list[Example] = []
+        self._files: list[str] = []
 
     async def all(self) -> ExamplesAnswer:
         """At most `MAX_EXAMPLES`, in the order of the file."""
         return ExamplesAnswer(await asyncio.to_thread(self._current))
+
+    async def file_url(self, number: int) -> str:
+        """Of the photo of one of them, by its place. Raises `RejectedError('not_found', ...)`."""
+        await asyncio.to_thread(self._current)
+        if not 0 <= number < len(self._files):
+            raise RejectedError("not_found", f"there is no example {number}; GET /v1/examples lists them")
+        return self._files[number]
 
     def _current(self) -> list[Example]:
         file = self._folder / "queries.jsonl"
@@ -59,20 +69,22 @@ class Examples:
             if stamp != self._stamp:
                 with file.open("rb") as opened:
                     data = opened.read(_LARGEST_FILE_BYTES)
-                self._examples = self._read(data)
+                self._examples, self._files = self._read(data)
                 self._stamp = stamp
         except FileNotFoundError:
-            return []
+            self._stamp, self._examples, self._files = None, [], []
         except (OSError, msgspec.MsgspecError) as error:
             # The page works without examples; the log says why there are none.
             log.warning("event=examples_unreadable file=%s error=%s", file, error)
             return []
         return self._examples
 
-    def _read(self, data: bytes) -> list[Example]:
+    def _read(self, data: bytes) -> tuple[list[Example], list[str]]:
+        """Examples, and the file URLs of their photos."""
         queries = [_decoder.decode(line) for line in data.splitlines()[:MAX_EXAMPLES] if line.strip()]
         root = self._folder.resolve()
-        return [
-            Example(product_id=query.product_id, category=query.category, image_url=(root / query.image).as_uri())
-            for query in queries
+        examples = [
+            Example(product_id=query.product_id, category=query.category, image_url=f"v1/examples/{number}/photo")
+            for number, query in enumerate(queries)
         ]
+        return examples, [(root / query.image).as_uri() for query in queries]

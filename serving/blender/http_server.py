@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
@@ -33,7 +34,7 @@ def http_limits(settings: Settings) -> HttpLimits:
     )
 
 
-def http_server(app: ASGIApp, limits: HttpLimits | None = None) -> HttpServer:
+def http_server(app: ASGIApp, limits: HttpLimits | None = None, tls: ssl.SSLContext | None = None) -> HttpServer:
     """A server of `app`, to be run with `serve(sockets=[...])`."""
     limits = limits or HttpLimits()
     config = uvicorn.Config(
@@ -47,5 +48,6 @@ def http_server(app: ASGIApp, limits: HttpLimits | None = None) -> HttpServer:
         server_header=False,
         timeout_keep_alive=limits.idle_timeout_s,  # type: ignore[arg-type]  # seconds for `call_later`
         timeout_graceful_shutdown=GRACE_S,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
     return HttpServer(config)

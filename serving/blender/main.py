@@ -9,6 +9,7 @@ import socket
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -21,12 +22,15 @@ from serving.backend import SearchBackend
 from serving.blender.api import create_app
 from serving.blender.encoders import Encoders
 from serving.blender.examples import Examples
+from serving.blender.front_door import AllowedHosts
 from serving.blender.http_server import HttpServer, http_limits, http_server
+from serving.blender.keys import KeyRing
 from serving.blender.memory import FreedMemory, one_arena
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Fetch, Pictures
 from serving.blender.publication import Publication
 from serving.blender.service import BlenderService
+from serving.blender.tls import server_tls
 from serving.blender.uploads import Uploads
 from serving.blender.vision_embedder import first_extractor, load_extractor
 from serving.broker.recorded import RecordedQueries
@@ -114,6 +118,8 @@ async def _serve(
     backend: SearchBackend,
     registries: tuple[CollectorRegistry, ...],
 ) -> None:
+    keys = KeyRing(Path(settings.api_keys_file)) if settings.api_keys_file else None
+    tls = server_tls(settings)
     # With torchvision's weights this starts a process: seconds.
     extractor, generation = await asyncio.to_thread(first_extractor, settings)
     metrics = BlenderMetrics()
@@ -136,14 +142,18 @@ async def _serve(
     uploads = Uploads(settings.query_max_bytes, settings.http_max_upload_bytes, memory)
     pictures = Pictures(_file_fetch(settings))
     examples = Examples(settings.home_path / "sample")
-    app = create_app(service, pictures, uploads, registries, examples=examples)
-    server = http_server(app, http_limits(settings))
+    hosts = AllowedHosts((settings.host, *settings.allowed_hosts))
+    app = create_app(service, pictures, uploads, registries, examples=examples, hosts=hosts, keys=keys)
+    server = http_server(app, http_limits(settings), None if tls is None else tls.context)
     log.info("event=listening host=%s http_port=%d extractor=%s", settings.host, settings.http_port, extractor)
-    stopper = asyncio.create_task(_stop_with(server, stop))
+    beside = [asyncio.create_task(_stop_with(server, stop))]
+    if tls is not None:
+        beside.append(asyncio.create_task(tls.follow()))
     try:
         await server.serve(sockets=[listener])
     finally:
-        stopper.cancel()
+        for task in beside:
+            task.cancel()
 
 
 def _file_fetch(settings: Settings) -> Fetch:

@@ -1,4 +1,9 @@
-"""Catalogue pictures that lie in files, for browsers: what the fetch policy allows, and what is a picture."""
+"""Pictures that lie in files, for browsers: what the fetch policy allows, and what is a picture.
+
+Who may see one is decided before: a catalogue picture is shown while the index
+lists a product with it (`BlenderService.shows`), an example while the sample
+names it. A refusal never tells where a file lies, or whether one does.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from schemas.errors import RejectedError
+from fastapi import Response
+
+from schemas.errors import RejectedError, TransientError
 
 Fetch = Callable[[str], bytes]
 """URL to bytes under the policy of the catalogue's own fetches. Blocks; raises `RejectedError` or `TransientError`."""
@@ -30,16 +37,43 @@ class Pictures:
         self._fetch = fetch
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="picture")
 
-    async def load(self, url: str) -> Picture:
-        """Raises `RejectedError('image_format', ...)` or what `fetch` does."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._load, url)
+    async def answer(self, url: str, if_none_match: str | None) -> Response:
+        """The picture, or 304 when the client has it still.
+
+        It is never to be shown again without asking: a removed product's picture is gone from caches as well.
+        Raises `RejectedError` or `TransientError`.
+        """
+        found = await asyncio.get_running_loop().run_in_executor(self._executor, self._load, url)
+        headers = {
+            "Cache-Control": "private, no-cache",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "ETag": found.etag,
+            "X-Content-Type-Options": "nosniff",
+        }
+        if if_none_match is not None and found.etag in if_none_match:
+            return Response(status_code=304, headers=headers)
+        return Response(found.data, media_type=found.media_type, headers=headers)
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, url: str) -> Picture:
-        data = self._fetch(url)
+        try:
+            data = self._fetch(url)
+        except RejectedError as error:
+            raise RejectedError(error.reason, _TOLD.get(error.reason, "this picture cannot be shown")) from error
+        except TransientError as error:
+            raise TransientError(error.reason, "the picture cannot be read at present; try again later") from error
         return Picture(data, media_type_of(data), f'"{blake2b(data, digest_size=12).hexdigest()}"')
+
+
+_TOLD = {
+    "image_missing": "the picture's file is not there any more",
+    "folder_not_allowed": "the picture lies outside the folders that pictures may be read from",
+    "url_scheme": "only pictures in files are shown here; others are where their address says",
+    "image_too_large": "the picture's file is larger than pictures may be",
+}
+"""The fetch's own words name paths of this machine; they are for the dead letters."""
 
 
 def media_type_of(data: bytes) -> str:

@@ -20,6 +20,7 @@ from schemas.search_pb2 import (
     DetailsRequest,
     Hit,
     ProductRequest,
+    ReplicaStatus,
     SearchRequest,
     SearchResponse,
     StatusRequest,
@@ -158,17 +159,7 @@ class BlenderService:
     async def _similar(self, product_id: str, limit: int, generation: str) -> SearchAnswer:
         began = time.perf_counter()
         deadline = time.monotonic() + TIMEOUT_S
-        request = ProductRequest(product_id=product_id, generation=generation)
-        answer = await self._backend.product(request, TIMEOUT_S)
-        answered = [replica for replica in answer.replicas if not replica.error]
-        if not answered:
-            problem = answer.replicas[0].error if answer.replicas else "it has no replica"
-            raise TransientError("not_ready", f"the product's shard does not answer ({problem}); see GET /v1/index")
-        # The serving generation's come first. Its replicas may be a moment apart; the one that has seen most of the
-        # log knows best.
-        source = answered[0].generation
-        replicas = [replica for replica in answered if replica.generation == source]
-        replica = max(replicas, key=lambda status: status.watermark_ms)
+        replica = await self._present(product_id, generation)
         images = [image for image in replica.images if image.searchable and image.vector]
         if not images:
             raise RejectedError(
@@ -176,11 +167,29 @@ class BlenderService:
                 f"product {product_id!r} is not searchable (unknown, taken down, or its images wait for their "
                 "vectors); GET /v1/products/{id}/status says which",
             )
-        aim = _Aim(await self._extractor_of(source), generation)
+        aim = _Aim(await self._extractor_of(replica.generation), generation)
         vectors = [np.frombuffer(image.vector, dtype="<f4") for image in images[:SIMILAR_VECTORS]]
         return await self._search(
             vectors, limit, began, 0.0, aim, exclude=product_id, excluded_images=len(images), deadline=deadline
         )
+
+    async def shows(self, product_id: str, url: str) -> bool:
+        """Whether that product is listed now, with that picture. Raises `TransientError` when nobody can tell."""
+        async with self._in_time():
+            replica = await self._present(product_id)
+        return any(image.valid and image.url == url for image in replica.images)
+
+    async def _present(self, product_id: str, generation: str = "") -> ReplicaStatus:
+        """What is known of a product by the replica that knows best."""
+        answer = await self._backend.product(ProductRequest(product_id=product_id, generation=generation), TIMEOUT_S)
+        answered = [replica for replica in answer.replicas if not replica.error]
+        if not answered:
+            problem = answer.replicas[0].error if answer.replicas else "it has no replica"
+            raise TransientError("not_ready", f"the product's shard does not answer ({problem}); see GET /v1/index")
+        # The serving generation's come first. Its replicas may be a moment apart; the one that has seen most of the
+        # log knows best.
+        replicas = [replica for replica in answered if replica.generation == answered[0].generation]
+        return max(replicas, key=lambda status: status.watermark_ms)
 
     async def receipt(self, product_id: str) -> ProductReceipt:
         """What every replica shows of the product."""

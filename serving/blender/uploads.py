@@ -14,6 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from schemas.errors import RejectedError, TransientError
 from serving.backend import OVERLOADED
+from serving.blender.allowance import ALLOWANCE, Allowance
 from serving.blender.memory import FreedMemory
 
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
@@ -57,10 +58,10 @@ class Uploads:
         """The multipart field `image`, held until the block ends.
 
         Raises `RejectedError` (`media_type`, `too_large`, `malformed_body`, `field_missing` or `image_empty`), or
-        `TransientError('overloaded', ...)`.
+        `TransientError('overloaded', ...)`, or `TooManyError` when it is more than the caller's key allows.
         """
         with self._hold() as hold:
-            yield await _photo_of(request, self.photo_max_bytes, hold)
+            yield await _photo_of(request, self.photo_max_bytes, _charged(request, hold))
 
     @asynccontextmanager
     async def vector(self, request: Request, query_limit: int) -> AsyncGenerator[tuple[NDArray[np.float32], int], None]:
@@ -148,6 +149,23 @@ async def _vector_of(request: Request, query_limit: int, hold: _Hold) -> tuple[N
         raise RejectedError("invalid_query", f"limit {query.limit}; ask for 1 to {MAX_LIMIT} products")
     with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which the service refuses
         return np.array(query.vector, dtype=np.float64).astype("<f4"), query.limit
+
+
+def _charged(request: Request, hold: _Hold) -> _Hold:
+    """Charges the caller's key, if it has one: the announced length at once, else what comes as it comes."""
+    allowance: Allowance | None = request.scope.get(ALLOWANCE)
+    if allowance is None:
+        return hold
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal():
+        allowance.photo(int(announced))
+        return hold
+
+    def charged(received: int) -> None:
+        allowance.photo(received)
+        hold(received)
+
+    return charged
 
 
 def _media_type(request: Request) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,8 +19,11 @@ from schemas.generation import LIVE
 from serving.backend import SearchBackend
 from serving.blender.api import create_app
 from serving.blender.encoders import MOST_WAITING, Encoders, Load
+from serving.blender.examples import Examples
+from serving.blender.front_door import AllowedHosts
 from serving.blender.http_protocol import HttpLimits
 from serving.blender.http_server import http_server
+from serving.blender.keys import KeyRing
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Pictures
 from serving.blender.publication import Publication
@@ -75,6 +79,10 @@ async def serving(
     allowed_folder: Path | None = None,
     generations: Path | None = None,
     page: Path | None = None,
+    examples: Examples | None = None,
+    hosts: AllowedHosts | None = None,
+    keys: KeyRing | None = None,
+    tls: ssl.SSLContext | None = None,
     limits: HttpLimits | None = None,
     uploads: Uploads | None = None,
     search_timeout_s: float = SEARCH_TIMEOUT_S,
@@ -87,13 +95,22 @@ async def serving(
     service = BlenderService(backend, encoders, metrics, publication, look_s=0.02, search_timeout_s=search_timeout_s)
     policy = FetchPolicy(allowed_schemes=("file",), allowed_folders=(str(allowed_folder),) if allowed_folder else ())
     pictures = Pictures(lambda url: fetch(url, policy))
-    app = create_app(service, pictures, uploads or Uploads(QUERY_MAX_BYTES), page=page or Path("/nonexistent"))
-    server = http_server(app, limits)
+    app = create_app(
+        service,
+        pictures,
+        uploads or Uploads(QUERY_MAX_BYTES),
+        page=page or Path("/nonexistent"),
+        examples=examples,
+        hosts=hosts,
+        keys=keys,
+    )
+    server = http_server(app, limits, tls)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            async with httpx.AsyncClient(base_url=base, timeout=30) as client:
+            base = f"{'http' if tls is None else 'https'}://127.0.0.1:{listener.getsockname()[1]}"
+            async with httpx.AsyncClient(base_url=base, timeout=30, verify=tls is None) as client:
+                client.app = app  # type: ignore[attr-defined]
                 yield client
         finally:
             server.should_exit = True

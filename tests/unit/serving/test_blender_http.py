@@ -247,42 +247,6 @@ def _references(node: object) -> Iterator[str]:
             yield from _references(child)
 
 
-async def test_catalogue_picture_is_shown_with_its_own_type(tmp_path: Path, searcher: SearcherService) -> None:
-    file = tmp_path / "red shoe.dat"
-    file.write_bytes(picture(3))
-    async with serving(over(searcher), allowed_folder=tmp_path) as client:
-        shown = await client.get("/v1/picture", params={"url": file.as_uri()})
-        assert (shown.status_code, shown.content) == (200, file.read_bytes())
-        assert shown.headers["content-type"] == "image/png"
-        assert shown.headers["x-content-type-options"] == "nosniff"
-        assert "max-age" in shown.headers["cache-control"]
-        again = await client.get(
-            "/v1/picture", params={"url": file.as_uri()}, headers={"if-none-match": shown.headers["etag"]}
-        )
-        assert (again.status_code, again.content) == (304, b"")
-
-
-async def test_no_other_file_is_shown(tmp_path: Path, searcher: SearcherService) -> None:
-    allowed = tmp_path / "catalogue"
-    allowed.mkdir()
-    (allowed / "secret.txt").write_text("password")
-    (allowed / "page.svg").write_text("<svg onload='x'/>")
-    (tmp_path / "outside.png").write_bytes(picture(3))
-    (allowed / "link.png").symlink_to(tmp_path / "outside.png")
-    async with serving(over(searcher), allowed_folder=allowed) as client:
-
-        async def refused(url: str) -> tuple[int, str]:
-            return error(await client.get("/v1/picture", params={"url": url}))
-
-        assert await refused((allowed / "secret.txt").as_uri()) == (415, "image_format")
-        assert await refused((allowed / "page.svg").as_uri()) == (415, "image_format")
-        assert await refused((tmp_path / "outside.png").as_uri()) == (403, "folder_not_allowed")
-        assert await refused(f"{allowed.as_uri()}/../outside.png") == (403, "folder_not_allowed")
-        assert await refused((allowed / "link.png").as_uri()) == (403, "folder_not_allowed")
-        assert await refused((allowed / "gone.png").as_uri()) == (404, "image_missing")
-        assert await refused("http://127.0.0.1/x.png") == (400, "url_scheme")
-
-
 async def test_page_is_served_when_there_is_one(tmp_path: Path, searcher: SearcherService) -> None:
     (tmp_path / "index.html").write_text("<title>Vitrine</title>")
     async with serving(over(searcher), page=tmp_path) as client:

@@ -9,7 +9,7 @@ import pytest
 
 from serving.blender.examples import MAX_EXAMPLES, Example, Examples
 from serving.blender.page_files import CONTENT_SECURITY_POLICY
-from tests.unit.serving.http_world import over, serving
+from tests.unit.serving.http_world import error, over, picture, serving
 from tests.unit.serving.world import ready_searcher
 
 pytestmark = pytest.mark.anyio
@@ -24,8 +24,9 @@ async def test_no_sample_means_no_examples_until_it_is_made(tmp_path: Path) -> N
     examples = Examples(tmp_path)
     assert (await examples.all()).examples == []
     write(tmp_path, "a")
-    url = (tmp_path / "images" / "a.jpg").as_uri()
-    assert (await examples.all()).examples == [Example(product_id="a", category="bags", image_url=url)]
+    photo = "v1/examples/0/photo"
+    assert (await examples.all()).examples == [Example(product_id="a", category="bags", image_url=photo)]
+    assert await examples.file_url(0) == (tmp_path / "images" / "a.jpg").as_uri()
     write(tmp_path, "b", "c")
     assert [each.product_id for each in (await examples.all()).examples] == ["b", "c"]
 
@@ -50,6 +51,20 @@ async def test_blender_without_a_sample_lists_no_examples() -> None:
     async with serving(over(ready_searcher())) as client:
         answer = await client.get("/v1/examples")
     assert (answer.status_code, answer.json()) == (200, {"examples": []})
+
+
+async def test_photo_of_an_example_is_shown_and_no_other(tmp_path: Path) -> None:
+    write(tmp_path, "a", "gone")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").write_bytes(picture(3))
+    (tmp_path / "images" / "other.jpg").write_bytes(picture(4))
+    async with serving(over(ready_searcher()), allowed_folder=tmp_path, examples=Examples(tmp_path)) as client:
+        listed = (await client.get("/v1/examples")).json()["examples"]
+        shown = await client.get(listed[0]["image_url"])
+        assert (shown.status_code, shown.content) == (200, picture(3))
+        assert error(await client.get(listed[1]["image_url"])) == (404, "image_missing")
+        assert error(await client.get("/v1/examples/2/photo")) == (404, "not_found")
+        assert str(tmp_path) not in (await client.get(listed[1]["image_url"])).text + str(listed)
 
 
 async def test_page_carries_its_policy_also_when_it_is_not_modified(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ export const receipt = (productId, signal) => json(`v1/products/${encodeURICompo
 
 export const examples = async () => (await json("v1/examples")).examples;
 
-export const picture = async (url, signal) => (await ask(pictureAddress(url), { signal })).blob();
+export const examplePhoto = async (example, signal) => (await ask(exampleAddress(example), { signal })).blob();
 
 /** The index's state, and how far this machine's clock is behind the server's, in ms. */
 export async function index() {
@@ -62,8 +62,11 @@ export async function index() {
   return { status: await response.json(), clockBehindMs: Math.abs(behind) > 2000 ? behind : 0 };
 }
 
-/** Where a browser finds a catalogue picture: pictures in files are served by the blender. Only http(s) otherwise. */
-export function pictureAddress(url) {
-  if (/^file:/i.test(url)) return `v1/picture?url=${encodeURIComponent(url)}`;
+/** Where a browser finds a product's picture: those in files are served by the blender. Only http(s) otherwise. */
+export function pictureAddress(productId, url) {
+  if (/^file:/i.test(url)) return `v1/picture?product=${encodeURIComponent(productId)}&url=${encodeURIComponent(url)}`;
   return /^https?:/i.test(url) ? url : "";
 }
+
+/** Where an example's photo is; never elsewhere than at the blender. */
+export const exampleAddress = (example) => (/^v1\/examples\/\d+\/photo$/.test(example.image_url) ? example.image_url : "");

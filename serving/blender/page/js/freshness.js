@@ -80,11 +80,12 @@ export class Freshness {
 
   rows() {
     if (!this.status) return [];
-    const { searchable, pending, watermark, serving } = this.status;
+    const { searchable, pending, refused, watermark, serving } = this.status;
     const shards = this.serving();
     const rows = [
       ["Pictures to be found", words.count(searchable)],
-      ["Still being looked at", pending ? words.plural(pending, "picture") : "none"],
+      ["Not looked at yet", pending ? words.plural(pending, "picture") : "none"],
+      ...(refused ? [["Cannot be used", words.plural(refused, "picture")]] : []),
       ["Has every change up to", watermark ? words.timeOfDay(new Date(watermark)) : "not known yet"],
     ];
     const silent = shards.filter((shard) => !shard.ready);

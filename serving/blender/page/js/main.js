@@ -117,7 +117,7 @@ function showGaps({ partial, missing_shards: missing, pending_images: pending })
     const which = `shard${missing.length === 1 ? "" : "s"} ${missing.join(", ")}`;
     gaps.push(`A part of the catalogue does not answer right now (${which}): its products are missing here.`);
   }
-  if (pending > 0) gaps.push(`${words.plural(pending, "new picture")} cannot be found yet, but will be in a moment.`);
+  if (pending > 0) gaps.push(`${words.plural(pending, "new picture")} cannot be found yet: they are looked at as soon as they can be read.`);
   const box = at("partial");
   box.textContent = gaps.join(" ");
   box.classList.toggle("severe", partial);
@@ -158,10 +158,10 @@ async function startExample(id) {
   const example = (await examples).find((each) => each.product_id === id);
   if (location.hash !== exampleHash(id)) return;
   if (!example) return start();
-  header({ title: "Looks like this photo", picture: api.pictureAddress(example.image_url), alt: `Example photo: ${words.category(example.category)}` });
+  header({ title: "Looks like this photo", picture: api.exampleAddress(example), alt: `Example photo: ${words.category(example.category)}` });
   let photo = null;
   begin(async (limit, signal) => {
-    photo ??= await prepared(await api.picture(example.image_url, signal));
+    photo ??= await prepared(await api.examplePhoto(example, signal));
     return api.searchByPhoto(photo, limit, signal);
   });
 }
@@ -190,7 +190,7 @@ function showProduct(product) {
   const about = [words.text(product.brand), words.category(product.category)].filter(Boolean).join(" · ");
   header({
     title: `Similar to ${title}`,
-    picture: api.pictureAddress(product.image_url ?? ""),
+    picture: api.pictureAddress(product.product_id, product.image_url ?? ""),
     alt: title,
     lines: [words.price(product), facts(product).join(" · "), about],
   });
@@ -281,7 +281,7 @@ async function showExamples() {
       const item = element("li");
       const link = element("a", "example");
       link.href = exampleHash(example.product_id);
-      link.append(pictureOf(api.pictureAddress(example.image_url), `Example photo: ${words.category(example.category)}`));
+      link.append(pictureOf(api.exampleAddress(example), `Example photo: ${words.category(example.category)}`));
       item.append(link);
       return item;
     }),

@@ -44,7 +44,7 @@ function card(product) {
   const link = element("a", "product");
   link.href = similarHash(product.product_id);
   link.dataset.productId = product.product_id;
-  link.append(pictureOf(pictureAddress(product.image_url ?? "")));
+  link.append(pictureOf(pictureAddress(product.product_id, product.image_url ?? "")));
   const score = element("span", "score", `${words.similarity(product.score)} alike`);
   score.append(element("span", "visually-hidden", ", "));
   link.append(score);
