@@ -67,11 +67,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """PEM file of its key."""
 
     api_keys_file: str = ""
-    """File of the keys that the blender asks for; empty: it asks for none."""
+    """File of the API keys that open the blender's routes, see `vitrine keys`; empty: whoever reaches it may ask."""
     tls_certificate: str = ""
-    """PEM file of the blender's certificate; empty: plain HTTP."""
+    """Certificate chain (PEM) of the blender; with it, HTTP is HTTPS. Read anew when it changes."""
     tls_key: str = ""
-    """PEM file of its key."""
+    """Its private key (PEM, not encrypted)."""
     allow_open_address: bool = False
     """Lets servers listen on an address that other machines reach, without keys and encryption."""
 
@@ -163,12 +163,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     search_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """Time for one search, from the last byte of the question to the answer; later it is 504."""
 
-    api_keys_file: str = ""
-    """File of the API keys that open the blender's routes, see `vitrine keys`; empty: whoever reaches it may ask."""
-    tls_certificate: str = ""
-    """Certificate chain (PEM) of the blender; with it, HTTP is HTTPS. Read anew when it changes."""
-    tls_key: str = ""
-    """Its private key (PEM, not encrypted)."""
     allowed_hosts: list[str] = []
     """Names that clients may call the blender by (the Host header): exact, *.example.com, or * for any. Numeric
     addresses, localhost and `host` always are."""
