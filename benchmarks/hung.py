@@ -84,7 +84,7 @@ class Searchers:
 
 def send(settings: Settings, catalogue: Catalogue, images: int) -> None:
     """Every image's delta into its partition of index-deltas."""
-    with EventProducer(settings.bootstrap) as producer:
+    with EventProducer(settings.kafka) as producer:
         for partition in range(SHARDS):
             own = [number for number in range(images) if shard_of_product(f"product-{number}", SHARDS) == partition]
             for first in range(0, len(own), _ROWS):

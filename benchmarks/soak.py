@@ -262,10 +262,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted = int(1.2 * ADDITIONS * NEW_AMONG_ADDITIONS * arguments.per_s * seconds) + 10
         pictures = draw_pictures(home / "pictures", wanted)
         with BenchSystem(settings).running() as system:
-            load = LoadGenerator(settings.bootstrap, arguments.images, new_pictures=pictures)
+            load = LoadGenerator(settings.kafka, arguments.images, new_pictures=pictures)
             probed = Shop(PROBE_PRODUCTS, seed=7, first=arguments.images)
             with system.progress.step(f"listing {arguments.images} products"):
-                with EventProducer(settings.bootstrap) as producer:
+                with EventProducer(settings.kafka) as producer:
                     for event in probed.listings():
                         producer.send(PRODUCT_EVENTS, event.key, event.value)
                 system.until_applied(load.run("listings", arguments.images).last_append_ms)

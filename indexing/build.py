@@ -207,6 +207,7 @@ class ShardBuilder:
                 watermark_ms=self._progress.watermark_ms,
                 training=trained.facts,
                 codec=codec,
+                refusals=self._rows.refusals,
                 codes=[] if codec is None else [(EncodedCodes(codec, stored), ids) for stored, ids in lists],
             )
             # A closed segment of an exact shard is never appended to: free space in it would be lost.

@@ -31,6 +31,7 @@ class RowBuilder:
         self._vector_rows: list[NDArray[np.int64]] = []
         self.categories = NameCodes()
         self.brands = NameCodes()
+        self.refusals: dict[bytes, int] = {}
         self.count = 0
         self.ignored_vectors = 0
 
@@ -47,6 +48,7 @@ class RowBuilder:
             usable = self._usable_vectors(batch)
             self._rows.append(self._records(batch, usable).tobytes())
             self._vector_rows.append(np.nonzero(usable)[0] + self.count)
+            self.refusals |= {i: seq for i, seq in zip(batch.image_id, batch.refused_seq, strict=True) if seq}
             self.count += len(batch)
 
     def _usable_vectors(self, batch: DeltaBatch) -> NDArray[np.bool_]:

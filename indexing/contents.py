@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,7 +32,8 @@ class ShardContents:
     lists: per inverted list (vectors (n, dimension) float32, row numbers (n,)
     int64). centroids: (number of lists, dimension) float32, None for exact
     search. codec, codes: of a coded kind; per list (codes as words (n, width)
-    float32, row numbers), of the same rows as lists. categories, brands: names
+    float32, row numbers), of the same rows as lists. refusals: by image id, see
+    `indexing.refusals`. categories, brands: names
     by code. A live shard hands out texts, lists and codes by reference: they are
     append-only, what is here never changes.
     """
@@ -52,6 +53,7 @@ class ShardContents:
     training: dict[str, Any] = field(default_factory=dict)
     codec: Codec | None = None
     codes: Sequence[tuple[Codes, NDArray[np.int64]]] = ()
+    refusals: Mapping[bytes, int] = field(default_factory=dict)
 
     @property
     def kind(self) -> IndexKind:

@@ -56,10 +56,11 @@ class ImageState(msgspec.Struct, frozen=True, gc=False):
 
 
 class ShardStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of one shard. images >= valid = searchable + pending; rows >= images.
+    """Counts of one shard. images >= valid = searchable + pending + refused; rows >= images.
 
     `images`: known images, also removed ones and those whose state is not
-    known yet; `pending`: valid ones without a usable vector; `rows`: rows of
+    known yet; `pending`: valid ones that wait for their vector, `refused`:
+    those that extraction gave up, see `indexing.refusals`; `rows`: rows of
     the forward index, those of replaced vectors included; `digest`: 16 bytes,
     see `indexing.digest`; `index_kind`: see `indexing.kinds`; `nprobe`: lists
     probed by default. The rest counts deltas since the start of the process:
@@ -71,6 +72,7 @@ class ShardStats(msgspec.Struct, frozen=True, kw_only=True):
     valid: int
     searchable: int
     pending: int
+    refused: int
     rows: int
     digest: bytes
     memory_bytes: int

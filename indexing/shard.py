@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from indexing.inverted_lists import Part
 from indexing.kinds_coded import CodedLists, Lists
 from indexing.progress import SourceProgress
 from indexing.reader import ShardReader
+from indexing.refusals import Refusals
 from indexing.results import Hit, ImageState, ProductState, ShardStats
 from indexing.state import NameCodes, ShardState
 from indexing.training import (
@@ -125,14 +127,21 @@ class Shard:
         with self._writing:
             return self._state.recompute_digest()
 
+    def waiting(self) -> tuple[int, int]:
+        """(valid images that wait for their vector, valid images that extraction gave up): `stats` without its sums."""
+        refused = self._state.refusals.count
+        return max(0, self._state.valid - self._state.searchable - refused), refused
+
     def stats(self) -> ShardStats:
         """Counts, digest and memory. Any thread; exact between two batches, approximate within one."""
-        valid, searchable, lists = self._state.valid, self._state.searchable, self._state.lists
+        lists = self._state.lists
+        pending, refused = self.waiting()
         return ShardStats(
             images=len(self._state.rows),
-            valid=valid,
-            searchable=searchable,
-            pending=max(0, valid - searchable),
+            valid=self._state.valid,
+            searchable=self._state.searchable,
+            pending=pending,
+            refused=refused,
             rows=len(self._state.forward),
             digest=digest_bytes(self._state.digest),
             memory_bytes=self._state.forward.allocated
@@ -215,6 +224,7 @@ class Shard:
                 rows=self._state.forward.copy_rows(),
                 validity=self._state.validity.copy(len(self._state.forward)),
                 texts=self._state.forward.texts.contents(),
+                refusals=self._state.refusals.table(),
                 lists=lists.parts(),
                 centroids=lists.centroids,
                 categories=self._state.categories.names(),
@@ -246,6 +256,7 @@ class Shard:
         lists: Lists,
         categories: list[str],
         brands: list[str],
+        refusals: Mapping[bytes, int] | None = None,
     ) -> Shard:
         """A shard of rows and vectors that are already in place. categories, brands: names by code."""
         shard = cls(manifest.extractor_id, manifest.dimension)
@@ -256,6 +267,9 @@ class Shard:
         state.lists = lists
         state.progress = SourceProgress(manifest.progress, manifest.watermark_ms)
         state.categories, state.brands = NameCodes(categories), NameCodes(brands)
+        state.refusals = Refusals(refusals)
+        known = [number for image in state.refusals.images() if (number := state.rows.get(image)) is not None]
+        state.refusals.recount(map(forward.read, known))
         return shard
 
 

@@ -72,6 +72,7 @@ class _Layout(msgspec.Struct, kw_only=True):
     chunks: list[int]
     categories: list[str]
     brands: list[str]
+    refusals: dict[str, int] = {}
 
 
 def save(shard: Shard, folder: Path, delta_offsets: Mapping[int, int]) -> ShardManifest:
@@ -156,6 +157,7 @@ def write_files(
         chunks=[len(chunk) for chunk in contents.texts],
         categories=contents.categories,
         brands=contents.brands,
+        refusals={image.hex(): number for image, number in contents.refusals.items()},
     )
     parts: dict[str, Iterable[Any]] = {
         "lists.bin": _list_bytes(contents.lists, contents.dimension, capacities),
@@ -290,9 +292,10 @@ def load_files(folder: Path) -> tuple[Shard, ShardManifest]:
         forward = ForwardIndex.load(arrays, count, read_texts(folder / "texts.bin", files["texts.bin"], layout.chunks))
         validity = read_array(folder / "validity.bin", files["validity.bin"])
         lists = _lists(manifest, layout, array, blocks, ranked_blocks)
+        refusals = {bytes.fromhex(image): number for image, number in layout.refusals.items()}
     except (KeyError, ValueError, msgspec.MsgspecError) as error:
         raise CorruptError(f"{folder}: files do not fit the manifest ({error})") from error
-    shard = Shard.load(manifest, forward, validity, lists, layout.categories, layout.brands)
+    shard = Shard.load(manifest, forward, validity, lists, layout.categories, layout.brands, refusals)
     digest = shard.stats().digest.hex()
     if digest != manifest.digest:
         raise CorruptError(f"{folder / MANIFEST}: digest {manifest.digest}, but the rows sum to {digest}")

@@ -21,6 +21,7 @@ from indexing.forward import SUPERSEDED, VALID, ForwardIndex, Row
 from indexing.inverted_lists import InvertedLists
 from indexing.kinds_coded import Lists
 from indexing.progress import SourceProgress
+from indexing.refusals import Refusals
 from indexing.row_map import RowMap
 from indexing.validity import ValidityBitmap
 
@@ -68,6 +69,7 @@ class ShardState:
         self.lists: Lists = InvertedLists(dimension)
         self.progress = SourceProgress()
         self.rows = RowMap()
+        self.refusals = Refusals()
         self.categories = NameCodes()
         self.brands = NameCodes()
         self.digest = 0

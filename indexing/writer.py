@@ -74,7 +74,12 @@ class DeltaWriter:
         old = NEW_ROW if number is None else self._state.forward.read(number)
         new_state = (batch.state_seq[i] or 0) > old.state_seq
         new_vector = vector is not None and batch.vector_seq[i] > old.vector_seq
+        refusals = self._state.refusals
+        refused = refusals.concern(old)
+        if batch.refused_seq[i] and batch.extractor_id == self._state.extractor_id:
+            refusals.note(image_id, batch.refused_seq[i])
         if not new_state and not new_vector:
+            refusals.count += refusals.concern(old) - refused
             return
         row = self._with_state(image_id, old, batch, i) if new_state else old
         if number is None:
@@ -92,6 +97,9 @@ class DeltaWriter:
         else:
             self._write_state(number, row)
         self._state.account(old, row)
+        refusals.count += refusals.concern(row) - refused
+        if row.usable_vector:
+            refusals.forget(image_id)
 
     def _with_state(self, image_id: bytes, old: Row, batch: DeltaBatch, i: int) -> Row:
         attributes = batch.attributes[i] or b""

@@ -43,6 +43,7 @@ DELTA_SCHEMA = pa.schema(
         ("attributes", pa.dictionary(pa.int32(), pa.binary())),
         ("vector_seq", pa.int64()),
         ("vector", pa.binary()),
+        ("refused_seq", pa.int64()),
     ]
 )
 
@@ -63,7 +64,9 @@ class DeltaBatch:
     Absent numbers are NaN (price, praise) and -1 (sales). `attributes` is the
     JSON object of all other attributes (title, category, brand, colour,
     unknown ones); rows with the same ones share one object, written or read.
-    `vector` is little-endian float32.
+    `vector` is little-endian float32. `refused_seq` > 0: extraction gave the
+    image version of that `image_seq` up, no vector of the batch's extractor
+    will come for it.
     """
 
     extractor_id: str = ""
@@ -82,6 +85,7 @@ class DeltaBatch:
     attributes: list[bytes] = field(default_factory=list)
     vector_seq: list[int] = field(default_factory=list)
     vector: list[bytes | None] = field(default_factory=list)
+    refused_seq: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.image_id)
@@ -103,6 +107,7 @@ class DeltaBatch:
         attributes: bytes = b"",
         vector_seq: int = 0,
         vector: bytes | None = None,
+        refused_seq: int = 0,
     ) -> None:
         """Appends one row. `state_seq` 0: no state in it; `vector_seq` 0: no vector in it."""
         self.image_id.append(image_id)
@@ -119,6 +124,7 @@ class DeltaBatch:
         self.attributes.append(attributes)
         self.vector_seq.append(vector_seq)
         self.vector.append(vector)
+        self.refused_seq.append(refused_seq)
 
 
 _COLUMNS = DELTA_SCHEMA.names

@@ -168,7 +168,7 @@ class DeltaCheck:
                 refuse("other_partition", row, f"product {product[:100]!r} does not belong into partition {partition}")
 
     def _check_sequences(self, batch: DeltaBatch, refuse: _Refuse) -> None:
-        for name in ("state_seq", "image_seq", "vector_seq"):
+        for name in ("state_seq", "image_seq", "vector_seq", "refused_seq"):
             column: list[int] = getattr(batch, name)
             if not (self._is_sequence(min(column)) and self._is_sequence(max(column))):
                 for row, number in enumerate(column):

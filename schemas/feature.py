@@ -35,6 +35,16 @@ class FeatureRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return np.frombuffer(self.vector, dtype="<f4")
 
 
+def refusals_of(extractor_id: str) -> str:
+    """Under this id, and without a vector, stands that an image was given up for the extractor."""
+    return f"refused/{extractor_id}"
+
+
+def refusal(image_key: bytes, extractor_id: str, at_ms: int, url: str) -> FeatureRecord:
+    """That extraction gave the image up. A feature of the same image under the extractor itself counts more."""
+    return FeatureRecord(image_key, refusals_of(extractor_id), b"", b"", at_ms, 0.0, url)
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(FeatureRecord)
 

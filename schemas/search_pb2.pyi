@@ -52,7 +52,7 @@ class Hits(_message.Message):
     def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("results", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation")
+    __slots__ = ("results", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation", "refused_images")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     WATERMARK_MS_FIELD_NUMBER: _ClassVar[int]
     PENDING_IMAGES_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,7 @@ class SearchResponse(_message.Message):
     EXTRACTOR_ID_FIELD_NUMBER: _ClassVar[int]
     SEARCH_MS_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_IMAGES_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[Hits]
     watermark_ms: int
     pending_images: int
@@ -67,7 +68,8 @@ class SearchResponse(_message.Message):
     extractor_id: str
     search_ms: float
     generation: str
-    def __init__(self, results: _Optional[_Iterable[_Union[Hits, _Mapping]]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ...) -> None: ...
+    refused_images: int
+    def __init__(self, results: _Optional[_Iterable[_Union[Hits, _Mapping]]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ..., refused_images: _Optional[int] = ...) -> None: ...
 
 class DetailsRequest(_message.Message):
     __slots__ = ("product_ids", "generation", "max_bytes")
@@ -170,7 +172,7 @@ class StatusRequest(_message.Message):
     def __init__(self, asker: _Optional[str] = ..., generations: _Optional[_Iterable[str]] = ..., extractor_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ShardStatus(_message.Message):
-    __slots__ = ("shard", "replica", "ready", "images", "searchable", "pending", "digest", "watermark_ms", "delta_offset", "lag", "extractor_id", "generation", "memory_bytes", "error", "index_kind", "rows", "shards", "serving", "delta_offsets", "failed", "health", "refused")
+    __slots__ = ("shard", "replica", "ready", "images", "searchable", "pending", "digest", "watermark_ms", "delta_offset", "lag", "extractor_id", "generation", "memory_bytes", "error", "index_kind", "rows", "shards", "serving", "delta_offsets", "failed", "health", "refused_images", "refused")
     class DeltaOffsetsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -206,6 +208,7 @@ class ShardStatus(_message.Message):
     DELTA_OFFSETS_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     HEALTH_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_IMAGES_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     shard: int
     replica: int
@@ -228,8 +231,9 @@ class ShardStatus(_message.Message):
     delta_offsets: _containers.ScalarMap[int, int]
     failed: bool
     health: str
+    refused_images: int
     refused: _containers.ScalarMap[str, int]
-    def __init__(self, shard: _Optional[int] = ..., replica: _Optional[int] = ..., ready: bool = ..., images: _Optional[int] = ..., searchable: _Optional[int] = ..., pending: _Optional[int] = ..., digest: _Optional[bytes] = ..., watermark_ms: _Optional[int] = ..., delta_offset: _Optional[int] = ..., lag: _Optional[int] = ..., extractor_id: _Optional[str] = ..., generation: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., error: _Optional[str] = ..., index_kind: _Optional[str] = ..., rows: _Optional[int] = ..., shards: _Optional[int] = ..., serving: bool = ..., delta_offsets: _Optional[_Mapping[int, int]] = ..., failed: bool = ..., health: _Optional[str] = ..., refused: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    def __init__(self, shard: _Optional[int] = ..., replica: _Optional[int] = ..., ready: bool = ..., images: _Optional[int] = ..., searchable: _Optional[int] = ..., pending: _Optional[int] = ..., digest: _Optional[bytes] = ..., watermark_ms: _Optional[int] = ..., delta_offset: _Optional[int] = ..., lag: _Optional[int] = ..., extractor_id: _Optional[str] = ..., generation: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., error: _Optional[str] = ..., index_kind: _Optional[str] = ..., rows: _Optional[int] = ..., shards: _Optional[int] = ..., serving: bool = ..., delta_offsets: _Optional[_Mapping[int, int]] = ..., failed: bool = ..., health: _Optional[str] = ..., refused_images: _Optional[int] = ..., refused: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class StatusResponse(_message.Message):
     __slots__ = ("shards", "serving", "serving_extractor_id")

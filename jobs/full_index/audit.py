@@ -15,7 +15,7 @@ import msgspec
 from indexing.digest import NO_VECTOR, add_digest, digest_bytes, image_digest, vector_hash
 from jobs.pipeline.core import add_state, display_attributes
 from schemas.delta import DeltaBatch
-from schemas.feature import FeatureRecord
+from schemas.feature import FeatureRecord, refusals_of
 from schemas.ids import ImageKey, image_id, image_key, shard_of_product
 from schemas.product_record import ProductRecord
 
@@ -223,6 +223,18 @@ def vectors_of(records: Sequence[ProductRecord], features: Lookup, extractor_id:
         for (product_id, url, _), feature in zip(wanted, found, strict=True)
         if feature is not None
     }
+
+
+def refused_of(
+    records: Sequence[ProductRecord],
+    features: Lookup,
+    extractor_id: str,
+    vectors: Mapping[tuple[str, str], bytes],
+) -> set[tuple[str, str]]:
+    """Those of the images without a vector, by (product, URL), that extraction gave up."""
+    missing = missing_of(records, extractor_id, vectors)
+    found = features([image_key(each.url, each.version) for each in missing], refusals_of(extractor_id))
+    return {(each.product_id, each.url) for each, refusal in zip(missing, found, strict=True) if refusal is not None}
 
 
 def missing_of(

@@ -10,7 +10,7 @@ thousand products at a time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from feature_store.products import ProductReader
 from indexing.build import ShardBuilder
 from indexing.shard_deltas import ShardDeltas
 from indexing.snapshot import MANIFEST
-from jobs.full_index.audit import MissingFeature, missing_of, vectors_of
+from jobs.full_index.audit import MissingFeature, missing_of, refused_of, vectors_of
 from jobs.full_index.build_count import CatalogueCount, read_count, write_count
 from jobs.full_index.build_cut import Cut
 from jobs.full_index.build_options import BuildTarget
@@ -203,9 +203,10 @@ class BuildStage:
         for partition in range(cut.event_partitions):
             for records in chunks(self._products.scan(partition, own), CHUNK):
                 vectors = vectors_of(records, self._features.get_many, extractor_id)
+                refused = refused_of(records, self._features.get_many, extractor_id, vectors)
                 batch = DeltaBatch(extractor_id)
                 for record in records:
-                    add_images(batch, record, vectors, cut.oldest[partition])
+                    add_images(batch, record, vectors, cut.oldest[partition], refused)
                 count.add(len(records), batch)
                 builder.add(batch)
                 progress.read(partition / cut.event_partitions, len(builder))
@@ -214,7 +215,11 @@ class BuildStage:
 
 
 def add_images(
-    batch: DeltaBatch, record: ProductRecord, vectors: dict[tuple[str, str], bytes], oldest_sequence: int
+    batch: DeltaBatch,
+    record: ProductRecord,
+    vectors: dict[tuple[str, str], bytes],
+    oldest_sequence: int,
+    refused: Collection[tuple[str, str]] = (),
 ) -> None:
     """Words the product's valid images, and its tombstones where an older delta of them may still be under way.
 
@@ -226,7 +231,8 @@ def add_images(
     remembered = record.sequence >= oldest_sequence
     for entry in record.images:
         if remembered or (record.listed and entry.attached):
-            add_state(batch, record, entry, vectors.get((record.product_id, entry.url)), attributes)
+            image = record.product_id, entry.url
+            add_state(batch, record, entry, vectors.get(image), attributes, refused=image in refused)
 
 
 # -- images without a vector ---------------------------------------------------------------------

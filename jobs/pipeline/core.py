@@ -223,11 +223,18 @@ def display_attributes(record: ProductRecord) -> bytes:
 
 
 def add_state(
-    batch: DeltaBatch, record: ProductRecord, entry: ImageEntry, vector: bytes | None, attributes: bytes
+    batch: DeltaBatch,
+    record: ProductRecord,
+    entry: ImageEntry,
+    vector: bytes | None,
+    attributes: bytes,
+    *,
+    refused: bool = False,
 ) -> None:
     """Appends the image's whole state, with its vector when it is known, to the batch of its shard.
 
     `attributes`: the product's `display_attributes`. A tombstone carries none.
+    `refused`: extraction gave this version of the image up.
     """
     image = image_id(record.product_id, entry.url)
     vector_seq = entry.image_seq if vector is not None else 0
@@ -257,6 +264,7 @@ def add_state(
         attributes=attributes,
         vector_seq=vector_seq,
         vector=vector,
+        refused_seq=entry.image_seq if refused else 0,
     )
 
 

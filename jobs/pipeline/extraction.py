@@ -31,7 +31,7 @@ from jobs.pipeline.extraction_work import Result
 from jobs.pipeline.stage import Metrics, Out, Record
 from schemas.errors import RejectedError
 from schemas.extract_request import ExtractRequest, check_request, decode_request, encode_request
-from schemas.feature import FeatureRecord, encode_feature, feature_topic_key
+from schemas.feature import FeatureRecord, encode_feature, feature_topic_key, refusal
 from schemas.ids import ImageKey, feature_partition, routing_key, shard_of_image
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES
 
@@ -167,6 +167,7 @@ class ExtractionStage:
         config = self._config
         outbox = DeltaOutbox(config.delta_partitions, config.extractor_id)
         emitted: set[Address] = set()
+        given_up: list[tuple[ExtractRequest, ImageKey]] = []
         now_ms = time.time_ns() // 1_000_000
         for record, request, key in due:
             address = request.extractor_id, key
@@ -182,26 +183,30 @@ class ExtractionStage:
                     image, request.product_id, vector_seq=request.vector_seq, vector=result.vector
                 )
             elif isinstance(result, Failed):
-                self._failed(record, request, key, result, now_ms, out)
+                if self._failed(record, request, key, result, now_ms, out):
+                    given_up.append((request, key))
             else:
                 put_off = isinstance(result, PutOff)
                 wait_s = result.wait_s if isinstance(result, PutOff) else self._extractions.again_s(address)
                 self._metrics.count("put_off" if put_off else "gone_round")
                 again = _changed(request, request.attempt, now_ms + round(wait_s * 1000))
                 out.append(Out(EXTRACT_REQUESTS, self._key(key), encode_request(again)))
+        self._say_given_up(given_up, outbox, now_ms)
         out += outbox.seal([], everywhere=False)
 
     def _failed(
         self, record: Record, request: ExtractRequest, key: ImageKey, failure: Failed, now_ms: int, out: list[Out]
-    ) -> None:
+    ) -> bool:
+        """Sends the request round again, or gives the image up; returns whether it did that."""
         attempt = request.attempt + 1
         if not failure.transient or failure.reason == CRASHES or attempt >= self._config.max_attempts:
             self._give_up(record, failure, attempt, out)
-            return
+            return True
         self._metrics.count("retried")
         backoff_s = min(MAX_BACKOFF_S, self._config.backoff_s * 2.0 ** (attempt - 1)) * random.uniform(0.8, 1.2)
         again = _changed(request, attempt, now_ms + round(backoff_s * 1000))
         out.append(Out(EXTRACT_REQUESTS, self._key(key), encode_request(again)))
+        return False
 
     def _give_up(self, record: Record, failure: Failed, attempt: int, out: list[Out]) -> None:
         """The one place where an image is given up: nothing more comes of this request unless it is put back.
@@ -211,6 +216,18 @@ class ExtractionStage:
         """
         detail = f"{failure.detail} (attempt {attempt})"
         out.append(self._dead_letter(record, failure.reason, detail, failure.transient))
+
+    def _say_given_up(
+        self, given_up: Sequence[tuple[ExtractRequest, ImageKey]], outbox: DeltaOutbox, now_ms: int
+    ) -> None:
+        """To the store, for builds, and to the shards: else these images were pending for ever."""
+        self._features.put_many([refusal(key, each.extractor_id, now_ms, each.url) for each, key in given_up])
+        for request, _ in given_up:
+            image = bytes.fromhex(request.image_id)
+            partition = shard_of_image(image, self._config.delta_partitions)
+            outbox.batch(partition, None, extractor_id=request.extractor_id).add(
+                image, request.product_id, refused_seq=request.vector_seq
+            )
 
     def _key(self, key: ImageKey) -> bytes:
         partitions = self._config.feature_partitions

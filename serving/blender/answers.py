@@ -37,7 +37,9 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     `watermark`: the results reflect every event up to then (RFC 3339; null
     until every partition was heard of). `pending_images`: images that still
-    wait for their vector and so cannot be found yet. `partial`: the shards in
+    wait for their vector and so cannot be found yet; `refused_images`: those
+    that could not be fetched or read, and are not found until they are put back
+    or change. `partial`: the shards in
     `missing_shards` did not answer, their products are missing.
     `generation`: the full index that answered, as a whole; "live" where there
     is none yet.
@@ -48,6 +50,7 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool
     missing_shards: list[int]
     pending_images: int
+    refused_images: int
     took_ms: TookMs
     generation: str
 
@@ -106,6 +109,7 @@ class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
     `serving`: of the generation that answers queries which name none.
     `health`: what the broker thinks of the process: serving; suspect (asked
     last); ejected (silent, not asked, probed until it answers); on_trial.
+    `refused_images`: valid ones that extraction gave up, not among `pending`.
     `refused`: parts of index-deltas that were not taken since the start, by reason.
     """
 
@@ -119,6 +123,7 @@ class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
     images: int
     searchable: int
     pending: int
+    refused_images: int
     rows: int
     digest: str
     watermark: str | None
@@ -154,6 +159,7 @@ class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
     images: int
     searchable: int
     pending: int
+    refused_images: int
     watermark: str | None
     generations: list[GenerationStatus]
     shards: list[SearcherStatus]

@@ -309,6 +309,7 @@ class BlenderService:
             partial=bool(missing),
             missing_shards=missing,
             pending_images=max(part.answer.pending_images for part in found),
+            refused_images=max(part.answer.refused_images for part in found),
             took_ms=TookMs(
                 total=round((now - began) * 1000, 2),
                 embed=round(embed_s * 1000, 2),

@@ -106,6 +106,7 @@ class Asking:
             results=_merged(answers, request.count, request.limit),
             watermark_ms=min(answer.watermark_ms for answer in answers),
             pending_images=sum(answer.pending_images for answer in answers),
+            refused_images=sum(answer.refused_images for answer in answers),
             missing_shards=missing,
             extractor_id=answers[0].extractor_id,
             generation=route.name,

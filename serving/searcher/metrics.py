@@ -68,7 +68,11 @@ class SearcherMetricFamilies:
             ),
             (
                 gauge("pending_images", "Valid images that wait for their vector"),
-                _of_index(lambda index: index.stats().pending),
+                _of_index(lambda index: index.waiting()[0]),
+            ),
+            (
+                gauge("refused_images", "Valid images that extraction gave up"),
+                _of_index(lambda index: index.waiting()[1]),
             ),
             (
                 gauge("ignored_vectors", "Vectors refused since the start: other extractor or length"),

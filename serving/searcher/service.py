@@ -163,12 +163,14 @@ class SearcherService:
         watermark_ms = index.watermark_ms()  # before the scan: the answer is at least as fresh as it says
         found = index.search(vectors, request.limit, request.nprobe)
         elapsed_s = time.perf_counter() - began
+        pending, refused = index.waiting()
         self.metrics.search_seconds.observe(elapsed_s)
         self.metrics.queries.inc(request.count)
         return SearchResponse(
             results=[Hits(hits=[_hit(hit) for hit in hits]) for hits in found],
             watermark_ms=watermark_ms,
-            pending_images=index.stats().pending,
+            pending_images=pending,
+            refused_images=refused,
             extractor_id=self.extractor_id,
             search_ms=elapsed_s * 1000,
             generation=self.generation,
@@ -239,6 +241,7 @@ class SearcherService:
         if (index := self._index) is not None:
             stats = index.stats()
             status.images, status.searchable, status.pending = stats.images, stats.searchable, stats.pending
+            status.refused_images = stats.refused
             status.rows, status.memory_bytes, status.index_kind = stats.rows, stats.memory_bytes, stats.index_kind
             status.digest = stats.digest
             status.watermark_ms = index.watermark_ms()

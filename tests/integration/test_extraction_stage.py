@@ -20,14 +20,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from feature_store.open import feature_store
 from jobs.pipeline.extraction import ExtractionConfig, ExtractionStage
 from jobs.pipeline.extractors import ExtractorSpec
 from jobs.pipeline.stage import Out, Record
 from schemas.dead_letter import DeadLetter, decode_dead_letter
 from schemas.delta import decode_deltas
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
-from schemas.feature import decode_feature
-from schemas.ids import feature_partition, image_id, image_key
+from schemas.feature import decode_feature, refusals_of
+from schemas.ids import ImageKey, feature_partition, image_id, image_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
 from tests.unit.pipeline.metrics import CountingMetrics
 from vision.extractor import extractor_id
@@ -172,6 +173,11 @@ def vectors(out: list[Out]) -> dict[bytes, bytes]:
     return found
 
 
+def refusals(out: list[Out]) -> dict[bytes, int]:
+    batches = [decode_deltas(record.value) for record in out if record.topic == INDEX_DELTAS]
+    return {i: seq for batch in batches for i, seq in zip(batch.image_id, batch.refused_seq, strict=True) if seq}
+
+
 def letters(out: list[Out]) -> list[DeadLetter]:
     return [decode_dead_letter(record.value) for record in out if record.topic == DEAD_LETTERS]
 
@@ -226,6 +232,14 @@ def test_unusable_image_goes_to_the_dead_letters_at_once(world: World, path: str
     assert (letter.reason, letter.transient) == (reason, False)
     assert decode_request(letter.value_bytes()) == bad
     assert bytes.fromhex(good.image_id) in vectors(out)
+    # The index learns that it need not wait, and a build finds it in the store.
+    assert refusals(out) == {bytes.fromhex(bad.image_id): bad.vector_seq}
+    key = bytes.fromhex(bad.image_key)
+    reader = feature_store(Path(world.config.store_folder), world.config.feature_partitions).reader()
+    (stored,) = reader.get_many([ImageKey(key)], refusals_of(bad.extractor_id))
+    reader.close()
+    assert stored is not None
+    assert stored.vector == b""
 
 
 def test_failure_that_passes_is_tried_again(world: World) -> None:

@@ -48,6 +48,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "attributes": b'{"title":"Evil"}',
         "vector_seq": sequence(EPOCH, 9),
         "vector": direction(1).tobytes(),
+        "refused_seq": 0,
         **changes,
     }
 

@@ -51,6 +51,7 @@ async def test_vector_search_answers_in_the_published_form(client: httpx.AsyncCl
         "partial",
         "missing_shards",
         "pending_images",
+        "refused_images",
         "took_ms",
         "generation",
     }
@@ -232,7 +233,7 @@ async def test_openapi_refers_to_nothing_that_it_does_not_define(client: httpx.A
     for reference in _references(document):
         assert reference.removeprefix("#/components/schemas/") in defined
     assert set(defined["SearchAnswer"]["properties"]) == {
-        "results", "watermark", "partial", "missing_shards", "pending_images", "took_ms", "generation"
+        "results", "watermark", "partial", "missing_shards", "pending_images", "refused_images", "took_ms", "generation"
     }  # fmt: skip
 
 

@@ -80,7 +80,7 @@ export class Freshness {
 
   rows() {
     if (!this.status) return [];
-    const { searchable, pending, refused, watermark, serving } = this.status;
+    const { searchable, pending, refused_images: refused, watermark, serving } = this.status;
     const shards = this.serving();
     const rows = [
       ["Pictures to be found", words.count(searchable)],
