@@ -1,4 +1,4 @@
-"""Images that extraction gave up are refused, not pending: whatever comes first, over restarts, until a vector comes."""
+"""Images that extraction gave up are refused, not pending: in any order, over restarts, until a vector comes after all."""
 
 from __future__ import annotations
 
