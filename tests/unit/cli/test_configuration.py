@@ -6,12 +6,12 @@ from pathlib import Path
 
 import yaml
 
-from cli.inspection import GROUPS
 from cli.runtime.flink import flink_config, root_cause
 from cli.runtime.job import JOB_NAME
 from cli.runtime.kafka import server_properties
 from cli.runtime.layout import Layout, child_environment, settings_environment
 from cli.runtime.services import services
+from cli.topics_view import GROUPS
 from jobs.realtime_index import main as job_main
 from jobs.realtime_index import pipeline as job_pipeline
 from schemas.settings import load_settings
