@@ -176,6 +176,18 @@ def retrieval(result: Result) -> list[Row]:
     ]
 
 
+def recovery(result: Result) -> list[Row]:
+    return [
+        (
+            f"SIGKILL of {part}, until an answer is fresh",
+            f"target {found['target_s']} s" if found["target_s"] else "",
+            f"median {found['median_s']} s, at most {found['max_s']} ({len(found['each_s'])} kills)",
+            "",
+        )
+        for part, found in result["figures"].items()
+    ]
+
+
 RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "freshness": freshness,
     "updates": updates,
@@ -185,6 +197,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "build": build,
     "extraction": extraction,
     "retrieval": retrieval,
+    "recovery": recovery,
 }
 
 

@@ -33,6 +33,10 @@ def flink_config(settings: Settings, layout: Layout, rpc_port: int, java_options
     reserve 40 % of the task manager for state that we keep in RocksDB. The
     console, which we write to a file without end, gets warnings; all else goes
     to Flink's own rolling log, which the dashboard shows.
+
+    A dead neighbour is noticed by the second heartbeat that cannot be
+    delivered, a hanging one after the timeout; a task manager looks for a new
+    job manager every second.
     """
     slots = max(4, 2 * settings.parallelism)
     last_metrics_port = min(settings.metrics_port + 9, 65535)
@@ -71,8 +75,10 @@ restart-strategy.exponential-delay.initial-backoff: 500 ms
 restart-strategy.exponential-delay.max-backoff: 10 s
 restart-strategy.exponential-delay.backoff-multiplier: 1.5
 restart-strategy.exponential-delay.reset-backoff-threshold: 1 min
-heartbeat.interval: 2000
+heartbeat.interval: 1000
 heartbeat.timeout: 20000
+cluster.registration.error-delay: 1000
+cluster.registration.max-timeout: 4000
 slot.request.timeout: 120000
 metrics.reporters: prom
 metrics.reporter.prom.factory.class: org.apache.flink.metrics.prometheus.PrometheusReporterFactory

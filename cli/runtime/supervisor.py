@@ -79,8 +79,7 @@ class Supervisor:
         Raises `OperatorError` when it cannot be brought to answer.
         """
         if self.running():
-            with suppress(TransientError):
-                self._call("getState")
+            if self.answers():
                 return False
             self._processes.stop(NAME, grace_s=0.5)
         self._layout.make()
@@ -98,6 +97,19 @@ class Supervisor:
                 if time.monotonic() > deadline:
                     raise OperatorError(self._processes.failure(NAME, f"does not answer ({error.detail})")) from error
                 time.sleep(0.05)
+
+    def answers(self) -> bool:
+        """Whether it runs and answers within `ANSWER_S`."""
+        try:
+            self._call("getState")
+        except TransientError:
+            return False
+        return True
+
+    def hasten(self) -> None:
+        """Has it look at its children now, which it else does once a second: once to see a death, once to mend it."""
+        if self.answers():
+            self.answers()
 
     def begin(self, parts: Sequence[Part]) -> list[str]:
         """Has those of `parts` that do not run started, and kept running; their names. Returns at once.

@@ -1,8 +1,8 @@
-"""The watchdog's process: `python -m cli.runtime.watchdog`. It looks once a second.
+"""The watchdog's process: `python -m cli.runtime.watchdog`. It looks once a second, at the processes more often.
 
 What it finds, and what it does:
 
-- the supervisor is dead: starts it anew; the next one adopts what runs;
+- the supervisor is dead, or does not answer: starts it anew; the next one adopts what runs;
 - Flink has no live job: submits it, at once when the job manager is a new
   one (while that is coming up), with growing pauses when it fails;
 - the job runs, as Flink says, but a stage with work to do has not moved for
@@ -30,6 +30,7 @@ import msgspec
 from cli.runtime import job
 from cli.runtime.flink import JOB_MANAGER, LIVE_STATES, TASK_MANAGER, FlinkRest
 from cli.runtime.layout import layout_of
+from cli.runtime.parts import wanted
 from cli.runtime.processes import Processes
 from cli.runtime.supervisor import Supervisor
 from cli.runtime.watchdog.stall import EXTRACTION_PATIENCE, Reading, Stall, Unanswered
@@ -43,6 +44,7 @@ from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODU
 log = logging.getLogger("cli.runtime.watchdog")
 
 LOOK_S = 1.0
+GLANCE_S = 0.25
 READ_S = 5.0
 RESTARTS = 3
 KEPT_LAGS = 60
@@ -62,21 +64,32 @@ class Watchdog:
         self._job_manager = Unanswered(settings.stalled_after_s)
         self._task_manager = Unanswered(settings.stalled_after_s)
         self._state = read_state(self._layout)
+        self._flink = FlinkRest(settings)
         self._submitted_to = self._state.submitted_to
         self._read_at = 0.0
+        self._asked_at = 0.0
         self._restarts = self._state.restarts
         self._in_a_row: dict[Stall | Unanswered, int] = {}
         self._lags: list[Lag] = []
 
+    def glance(self) -> None:
+        """Hastens the supervisor where a part has died."""
+        if any(self._processes.running(name) is None for name in wanted(self._layout)):
+            self._supervisor.hasten()
+
     def look(self) -> None:
         now = time.monotonic()
-        self._mind_supervisor()
+        self._mind_supervisor(now)
         problem = self._mind_job(now)
         self._say(problem)
 
-    def _mind_supervisor(self) -> None:
+    def _mind_supervisor(self, now: float) -> None:
         if self._supervisor.running():
-            return
+            if now - self._asked_at < READ_S:
+                return
+            self._asked_at = now
+            if self._supervisor.answers():
+                return
         try:
             with self._processes.lock():
                 if self._supervisor.ensure():
@@ -93,10 +106,9 @@ class Watchdog:
             return "the job manager does not run"
         is_new = manager.pid != self._submitted_to
         try:
-            with FlinkRest(self._settings) as flink:
-                found = self._the_job(flink)
-                slots = flink.slots()
-                running, tasks = (0, 0) if found is None else flink.running_tasks(found["jid"])
+            found = self._the_job(self._flink)
+            slots = self._flink.slots()
+            running, tasks = (0, 0) if found is None else self._flink.running_tasks(found["jid"])
         except TransientError as error:
             self._forget()
             if is_new and self._submission.due(now):
@@ -239,8 +251,12 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     watchdog = Watchdog(settings)
+    looked_at = -LOOK_S
     while not stop.is_set():
-        watchdog.look()
-        stop.wait(LOOK_S)
+        watchdog.glance()
+        if time.monotonic() - looked_at >= LOOK_S:
+            looked_at = time.monotonic()
+            watchdog.look()
+        stop.wait(GLANCE_S)
     # A submission that is under way ends with its client, which whoever stops this process sweeps.
     return 0
