@@ -10,7 +10,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
 CODE := schemas vision feature_store indexing messaging jobs serving cli benchmarks
-BENCHES := freshness updates queries shard swap hung store extraction retrieval build hosts
+BENCHES := freshness updates queries shard swap hung store extraction retrieval build hosts recovery
 UV := 0.13.8
 
 .PHONY: help setup setup-dev browser run stop status test check format lock bench $(BENCHES:%=bench-%) clean distclean

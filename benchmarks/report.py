@@ -266,6 +266,18 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "none"
 
 
+def recovery(result: Result) -> list[Row]:
+    return [
+        (
+            f"SIGKILL of {part}, until an answer is fresh",
+            f"target {found['target_s']} s" if found["target_s"] else "",
+            f"median {found['median_s']} s, at most {found['max_s']} ({len(found['each_s'])} kills)",
+            "",
+        )
+        for part, found in result["figures"].items()
+    ]
+
+
 RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "freshness": freshness,
     "updates": updates,
@@ -278,6 +290,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "retrieval": retrieval,
     "chaos": chaos,
     "soak": soak,
+    "recovery": recovery,
 }
 
 

@@ -40,7 +40,7 @@ from benchmarks.shop import (
 )
 from benchmarks.slopes import Slope, slope
 from benchmarks.system import FIRST_PORT, BenchSystem, bench_settings, drawn_weights, processes, temporary_home
-from cli.inspection import topic_views
+from cli.topics_view import topic_views
 from messaging.producer import EventProducer
 from schemas.errors import TransientError
 from schemas.topics import PRODUCT_EVENTS

@@ -6,39 +6,32 @@ most when something is wrong.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import grpc
 import msgspec
 
+from cli import health
 from cli.runtime.flink import FlinkRest
 from cli.runtime.job import JOB_NAME
 from cli.runtime.layout import loopback_of
+from cli.runtime.services import BLENDER, blender_address, blender_ready
+from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System
+from cli.runtime.watchdog.state import NAME as WATCHDOG
+from cli.runtime.watchdog.state import read_state
+from cli.topics_view import TopicView, topic_views
 from indexing.generations import Generations
 from jobs.full_index.publish import last_report
-from messaging.admin import committed_offsets, describe
+from messaging.producer import now_ms
 from schemas.errors import CorruptError, OperatorError, TransientError
 from schemas.generation import LIVE
 from schemas.grpc_access import channel
 from schemas.search_pb2 import ShardStatus, StatusRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
-from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
-
-TOPICS = (PRODUCT_EVENTS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, DEAD_LETTERS)
-GROUPS = {PRODUCT_EVENTS: "vitrine-catalogue", EXTRACT_REQUESTS: "vitrine-extraction"}
-"""The consumer group of the stage that reads a topic; its offsets move with every checkpoint."""
-
-
-class TopicView(msgspec.Struct, frozen=True, kw_only=True):
-    """`lag`: records behind the reading stage's last checkpoint; None where no stage reads."""
-
-    name: str
-    partitions: int
-    ends: list[int]
-    records: int
-    lag: int | None = None
+from schemas.topics import DEAD_LETTERS
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +106,8 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 def inspect(settings: Settings) -> SystemStatus:
     """Asks every part once. Never raises for a part that is away."""
-    problems: list[str] = []
+    system = System(settings)
+    problems = part_problems(system)
     topics: list[TopicView] = []
     job: JobView | None = None
     try:
@@ -123,7 +117,9 @@ def inspect(settings: Settings) -> SystemStatus:
     try:
         job = job_view(settings)
         if job is None:
-            problems.append("the streaming job does not run: vitrine start submits it")
+            problems.append("job: Flink has none; the watchdog submits it, and vitrine start starts the watchdog")
+        else:
+            problems += health.job_problems(job.state, job.running_tasks, job.tasks, job.failure)
     except TransientError as error:
         problems.append(f"Flink: {error}")
     held: list[ShardView] = []
@@ -133,12 +129,13 @@ def inspect(settings: Settings) -> SystemStatus:
         problems.append(f"broker: {error}")
     shards = _serving(held)
     problems += searcher_problems(held)
+    problems += stale_problems(shards, settings.stale_after_s, now_ms())
     generation, wrong = generation_state(settings, shards)
     problems += wrong
     letters = [topic.records for topic in topics if topic.name == DEAD_LETTERS]
     return SystemStatus(
         home=settings.home,
-        processes=System(settings).running(),
+        processes=system.running(),
         topics=topics,
         job=job,
         shards=held,
@@ -149,15 +146,45 @@ def inspect(settings: Settings) -> SystemStatus:
     )
 
 
+def part_problems(system: System) -> list[str]:
+    """What is wrong with the processes that `vitrine start` has started, and what the watchdog says."""
+    names = system.expected()
+    records = {name: system.processes.running(name) for name in (*names, SUPERVISOR)}
+    try:
+        states = system.supervisor.states()
+    except TransientError:
+        states = None
+    now_s = time.time()
+    problems = health.process_problems(names, records, states, now_s)
+    if WATCHDOG in names:
+        problems += health.watchdog_problems(read_state(system.layout), now_s)
+    if records.get(BLENDER) is not None and not blender_ready(system.settings):
+        problems.append(f"{BLENDER}: is not ready: {blender_address(system.settings)}/readyz says why")
+    return problems
+
+
 def searcher_problems(held: list[ShardView]) -> list[str]:
     """What is wrong with searchers. One that loads a generation which does not serve yet is not."""
     return [
         f"searcher {view.shard}-{view.replica}"
         + (f", generation {view.generation}" if view.generation not in ("", LIVE) else "")
-        + f": {view.error}"
+        + f": {view.error or 'is not ready'}"
         for view in held
-        if view.error and (view.serving or view.failed or not view.generation)
+        if (view.error and (view.serving or view.failed or not view.generation)) or (view.serving and not view.ready)
     ]
+
+
+def stale_problems(shards: list[ShardView], limit_s: float, at_ms: int) -> list[str]:
+    """Searchers that are behind the shop's events; one line where all of them are. `shards`: those that serve."""
+    answering = [view for view in shards if view.ready and not view.error]
+    behind = {
+        view: found
+        for view in answering
+        if (found := health.stale(view.watermark_ms, at_ms, limit_s, f"searcher {view.shard}-{view.replica}"))
+    }
+    if behind and len(behind) == len(answering):
+        return health.stale(min(view.watermark_ms for view in answering), at_ms, limit_s, "index")
+    return [line for found in behind.values() for line in found]
 
 
 def generation_state(settings: Settings, shards: list[ShardView]) -> tuple[GenerationState, list[str]]:
@@ -190,32 +217,6 @@ def generation_state(settings: Settings, shards: list[ShardView]) -> tuple[Gener
         passed=report is None or report.passed,
     )
     return state, problems
-
-
-def topic_views(settings: Settings) -> list[TopicView]:
-    """The topics that exist. Raises `TransientError` when Kafka does not answer."""
-    states = describe(settings.kafka, list(TOPICS))
-    views = []
-    for name in TOPICS:
-        if (state := states.get(name)) is None:
-            continue
-        lag = None
-        if (group := GROUPS.get(name)) is not None:
-            committed = committed_offsets(settings.kafka, group, name, len(state.ends))
-            positions = [
-                begin if offset is None else offset for offset, begin in zip(committed, state.beginnings, strict=True)
-            ]
-            lag = sum(max(0, end - position) for end, position in zip(state.ends, positions, strict=True))
-        views.append(
-            TopicView(
-                name=name,
-                partitions=len(state.ends),
-                ends=state.ends,
-                records=sum(state.ends) - sum(state.beginnings),
-                lag=lag,
-            )
-        )
-    return views
 
 
 def job_view(settings: Settings) -> JobView | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from cli.inspection import ShardView, first_replicas, is_whole, shard_views, topic_views
+from cli.inspection import ShardView, first_replicas, is_whole, shard_views
 from cli.runtime.progress import Progress
 from cli.tables import moment
+from cli.topics_view import topic_views
 from schemas.errors import TransientError
 from schemas.settings import Settings
 from schemas.topics import EXTRACT_REQUESTS

@@ -49,6 +49,7 @@ def system_settings(home: Path, **overrides: Any) -> Settings:
         "heartbeat_interval_ms": 200,
         "checkpoint_interval_ms": 1000,
         "snapshot_interval_s": 5.0,
+        "stalled_after_s": 30.0,
         **overrides,
     }
     return load_settings({}, home=str(home), **values)
@@ -110,11 +111,27 @@ class System:
         return self.runtime.running()[name]
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Sends the signal to that one process (not to its children) and waits until it is gone."""
+        """Sends the signal to that one process (not to its children) and, if it kills, waits until it is gone.
+
+        The supervisor starts it again by itself: see `wait_back`. To have it stay dead, `end` it.
+        """
         process = psutil.Process(self.pid(name))
         self.runtime.processes.signal(name, number)
         if number == signal.SIGKILL:
-            eventually(lambda: self.runtime.processes.running(name) is None, f"process {process.pid} ({name}) is gone")
+            eventually(lambda: not _alive(process), f"process {process.pid} ({name}) is gone")
+
+    def wait_back(self, before: Mapping[str, int], timeout_s: float = 120.0) -> None:
+        """Until each of those names runs, with another process id."""
+        for name, pid in before.items():
+            eventually(
+                lambda name=name, pid=pid: self.runtime.running().get(name, pid) != pid,  # type: ignore[misc]
+                f"{name} is running again",
+                timeout_s,
+            )
+
+    def end(self, name: str) -> None:
+        """Ends that one process; it stays ended until `start`."""
+        self.runtime.stop_parts([name])
 
     def python_workers(self) -> list[psutil.Process]:
         """Flink's Python worker processes (those that run our stages)."""
@@ -221,6 +238,13 @@ class System:
     def _delivered(self, error: Any, message: Any) -> None:
         assert error is None, error
         self._last_timestamp_ms = max(self._last_timestamp_ms, message.timestamp()[1])
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _command_line(process: psutil.Process) -> list[str]:

@@ -1,6 +1,6 @@
 """Show topics, lag, the streaming job, the full index that serves, shards, the backlog of extraction.
 
-Exit code 0 when everything answers and runs, 1 otherwise.
+Exit code 0 when everything answers, runs and is fresh; otherwise 1, and each problem is named with its part.
 """
 
 from __future__ import annotations

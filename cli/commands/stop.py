@@ -1,4 +1,7 @@
-"""Stop the system: cancels the job, ends the processes that `start` started; nothing is lost."""
+"""Stop the system: cancels the job, ends the processes that `start` started; nothing is lost.
+
+With names of processes (as `vitrine status` shows them) these alone, which then stay ended until `start`.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ NAME = "stop"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser  # it has none
+    parser.add_argument("parts", nargs="*", metavar="PROCESS", help="broker, searcher-0-0, ...; by default everything")
 
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
-    stopped = System(settings).stop()
+    system = System(settings)
+    stopped = system.stop_parts(arguments.parts) if arguments.parts else system.stop()
     print(f"stopped {len(stopped)} processes" if stopped else f"nothing of {settings.home} was running")
     return 0

@@ -14,7 +14,18 @@ from typing import Any
 
 import httpx
 
-from cli.runtime.layout import LOOPBACK, Layout, child_environment, flink_home, jars, java, layout_of, python
+from cli.runtime.layout import (
+    LOOPBACK,
+    Layout,
+    child_environment,
+    flink_home,
+    jars,
+    java,
+    layout_of,
+    part_environment,
+    python,
+)
+from cli.runtime.parts import Part
 from cli.runtime.processes import Processes
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings
@@ -43,6 +54,10 @@ def flink_config(settings: Settings, layout: Layout, rpc_port: int, java_options
     which Beam keeps whole; none of it is used by short ones. The
     console, which we write to a file without end, gets warnings; all else goes
     to Flink's own rolling log, which the dashboard shows.
+
+    A dead neighbour is noticed by the second heartbeat that cannot be
+    delivered, a hanging one after the timeout; a task manager looks for a new
+    job manager every second.
     """
     slots = max(4, 2 * settings.parallelism)
     last_metrics_port = min(settings.metrics_port + 9, 65535)
@@ -88,8 +103,10 @@ restart-strategy.exponential-delay.initial-backoff: 500 ms
 restart-strategy.exponential-delay.max-backoff: 10 s
 restart-strategy.exponential-delay.backoff-multiplier: 1.5
 restart-strategy.exponential-delay.reset-backoff-threshold: 1 min
-heartbeat.interval: 2000
+heartbeat.interval: 1000
 heartbeat.timeout: 20000
+cluster.registration.error-delay: 1000
+cluster.registration.max-timeout: 4000
 slot.request.timeout: 120000
 metrics.reporters: prom
 metrics.reporter.prom.factory.class: org.apache.flink.metrics.prometheus.PrometheusReporterFactory
@@ -109,36 +126,38 @@ def doors_option() -> str:
     return f"-javaagent:{jar}"
 
 
-def start_cluster(settings: Settings, processes: Processes, layout: Layout) -> bool:
-    """Starts what of job manager and task manager does not run. False: both ran already."""
-    job_manager, task_manager = processes.running(JOB_MANAGER), processes.running(TASK_MANAGER)
-    if job_manager is not None and task_manager is not None:
-        return False
-    home = flink_home()
-    if job_manager is None and task_manager is None:
-        # While either runs, both must keep the address under which they find each other.
+def cluster_parts(settings: Settings, processes: Processes, layout: Layout) -> list[Part]:
+    """Job manager and task manager, ready to start.
+
+    The configuration is written unless either runs: then both must keep the
+    address under which they find each other.
+    """
+    if processes.running(JOB_MANAGER) is None and processes.running(TASK_MANAGER) is None:
         write_configuration(settings, layout)
-    environment = flink_environment(settings, layout)
-    scripts = home / "bin"
-    processes.start(JOB_MANAGER, ["bash", str(scripts / "jobmanager.sh"), "start-foreground"], environment)
-    processes.start(TASK_MANAGER, ["bash", str(scripts / "taskmanager.sh"), "start-foreground"], environment)
-    return True
+    scripts = flink_home() / "bin"
+    environment = part_environment(settings, **_flink_variables(layout))
+    return [
+        Part(name=name, command=["bash", str(scripts / script), "start-foreground"], environment=environment)
+        for name, script in ((JOB_MANAGER, "jobmanager.sh"), (TASK_MANAGER, "taskmanager.sh"))
+    ]
 
 
 def flink_environment(settings: Settings, layout: Layout) -> dict[str, str]:
     """For Flink's scripts and, inherited from the task manager, for our code in its Python workers."""
-    home = flink_home()
-    return child_environment(
-        settings,
-        FLINK_HOME=str(home),
-        FLINK_CONF_DIR=str(layout.flink_conf),
-        FLINK_LOG_DIR=str(layout.logs),
-        FLINK_PID_DIR=str(layout.flink / "pid"),
-        FLINK_IDENT_STRING="vitrine",
-        JAVA_HOME=str(Path(java()).resolve().parents[1]),
-        PYFLINK_CLIENT_EXECUTABLE=python(),
-        PYFLINK_PYTHON=python(),
-    )
+    return child_environment(settings, **_flink_variables(layout))
+
+
+def _flink_variables(layout: Layout) -> dict[str, str]:
+    return {
+        "FLINK_HOME": str(flink_home()),
+        "FLINK_CONF_DIR": str(layout.flink_conf),
+        "FLINK_LOG_DIR": str(layout.logs),
+        "FLINK_PID_DIR": str(layout.flink / "pid"),
+        "FLINK_IDENT_STRING": "vitrine",
+        "JAVA_HOME": str(Path(java()).resolve().parents[1]),
+        "PYFLINK_CLIENT_EXECUTABLE": python(),
+        "PYFLINK_PYTHON": python(),
+    }
 
 
 def client_environment(settings: Settings, layout: Layout, at: str | None = None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import subprocess
 from collections.abc import Callable
@@ -19,17 +20,37 @@ SUBMIT_TIMEOUT_S = 240.0
 
 
 def submit_job(
-    settings: Settings, layout: Layout, waiting: Callable[[], None] = lambda: None, *, at: str | None = None
+    settings: Settings,
+    layout: Layout,
+    waiting: Callable[[], None] = lambda: None,
+    *,
+    at: str | None = None,
+    to_new_flink: bool = False,
 ) -> bool:
     """`flink run` of the streaming job, to the Flink at host:port `at` (default: ours). False: it lives already.
+
+    One submission at a time: another one is waited for. `to_new_flink`: the
+    job manager has just been started and holds no job, so that the client may
+    plan the job while it comes up.
 
     The job reads its settings from the VITRINE_* variables, in the client that
     builds it as well as in the task manager's Python workers. `waiting` is
     called about once a second meanwhile.
     """
-    with FlinkRest(settings, at=at) as flink:
-        if flink.live_job(JOB_NAME) is not None:
-            return False
+    layout.make()
+    with (layout.run / "submission.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not to_new_flink:
+            with FlinkRest(settings, at=at) as flink:
+                if flink.live_job(JOB_NAME) is not None:
+                    return False
+        _run_client(settings, layout, waiting, at)
+    log.info("event=job_submitted name=%s", JOB_NAME)
+    return True
+
+
+def _run_client(settings: Settings, layout: Layout, waiting: Callable[[], None], at: str | None) -> None:
+    """Raises `OperatorError` with what the client said when it fails."""
     if not (layout.flink_conf / "config.yaml").exists():
         write_configuration(settings, layout)
     connector = [jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka")]
@@ -57,8 +78,6 @@ def submit_job(
         raise OperatorError(
             f"flink run failed (exit {code}): {root_cause(log_file.read_text(errors='replace'))}; the log is {log_file}"
         )
-    log.info("event=job_submitted name=%s", JOB_NAME)
-    return True
 
 
 def cancel_job(settings: Settings) -> bool:
@@ -76,20 +95,21 @@ def cancel_job(settings: Settings) -> bool:
 
 
 def job_runs(settings: Settings) -> bool:
-    """Whether all tasks of the job run. Raises `OperatorError` with the cause when the job failed for good."""
-    with FlinkRest(settings) as flink:
-        try:
+    """Whether all tasks of the job run."""
+    try:
+        with FlinkRest(settings) as flink:
             job = flink.live_job(JOB_NAME)
-            if job is not None:
-                running, tasks = flink.running_tasks(job["jid"])
-                return tasks > 0 and running == tasks
-            ended = [job for job in flink.jobs() if job["name"] == JOB_NAME and job["state"] == "FAILED"]
-            if ended:
-                cause = flink.failure(max(ended, key=lambda job: int(job["start-time"]))["jid"])
-                raise OperatorError(f"the streaming job failed: {cause}; see {flink.address}")
-        except TransientError:
-            return False
-    return False
+            running, tasks = (0, 0) if job is None else flink.running_tasks(job["jid"])
+    except TransientError:
+        return False
+    return tasks > 0 and running == tasks
+
+
+def failed_with(settings: Settings) -> str | None:
+    """What the latest job of our name that failed for good failed with. Raises `TransientError` without Flink."""
+    with FlinkRest(settings) as flink:
+        ended = [job for job in flink.jobs() if job["name"] == JOB_NAME and job["state"] == "FAILED"]
+        return flink.failure(max(ended, key=lambda job: int(job["start-time"]))["jid"]) if ended else None
 
 
 def _wait(client: subprocess.Popen[bytes], waiting: Callable[[], None]) -> int:

@@ -8,8 +8,8 @@ import subprocess
 import uuid
 from pathlib import Path
 
-from cli.runtime.layout import LOOPBACK, Layout, child_environment, jars, java
-from cli.runtime.processes import Processes
+from cli.runtime.layout import LOOPBACK, Layout, jars, java, part_environment
+from cli.runtime.parts import Part
 from schemas.errors import OperatorError
 from schemas.settings import Settings
 
@@ -85,10 +85,9 @@ def server_properties(settings: Settings, data: Path) -> str:
     return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
-def start_broker(settings: Settings, processes: Processes, layout: Layout) -> bool:
-    """Formats the storage once and starts the broker. False: it ran already."""
-    if processes.running(NAME) is not None:
-        return False
+def broker_part(settings: Settings, layout: Layout) -> Part:
+    """The broker, ready to start: its configuration is written, its storage formatted, once."""
+    layout.make()
     properties = layout.kafka / "server.properties"
     data = layout.kafka / "data"
     properties.write_text(server_properties(settings, data))
@@ -98,8 +97,8 @@ def start_broker(settings: Settings, processes: Processes, layout: Layout) -> bo
         format_storage(properties, layout, cluster)
     # As Flink's scripts do; ours come behind it and so count.
     options = [*os.environ.get("JVM_ARGS", "").split(), *_HEAP]
-    processes.start(NAME, [*_java(layout), *options, "kafka.Kafka", str(properties)], child_environment(settings))
-    return True
+    command = [*_java(layout), *options, "kafka.Kafka", str(properties)]
+    return Part(name=NAME, command=command, environment=part_environment(settings))
 
 
 def format_storage(properties: Path, layout: Layout, cluster: str) -> None:

@@ -38,6 +38,11 @@ class Layout:
         return self.home / "run"
 
     @property
+    def parts(self) -> Path:
+        """What is to run: one JSON file per part (`cli/runtime/parts.py`)."""
+        return self.run / "parts"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 
@@ -59,7 +64,7 @@ class Layout:
         return self.flink / "key"
 
     def make(self) -> None:
-        for folder in (self.home, self.run, self.logs, self.kafka, self.flink_conf):
+        for folder in (self.home, self.run, self.parts, self.logs, self.kafka, self.flink_conf):
             folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -111,6 +116,11 @@ def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
     environment["PYTHONUNBUFFERED"] = "1"
     environment.update(extra)
     return environment
+
+
+def part_environment(settings: Settings, **extra: str) -> dict[str, str]:
+    """What a supervised part has over the supervisor's own environment: all settings, as they are at its start."""
+    return {**settings_environment(settings), **extra}
 
 
 def settings_environment(settings: Settings) -> dict[str, str]:

@@ -5,6 +5,9 @@ that the kernel gave to somebody else since is recognised and left alone.
 Processes get a session of their own, so that Ctrl-C in the terminal that
 started them does not reach them, and so that their children (Flink's Python
 workers, the CNN process) can be ended with them.
+
+The supervisor is started here; every other process is started by it and
+writes its record itself (`cli/runtime/launch.py`, `become`).
 """
 
 from __future__ import annotations
@@ -29,15 +32,22 @@ from schemas.errors import OperatorError
 log = logging.getLogger(__name__)
 
 _CREATED_TOLERANCE_S = 1.0
+KEPT_STARTS = 20
+SWEEP_S = 2.0
+"""For what a dead process left behind to end by itself."""
 
 
 class ProcessRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """`created`: creation time as psutil reports it, seconds since the epoch."""
+    """`created`: creation time as psutil reports it, seconds since the epoch.
+
+    `starts`: when the latest processes of that name were started, this one last, since a person started the first.
+    """
 
     name: str
     pid: int
     created: float
     command: list[str]
+    starts: list[float] = []
 
 
 class Processes:
@@ -90,9 +100,21 @@ class Processes:
             created = psutil.Process(child.pid).create_time()
         except psutil.NoSuchProcess as error:
             raise OperatorError(self.failure(name, "ended at once")) from error
-        record = ProcessRecord(name=name, pid=child.pid, created=created, command=list(command))
+        record = ProcessRecord(
+            name=name, pid=child.pid, created=created, command=list(command), starts=self._starts(name, created)
+        )
         self._write(record)
         log.info("event=process_started name=%s pid=%d", name, child.pid)
+        return record
+
+    def become(self, name: str, command: Sequence[str]) -> ProcessRecord:
+        """Records this very process, which is about to execute `command`, as `name`; a left-over is swept before."""
+        self.sweep(name)
+        created = psutil.Process().create_time()
+        record = ProcessRecord(
+            name=name, pid=os.getpid(), created=created, command=list(command), starts=self._starts(name, created)
+        )
+        self._write(record)
         return record
 
     def record(self, name: str) -> ProcessRecord | None:
@@ -148,7 +170,7 @@ class Processes:
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
-        _, stubborn = psutil.wait_procs(left, timeout=5.0)
+        _, stubborn = psutil.wait_procs(left, timeout=SWEEP_S)
         for process in stubborn:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -171,6 +193,11 @@ class Processes:
             return process.environ().get("VITRINE_HOME") == str(self._layout.home)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             return False
+
+    def _starts(self, name: str, now: float) -> list[float]:
+        """The start at `now` after those before it; `stop` removes the record and so forgets them."""
+        before = self.record(name)
+        return [*(before.starts if before is not None else []), now][-KEPT_STARTS:]
 
     def _file(self, name: str) -> Path:
         return self._layout.run / f"{name}.json"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from cli.runtime.layout import child_environment, loopback_of, python
-from cli.runtime.processes import Processes
+from cli.runtime.layout import loopback_of, part_environment, python
+from cli.runtime.parts import Part
 from indexing.generations import Generations
 from schemas.errors import CorruptError, OperatorError
 from schemas.generation import LIVE
@@ -71,20 +71,18 @@ def services(settings: Settings, shards: int = 0) -> list[Service]:
     ]
 
 
-def start_services(settings: Settings, processes: Processes, shards: int = 0) -> list[str]:
-    """Starts what does not run, see `services`; returns those names."""
-    environment = child_environment(settings)
-    embedding = {**environment, **MALLOC_ENV}
-    started = []
-    for service in services(settings, shards):
-        if processes.running(service.name) is None:
-            processes.start(
-                service.name,
-                [python(), *service.arguments],
-                embedding if service.name == BLENDER else environment,
-            )
-            started.append(service.name)
-    return started
+def service_parts(settings: Settings, shards: int = 0) -> list[Part]:
+    """The same as what the supervisor starts, see `services`."""
+    plain = part_environment(settings)
+    embedding = {**plain, **MALLOC_ENV}
+    return [
+        Part(
+            name=service.name,
+            command=[python(), *service.arguments],
+            environment=embedding if service.name == BLENDER else plain,
+        )
+        for service in services(settings, shards)
+    ]
 
 
 def blender_address(settings: Settings) -> str:

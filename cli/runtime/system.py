@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cli.runtime import flink, job, kafka, preflight, services
-from cli.runtime.layout import layout_of
+from cli.runtime.layout import layout_of, part_environment, python
+from cli.runtime.parts import Part, wanted
 from cli.runtime.processes import Processes
 from cli.runtime.progress import Progress
+from cli.runtime.supervisor import NAME as SUPERVISOR
+from cli.runtime.supervisor import Supervisor
 from cli.runtime.waiting import wait_until
+from cli.runtime.watchdog.state import NAME as WATCHDOG
+from cli.runtime.watchdog.state import read_state
 from messaging.admin import ensure_topics, wait_for_kafka
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings
@@ -26,36 +32,39 @@ SERVICES_TIMEOUT_S = 300.0
 class System:
     """The processes of one home. Every method may be called again at any time; one command at a time holds the lock.
 
-    Starting starts only what is missing, so it also mends a system of which
-    something has died.
+    All parts run under a supervisor, which restarts what ends. Starting
+    starts only what is missing, and with it what the supervisor has given up.
     """
 
     def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self.settings = settings
         self.layout = layout_of(settings)
         self.processes = Processes(self.layout)
+        self.supervisor = Supervisor(settings, self.layout, self.processes)
         self._progress = Progress() if progress is None else progress
 
     def start(self) -> None:
         """Everything; returns when the blender answers and every shard has caught up."""
         with self.processes.lock():
             preflight.check(self.settings, self.processes, self.layout)
-            if not self.settings.kafka_bootstrap:
-                self._begin_kafka()
+            self.supervisor.ensure()
+            self._begin_kafka()
             self._begin_flink()
+            # It has the job submitted: Flink's client comes up beside Flink, and waits for Kafka itself.
+            since = self._begin_watchdog()
             self._await_kafka()
             self._create_topics()
             # The services load their models while Flink's client plans the job.
             self._begin_services()
-            self._submit_job()
+            self._await_job(since)
             self._await_services()
 
     def start_kafka(self) -> None:
         """The Kafka broker and its topics alone."""
         with self.processes.lock():
             preflight.check(self.settings, self.processes, self.layout, only_kafka=True)
-            if not self.settings.kafka_bootstrap:
-                self._begin_kafka()
+            self.supervisor.ensure()
+            self._begin_kafka()
             self._await_kafka()
             self._create_topics()
 
@@ -63,8 +72,8 @@ class System:
         """Kafka, the topics and Flink without a job: what a test of one job needs."""
         with self.processes.lock():
             preflight.check(self.settings, self.processes, self.layout)
-            if not self.settings.kafka_bootstrap:
-                self._begin_kafka()
+            self.supervisor.ensure()
+            self._begin_kafka()
             self._begin_flink()
             self._await_kafka()
             self._create_topics()
@@ -77,6 +86,7 @@ class System:
         """
         with self.processes.lock():
             preflight.check_searcher_ports(self.settings, self.processes, shards)
+            self.supervisor.ensure()
             self._begin_services(shards)
             if wait:
                 self._await_services(shards)
@@ -93,31 +103,54 @@ class System:
         """Cancels the job, ends the processes in reverse order; returns the names of those that ran."""
         with self.processes.lock():
             stopped: list[str] = []
-            present = set(self.processes.names())
+            present = {*self.processes.names(), *wanted(self.layout)}
             serving = [service.name for service in reversed(services.services(self.settings))]
-            known = [*serving, flink.TASK_MANAGER, flink.JOB_MANAGER, kafka.NAME]
+            # The watchdog first, which would bring the others back; the supervisor last.
+            known = [*serving, flink.TASK_MANAGER, flink.JOB_MANAGER, kafka.NAME, SUPERVISOR]
             # Records of another configuration (more shards, say) come before what they depend on.
-            order = [*sorted(present - set(known)), *known]
+            order = [WATCHDOG, *sorted(present - {*known, WATCHDOG}), *known]
             for name in order:
                 if name == flink.TASK_MANAGER and self.processes.running(flink.JOB_MANAGER) is not None:
                     self._cancel_job()
-                if name in present and self.processes.stop(name):
+                if name in present and self._end(name):
                     self._progress.say(f"{name}: stopped")
                     stopped.append(name)
             return stopped
 
+    def stop_parts(self, names: Sequence[str]) -> list[str]:
+        """Ends these alone, until `start`; gives those that ran. Raises `OperatorError` for a name that it has not."""
+        with self.processes.lock():
+            present = {*self.processes.names(), *wanted(self.layout)} - {SUPERVISOR}
+            if unknown := [name for name in names if name not in present]:
+                raise OperatorError(f"{unknown[0]} does not run; there are {', '.join(sorted(present)) or 'none'}")
+            return [name for name in names if self.supervisor.end(name)]
+
     def running(self) -> dict[str, int]:
-        """Process id by name of everything that runs."""
+        """Process id by name of everything that runs, the supervisor included."""
         found = {name: self.processes.running(name) for name in self.processes.names()}
         return {name: record.pid for name, record in found.items() if record is not None}
+
+    def expected(self) -> list[str]:
+        """Every part that should run: of a system that was started whole all of them, else those that were started."""
+        names = wanted(self.layout)
+        if WATCHDOG not in names:
+            return names
+        own = [] if self.settings.kafka_bootstrap else [kafka.NAME]
+        serving = [service.name for service in services.services(self.settings)]
+        return sorted({*names, *own, flink.JOB_MANAGER, flink.TASK_MANAGER, *serving})
 
     def log_folder(self) -> Path:
         return self.layout.logs
 
+    def _end(self, name: str) -> bool:
+        return self.supervisor.shut_down() if name == SUPERVISOR else self.supervisor.end(name)
+
     def _begin_kafka(self) -> None:
+        if self.settings.kafka_bootstrap:
+            return
         if self.processes.running(kafka.NAME) is None:
             self._progress.say(f"Kafka: starting on 127.0.0.1:{self.settings.kafka_port}")
-        kafka.start_broker(self.settings, self.processes, self.layout)
+        self.supervisor.begin([kafka.broker_part(self.settings, self.layout)])
 
     def _await_kafka(self) -> None:
         if self.settings.kafka_bootstrap:
@@ -138,7 +171,7 @@ class System:
             self._progress.say(f"Kafka: created the topics {', '.join(created)}")
 
     def _begin_flink(self) -> None:
-        if flink.start_cluster(self.settings, self.processes, self.layout):
+        if self.supervisor.begin(flink.cluster_parts(self.settings, self.processes, self.layout)):
             self._progress.say(f"Flink: starting, dashboard on http://127.0.0.1:{self.settings.flink_port}")
 
     def _await_flink(self) -> None:
@@ -152,14 +185,32 @@ class System:
         except TransientError:
             return False
 
-    def _submit_job(self) -> None:
-        self._await_flink()
-        with flink.FlinkRest(self.settings) as rest:
-            if rest.live_job(job.JOB_NAME) is None:
-                with self._progress.step("Flink: submitting the streaming job"):
-                    job.submit_job(self.settings, self.layout, self._waiting_for_client)
-        names = [flink.JOB_MANAGER, flink.TASK_MANAGER]
-        self._wait("the streaming job's tasks", lambda: job.job_runs(self.settings), names, JOB_TIMEOUT_S)
+    def _begin_watchdog(self) -> float:
+        """Starts it, anew where it has failed or given up; what it says from then on (Unix time) counts."""
+        state = read_state(self.layout)
+        if state.given_up or state.failure:
+            self.supervisor.end(WATCHDOG)
+        since = time.time()
+        environment = part_environment(self.settings)
+        command = [python(), "-m", "cli.runtime.watchdog"]
+        self.supervisor.begin([Part(name=WATCHDOG, command=command, environment=environment)])
+        return since
+
+    def _await_job(self, since: float) -> None:
+        """Raises `OperatorError` as soon as the watchdog says why the job cannot be submitted."""
+        names = [WATCHDOG, flink.JOB_MANAGER, flink.TASK_MANAGER]
+
+        def runs() -> bool:
+            if job.job_runs(self.settings):
+                return True
+            state = read_state(self.layout)
+            if state.written_at > since and (state.failure or state.given_up):
+                raise OperatorError(state.failure or state.problem)
+            return False
+
+        if not runs():
+            with self._progress.step("Flink: submitting the streaming job"):
+                self._wait("the streaming job's tasks", runs, names, JOB_TIMEOUT_S)
 
     def _waiting_for_client(self) -> None:
         self._progress.waiting("Flink's client, which plans the job")
@@ -173,7 +224,7 @@ class System:
             log.warning("event=job_not_cancelled reason=%s", error)
 
     def _begin_services(self, shards: int = 0) -> None:
-        if started := services.start_services(self.settings, self.processes, shards):
+        if started := self.supervisor.begin(services.service_parts(self.settings, shards)):
             self._progress.say(f"services: starting {', '.join(started)}")
 
     def _await_services(self, shards: int = 0) -> None:
@@ -183,4 +234,12 @@ class System:
         self._progress.say(f"services: ready on {services.blender_address(self.settings)}")
 
     def _wait(self, what: str, ready: Callable[[], bool], names: list[str], timeout_s: float) -> None:
-        wait_until(ready, what, processes=self.processes, names=names, progress=self._progress, timeout_s=timeout_s)
+        wait_until(
+            ready,
+            what,
+            processes=self.processes,
+            names=names,
+            progress=self._progress,
+            timeout_s=timeout_s,
+            given_up=self.supervisor.given_up,
+        )

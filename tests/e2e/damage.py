@@ -15,13 +15,13 @@ from vision.extractor import dimension_of, extractor_id
 
 
 def empty_shard(system: System, shard: int) -> None:
-    """The searcher dies and comes back with nothing, taking for granted that it has applied every delta so far.
+    """The searcher ends and comes back with nothing, taking for granted that it has applied every delta so far.
 
     For a system without a full index.
     """
     name = searcher_name(shard, 0)
     if system.runtime.processes.running(name) is not None:
-        system.kill(name)
+        system.end(name)
     ends = describe(system.bootstrap, [INDEX_DELTAS])[INDEX_DELTAS].ends
     read = delta_partitions_of_shard(shard, system.settings.shards, len(ends))
     extractor = extractor_id(system.settings.encoder, system.settings.weights)

@@ -71,7 +71,7 @@ def test_searcher_that_lost_its_disk_takes_the_full_index_and_the_deltas_since(s
     stock(shop, "since", 5, 42_000)
     shop.wait_settled(pending=20)
     before = digests(shop)
-    shop.kill(searcher_name(1, 0))
+    shop.end(searcher_name(1, 0))
     shutil.rmtree(shop.settings.shard_folder(1, 0).parent)
     shop.start()
     shop.wait_settled(pending=20)

@@ -1,4 +1,4 @@
-"""The whole system's life: started once, mended after a death; nothing of its index is lost.
+"""The whole system's life: started once, it mends itself after each death; nothing of its index is lost.
 
 It is stopped and continued in tests/e2e/test_lost_stores.py.
 """
@@ -6,17 +6,25 @@ It is stopped and continued in tests/e2e/test_lost_stores.py.
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 from PIL import Image
 
+from cli.inspection import part_problems
 from cli.main import main
 from cli.runtime.layout import settings_environment
+from cli.runtime.services import blender_ready
+from cli.runtime.supervisor import NAME as SUPERVISOR
+from cli.runtime.watchdog.state import NAME as WATCHDOG
 from tests.system import JOB_MANAGER, KAFKA, TASK_MANAGER, System, eventually
 
 pytestmark = pytest.mark.integration
 
-PARTS = {KAFKA, JOB_MANAGER, TASK_MANAGER, "searcher-0-0", "searcher-1-0", "broker", "blender", "heartbeat"}
+PARTS = {
+    SUPERVISOR, WATCHDOG, KAFKA, JOB_MANAGER, TASK_MANAGER,
+    "searcher-0-0", "searcher-1-0", "broker", "blender", "heartbeat",
+}  # fmt: skip
 
 GIVEN_UP = 20
 """Images of other tests, in the system that all share, that extraction gave up on purpose: at most as many."""
@@ -84,21 +92,84 @@ def test_photo_of_a_product_finds_it(
     assert answer["partial"] is False
 
 
-def test_start_brings_back_killed_parts_and_the_index_is_whole(catalogue: System) -> None:
+def test_killed_parts_of_serving_are_named_by_the_status_and_come_back_by_themselves(
+    catalogue: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in settings_environment(catalogue.settings).items():
+        monkeypatch.setenv(name, value)
     before = catalogue.wait_settled(pending=GIVEN_UP)
-    for name in ("searcher-1-0", "blender", TASK_MANAGER):
+    killed = {name: catalogue.pid(name) for name in ("searcher-1-0", "broker", "blender", "heartbeat")}
+    for name in killed:
         catalogue.kill(name)
-    catalogue.start()
-    assert set(catalogue.runtime.running()) == PARTS
-    catalogue.produce({"type": "product_updated", "product_id": "runtime-1", "product": {"price": 77.0}})
+    assert main(["status", "--json"]) == 1
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert {name for name in killed if any(problem.startswith(name) for problem in problems)} >= {"broker", "blender"}
+    catalogue.wait_back(killed)
+    assert changed_price(catalogue, "runtime-1") == 77.0
     after = catalogue.wait_settled(pending=GIVEN_UP)
     assert [view.searchable for view in after] == [view.searchable for view in before]
-    assert {replica.price for replica in catalogue.product("runtime-1").replicas} == {77.0}
+    fresh = eventually(lambda: blender_ready(catalogue.settings), "the blender is ready again")
+    assert fresh
 
 
-def test_lost_job_manager_costs_only_a_new_submission(catalogue: System) -> None:
+def test_killed_kafka_comes_back_by_itself(catalogue: System) -> None:
+    killed = {KAFKA: catalogue.pid(KAFKA)}
+    catalogue.kill(KAFKA)
+    catalogue.wait_back(killed)
+    assert changed_price(catalogue, "runtime-3") == 77.0
+
+
+def test_job_lost_with_its_job_manager_is_submitted_again_by_itself(catalogue: System) -> None:
+    killed = {JOB_MANAGER: catalogue.pid(JOB_MANAGER)}
     catalogue.kill(JOB_MANAGER)
+    catalogue.wait_back(killed)
+    catalogue.wait_job(240)
+    assert changed_price(catalogue, "runtime-2") == 77.0
+
+
+def test_job_that_stands_still_while_flink_calls_it_running_is_restarted(catalogue: System) -> None:
+    catalogue.wait_job()
+    stuck = {TASK_MANAGER: catalogue.pid(TASK_MANAGER)}
+    for worker in catalogue.python_workers():
+        worker.send_signal(signal.SIGSTOP)
+    catalogue.wait_back(stuck, timeout_s=240)
+    catalogue.wait_job(240)
+    assert changed_price(catalogue, "runtime-4") == 77.0
+    (problem,) = [problem for problem in part_problems(catalogue.runtime) if problem.startswith(WATCHDOG)]
+    assert "has restarted what hung" in problem
+
+
+def test_killed_supervisor_ends_nothing_and_the_next_one_keeps_what_runs(catalogue: System) -> None:
+    before = catalogue.runtime.running()
+    catalogue.kill(SUPERVISOR)
+    catalogue.wait_back({SUPERVISOR: before[SUPERVISOR]})
+    others = {name: pid for name, pid in before.items() if name != SUPERVISOR}
+    assert {name: pid for name, pid in catalogue.runtime.running().items() if name != SUPERVISOR} == others
+    for name in ("heartbeat", WATCHDOG):
+        catalogue.kill(name)
+    catalogue.wait_back({name: before[name] for name in ("heartbeat", WATCHDOG)})
+    assert changed_price(catalogue, "runtime-5") == 77.0
+
+
+def test_start_mends_a_system_that_has_lost_its_supervisor_and_its_watchdog(catalogue: System) -> None:
+    before = catalogue.runtime.running()
+    # Stopped first, so that neither sees the other die.
+    for name in (WATCHDOG, SUPERVISOR):
+        catalogue.kill(name, signal.SIGSTOP)
+    for name in (WATCHDOG, SUPERVISOR, "broker"):
+        catalogue.kill(name)
+    problems = part_problems(catalogue.runtime)
+    for name in (WATCHDOG, SUPERVISOR, "broker"):
+        assert any(problem.startswith(f"{name}: is not running") for problem in problems), problems
     catalogue.start()
-    catalogue.produce({"type": "product_updated", "product_id": "runtime-2", "product": {"price": 78.0}})
-    catalogue.wait_settled(pending=GIVEN_UP)
-    assert {replica.price for replica in catalogue.product("runtime-2").replicas} == {78.0}
+    assert set(catalogue.runtime.running()) == PARTS
+    assert catalogue.pid("searcher-0-0") == before["searcher-0-0"]
+    assert changed_price(catalogue, "runtime-6") == 77.0
+
+
+def changed_price(system: System, product_id: str) -> float:
+    """What every replica shows after an event that says 77."""
+    system.produce({"type": "product_updated", "product_id": product_id, "product": {"price": 77.0}})
+    system.wait_settled(pending=GIVEN_UP)
+    (price,) = {replica.price for replica in system.product(product_id).replicas}
+    return price

@@ -13,10 +13,11 @@ from cli.commands import COMMANDS
 from cli.commands.produce import product_of
 from cli.commands.status import as_text
 from cli.imported import is_imported, remember_import
-from cli.inspection import JobView, ShardView, SystemStatus, TopicView
+from cli.inspection import JobView, ShardView, SystemStatus
 from cli.main import main
 from cli.searching import answer_text
 from cli.tables import moment, table
+from cli.topics_view import TopicView
 from schemas.errors import RejectedError
 from schemas.settings import load_settings
 from tests.ports import free_block

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli.inspection import GROUPS
 from cli.runtime.flink import (
     DOORS_JAR,
     KEY_HEADER,
@@ -22,6 +21,7 @@ from cli.runtime.job import JOB_NAME
 from cli.runtime.kafka import server_properties
 from cli.runtime.layout import REPOSITORY, Layout, child_environment, settings_environment
 from cli.runtime.services import services
+from cli.topics_view import GROUPS
 from jobs.realtime_index import main as job_main
 from jobs.realtime_index import pipeline as job_pipeline
 from schemas.errors import OperatorError

@@ -1,4 +1,4 @@
-"""Waiting: ends early when the process that is waited for ends, and at the limit."""
+"""Waiting: ends early when the process that is waited for does not stay up, and at the limit."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from cli.runtime.progress import Progress
 from cli.runtime.waiting import wait_until
 from schemas.errors import OperatorError
 
+SLEEPS = "import time; time.sleep(600)"
+FAILS = "raise SystemExit('ConfigError: no such shelf')"
+
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Iterator[Processes]:
@@ -31,16 +34,44 @@ def start(processes: Processes, code: str) -> None:
     processes.start("part", [sys.executable, "-c", code], dict(os.environ))
 
 
-def test_death_of_the_process_is_reported_with_its_last_words(processes: Processes) -> None:
-    start(processes, "raise SystemExit('ConfigError: no such shelf')")
-    with pytest.raises(OperatorError, match="part ended while starting: ConfigError: no such shelf"):
+def test_process_that_ends_again_and_again_is_reported_with_its_last_words(processes: Processes) -> None:
+    def started_again() -> bool:
+        start(processes, FAILS)
+        return False
+
+    with pytest.raises(OperatorError, match="part ended while starting, and again: ConfigError: no such shelf"):
         wait_until(
-            lambda: False, "it", processes=processes, names=["part"], progress=Progress(io.StringIO()), timeout_s=60
+            started_again, "it", processes=processes, names=["part"], progress=Progress(io.StringIO()), timeout_s=60
+        )
+
+
+def test_one_death_is_the_supervisors_to_mend(processes: Processes) -> None:
+    codes = [FAILS, SLEEPS]
+
+    def up_at_last() -> bool:
+        if processes.running("part") is None:
+            start(processes, codes.pop(0))
+        return not codes
+
+    wait_until(up_at_last, "it", processes=processes, names=["part"], progress=Progress(io.StringIO()), timeout_s=60)
+
+
+def test_part_that_the_supervisor_has_given_up_is_reported(processes: Processes) -> None:
+    processes.log_file("part").write_text("ValueError: the shelf is empty\n")
+    with pytest.raises(OperatorError, match=r"part ended while starting, each time .*the shelf is empty"):
+        wait_until(
+            lambda: False,
+            "it",
+            processes=processes,
+            names=["part"],
+            progress=Progress(io.StringIO()),
+            timeout_s=60,
+            given_up=lambda names: names[0],
         )
 
 
 def test_limit_is_reported_with_what_was_waited_for(processes: Processes) -> None:
-    start(processes, "import time; time.sleep(600)")
+    start(processes, SLEEPS)
     with pytest.raises(OperatorError, match=r"part was not ready within 0 s \(the bell\)"):
         wait_until(
             lambda: False,
@@ -53,7 +84,7 @@ def test_limit_is_reported_with_what_was_waited_for(processes: Processes) -> Non
 
 
 def test_returns_once_ready(processes: Processes) -> None:
-    start(processes, "import time; time.sleep(600)")
+    start(processes, SLEEPS)
     answers = iter((False, False, True))
     wait_until(
         lambda: next(answers), "it", processes=processes, names=["part"], progress=Progress(io.StringIO()), timeout_s=60

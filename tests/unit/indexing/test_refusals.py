@@ -1,4 +1,4 @@
-"""Images that extraction gave up are refused, not pending: in any order, over restarts, until a vector comes after all."""
+"""Images that extraction gave up are refused, not pending: in any order, over restarts, until a vector comes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,5 @@
+import sys
+
+from cli.runtime.watchdog.main import main
+
+sys.exit(main())

@@ -1,0 +1,49 @@
+"""The topics of a system and how far the stages that read them are behind."""
+
+from __future__ import annotations
+
+import msgspec
+
+from messaging.admin import committed_offsets, describe
+from schemas.settings import Settings
+from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
+
+TOPICS = (PRODUCT_EVENTS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, DEAD_LETTERS)
+GROUPS = {PRODUCT_EVENTS: "vitrine-catalogue", EXTRACT_REQUESTS: "vitrine-extraction"}
+"""The consumer group of the stage that reads a topic; its offsets move with every checkpoint."""
+
+
+class TopicView(msgspec.Struct, frozen=True, kw_only=True):
+    """`lag`: records behind the reading stage's last checkpoint; None where no stage reads."""
+
+    name: str
+    partitions: int
+    ends: list[int]
+    records: int
+    lag: int | None = None
+
+
+def topic_views(settings: Settings) -> list[TopicView]:
+    """The topics that exist. Raises `TransientError` when Kafka does not answer."""
+    states = describe(settings.kafka, list(TOPICS))
+    views = []
+    for name in TOPICS:
+        if (state := states.get(name)) is None:
+            continue
+        lag = None
+        if (group := GROUPS.get(name)) is not None:
+            committed = committed_offsets(settings.kafka, group, name, len(state.ends))
+            positions = [
+                begin if offset is None else offset for offset, begin in zip(committed, state.beginnings, strict=True)
+            ]
+            lag = sum(max(0, end - position) for end, position in zip(state.ends, positions, strict=True))
+        views.append(
+            TopicView(
+                name=name,
+                partitions=len(state.ends),
+                ends=state.ends,
+                records=sum(state.ends) - sum(state.beginnings),
+                lag=lag,
+            )
+        )
+    return views
