@@ -296,7 +296,7 @@ def test_errors_in_the_table_are_worded_as_in_the_code() -> None:
 def test_decisions_are_numbered_once_and_listed() -> None:
     files = sorted((ROOT / "docs" / "adr").glob("*.md"))
     numbers = [file.name[:4] for file in files]
-    assert numbers == [f"{n:04d}" for n in range(1, len(files) + 1)]
+    assert len(numbers) == len(set(numbers))
     architecture = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     assert [file.name for file in files if f"docs/adr/{file.name}" not in architecture] == []
     assert set(re.findall(r"docs/adr/(\d{4})", sources())) <= set(numbers)
