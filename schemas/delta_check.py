@@ -19,7 +19,7 @@ Reasons:
     sequence             negative, of no register, or of an epoch that there is not
     number               price, sales or praise that no event can have
     text                 a product id or URL that no event can have
-    attributes           not the JSON object of attributes that an event can have
+    attributes           not the JSON object of attributes that an event can have, or more than a record can hold
     vector               not float32, not finite, or longer than a normalised one
     progress             of a partition or a number of partitions that product-events does not have
     progress_sequence    not positive, or of an epoch that there is not
@@ -38,6 +38,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrow_frames import is_compressed
 from schemas.delta import DELTA_SCHEMA, DeltaBatch, decode_deltas
 from schemas.errors import CorruptError, RejectedError
 from schemas.ids import EPOCH_SHIFT, product_hash
@@ -48,6 +49,8 @@ from schemas.settings import Settings
 UNDECODABLE = "undecodable"
 CLOCKS_MS = 300_000
 """How far the clock of Kafka, which stamps events, may be ahead of this machine's."""
+MOST_ATTRIBUTES_BYTES = 16 * 1024 * 1024
+"""Of all products in a record together, those that share theirs counted each: as much as a record can be large."""
 _LONGEST = 1.01
 """Of a vector; a normalised one is 1 long, but for rounding."""
 
@@ -183,6 +186,8 @@ _Refuse = Callable[[str, int, str], None]
 def _decoded(value: bytes) -> DeltaBatch:
     """As `decode_deltas`, of bytes that nobody vouches for: columns of other types and lengths that lie are corrupt."""
     try:
+        if is_compressed(value):
+            raise CorruptError("it is compressed, which deltas are not")
         reader = pa.ipc.open_stream(value)
         for column in reader.schema:
             if column.name in _COLUMNS and not _fits(column.type, DELTA_SCHEMA.field(column.name).type):
@@ -250,6 +255,12 @@ def _check_attributes(batch: DeltaBatch, refuse: _Refuse) -> None:
         for row, attributes in enumerate(batch.attributes):
             if problems[attributes]:
                 refuse("attributes", row, problems[attributes])
+    total, before = 0, ("", b"")
+    for row, bearer in enumerate(zip(batch.product_id, batch.attributes, strict=True)):
+        if bearer != before:
+            total, before = total + len(bearer[1]), bearer
+        if total > MOST_ATTRIBUTES_BYTES and bearer[1]:
+            refuse("attributes", row, f"over {MOST_ATTRIBUTES_BYTES} bytes in one record")
 
 
 def _problem_of(attributes: bytes) -> str:

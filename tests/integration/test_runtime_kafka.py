@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cli.main import main
@@ -192,9 +193,10 @@ def test_feature_store_is_rebuilt_from_the_log(runtime: Runtime, capsys: pytest.
     from feature_store.rocks import RocksStore
 
     keys = [image_key(f"https://a.example/{number}.jpg") for number in range(50)]
+    vectors = [np.eye(16, dtype="<f4")[number % 16].tobytes() for number in range(50)]
     with EventProducer(runtime.settings.bootstrap) as producer:
-        for key in keys:
-            record = FeatureRecord(key, "x", key * 4, key * 2, 1, 1.0)
+        for key, vector in zip(keys, vectors, strict=True):
+            record = FeatureRecord(key, "x", vector, key * 2, 1, 1.0)
             producer.send(IMAGE_FEATURES, feature_topic_key(key, "x"), encode_feature(record))
     assert main(["rebuild-features", "--quiet"]) == 0
     assert "50 features written" in capsys.readouterr().out
@@ -202,7 +204,7 @@ def test_feature_store_is_rebuilt_from_the_log(runtime: Runtime, capsys: pytest.
     reader = FeatureStore(RocksStore(runtime.settings.feature_store, partitions), partitions).reader()
     found = reader.get_many(keys, "x")
     reader.close()
-    assert [record.vector if record else None for record in found] == [key * 4 for key in keys]
+    assert [record.vector if record else None for record in found] == vectors
 
 
 @pytest.mark.usefixtures("environment")

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -33,6 +34,8 @@ pytestmark = pytest.mark.integration
 @dataclass
 class Serving:
     client: httpx.Client
+    environment: dict[str, str]
+    folder: Path
     searchers: dict[tuple[int, int], subprocess.Popen[bytes]]
     broker: subprocess.Popen[bytes]
 
@@ -88,7 +91,7 @@ def serving(kafka_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         broker = stack.enter_context(process(environment, folder, "serving.broker"))
         stack.enter_context(process(environment, folder, "serving.blender"))
         client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{ports + 5}", timeout=60))
-        running = Serving(client, searchers, broker)
+        running = Serving(client, environment, folder, searchers, broker)
         eventually(lambda: client.get("/readyz").status_code == 200, "ready")
         eventually(lambda: running.found() == (set(PRODUCTS), []), "all shards answer")
         eventually(lambda: set(running.healths().values()) == {"serving"}, "all replicas serve")
@@ -177,3 +180,15 @@ def test_broker_that_was_stopped_itself_puts_no_searcher_aside(serving: Serving)
     eventually(lambda: serving.ask().status_code == 200, "the broker is taken back")
     assert serving.found() == (set(PRODUCTS), [])
     assert set(serving.healths().values()) <= {"serving", "suspect"}
+
+
+def test_broker_that_ends_is_an_error_with_retry_after_until_another_is_there(serving: Serving) -> None:
+    serving.broker.send_signal(signal.SIGTERM)
+    serving.broker.wait(60)
+    for _ in range(10):
+        answer = serving.ask()
+        assert (answer.status_code, answer.json()["error"]["reason"]) == (503, "unreachable")
+        assert answer.headers["retry-after"]
+    with process(serving.environment, serving.folder, "serving.broker"):
+        eventually(lambda: serving.ask().status_code == 200, "the blender finds the new broker")
+        eventually(lambda: serving.found() == (set(PRODUCTS), []), "and it finds the searchers")

@@ -58,6 +58,7 @@ def record(
     said: list[Progress] | str = "[]",
     types: dict[str, pa.DataType] | None = None,
     drop: tuple[str, ...] = (),
+    compression: str | None = None,
 ) -> bytes:
     """The bytes of a record with these rows, without the columns `drop`, and with other `types` where given.
 
@@ -74,7 +75,7 @@ def record(
             arrays.append(_array([each[name] for each in rows], kind))
     schema = pa.schema(fields, metadata)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
+    with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
         writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
     return bytes(sink.getvalue().to_pybytes())
 

@@ -12,13 +12,14 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexing.shard import Shard
 from indexing.shard_deltas import ShardDeltas
+from schemas.arrow_frames import is_compressed
 from schemas.delta import DELTA_SCHEMA, Progress, encode_deltas
-from schemas.delta_check import UNDECODABLE, DeltaCheck
+from schemas.delta_check import MOST_ATTRIBUTES_BYTES, UNDECODABLE, DeltaCheck
 from schemas.ids import image_id, shard_of_product
 from tests.hostile.records.forged import (
     EPOCH,
@@ -135,6 +136,9 @@ RECORDS = {
     "JSON": b'{"type":"product_added"}',
     "rows without image ids": record([row()], drop=("image_id",)),
     "half of a record": record([row()])[:500],
+    "rows under zstd": record([row()], compression="zstd"),
+    "rows under lz4": record([row()], compression="lz4"),
+    "ten megabytes of zeros in ten kilobytes": record([row(attributes=bytes(10_000_000))], compression="zstd"),
     "progress that is no list": record([], '{"a":1}'),
     "progress of texts": record([], '[["a","b","c","d"]]'),
     "progress of fractions": record([], "[[0,1,1.5,2.5]]"),
@@ -224,6 +228,25 @@ def test_record_that_is_no_delta_is_passed_over(case: str, tmp_path: Path) -> No
         assert dict(shard.searcher.status().shards[0].refused) == {UNDECODABLE: 1}
 
 
+def test_dictionary_of_attributes_that_is_compressed_is_seen_too() -> None:
+    kind = pa.dictionary(pa.int32(), pa.binary())
+    plain = record([row()], types={"attributes": kind})
+    assert not is_compressed(plain)
+    assert is_compressed(record([row()], types={"attributes": kind}, compression="zstd"))
+
+
+def test_attributes_that_many_products_share_are_bounded_by_what_a_record_can_hold() -> None:
+    blob = b'{"a":"' + b"x" * 1_000_000 + b'"}'
+    rows = []
+    for number in range(60):
+        product, url = f"s{number}", f"https://shop.example/s{number}.jpg"
+        if shard_of_product(product, PARTITIONS) == HOME:
+            rows.append(row(product_id=product, url=url, image_id=image_id(product, url), attributes=blob, vector=None))
+    taken = CHECK.read(record(rows), HOME)
+    assert len(taken.batch) == MOST_ATTRIBUTES_BYTES // len(blob) < len(rows)
+    assert taken.refused == {"attributes": len(rows) - len(taken.batch)}
+
+
 def test_what_was_refused_is_in_the_log_and_the_metrics(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with fed(tmp_path) as shard:
         shard.send(HOME, record([row(price=float("inf"))], [progress(99, 1)]))
@@ -307,6 +330,7 @@ blobs = st.one_of(st.binary(max_size=80), st.none(), st.just(b"{}"), st.just(dir
 objects = st.dictionaries(st.text(max_size=5), floats).map(lambda value: json.dumps(value).encode())
 
 
+@settings(max_examples=60)
 @given(
     st.lists(
         st.fixed_dictionaries(
