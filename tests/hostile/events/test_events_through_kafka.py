@@ -77,6 +77,19 @@ def test_an_ordinary_import_of_long_descriptions_stops_nobody(
     stream_equals_batch(system)
 
 
+def test_price_changes_of_many_heavy_products_stop_nobody(system: System, urls: list[str], listed: list[str]) -> None:
+    """Sixty bytes each, and each says its product's 900 kB again: a call that was handed little may not return all."""
+    ids = [f"heavy-priced-{number}" for number in range(60)]
+    listed += ids
+    for product_id in ids:
+        system.produce(heavy_product(product_id, urls[:1]))
+    system.wait_searchable(ids)
+    system.produce(*({"type": "product_updated", "product_id": i, "product": {"price": 7}} for i in ids))
+    _goes_on(system, listed)
+    system.wait_settled(pending=1_000_000)
+    assert {replica.price for product_id in ids for replica in system.product(product_id).replicas} == {7.0}
+
+
 def test_large_refused_events_stop_nobody(system: System, listed: list[str]) -> None:
     system.produce(*large_refused(60), key=b"large")
     _goes_on(system, listed)
