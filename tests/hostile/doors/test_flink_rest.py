@@ -190,6 +190,7 @@ def test_changes_need_the_key_of_this_home(system: System, flink: str, job: str)
                 assert client.request(method, path, headers=wrong).status_code == 403, (method, path, wrong)
         foreign = {KEY_HEADER: key, "Origin": "http://attacker.example"}
         assert client.patch(f"/jobs/{nothing}?mode=cancel", headers=foreign).status_code == 403
+        assert "refused DELETE /cluster: it needs the key" in client.get("/jobmanager/log").text
         # Who has the key is asked on: there is no such job, and no uploading of jars at all.
         assert client.patch(f"/jobs/{nothing}?mode=cancel", headers={KEY_HEADER: key}).status_code == 404
         assert client.post("/jars/upload", headers={KEY_HEADER: key}).status_code == 404

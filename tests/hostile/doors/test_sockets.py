@@ -58,7 +58,7 @@ def test_every_socket_of_a_batch_job_is_on_the_loopback_address(system: System) 
         return len(java) >= SOCKETS_OF_A_REGION
 
     try:
-        eventually(all_open, "the batch job's Flink and Python worker listen", poll_s=0.2)
+        eventually(all_open, "the batch job's Flink and Python worker listen", timeout_s=400, poll_s=0.2)
     finally:
         client.send_signal(signal.SIGINT)
         client.wait(60)

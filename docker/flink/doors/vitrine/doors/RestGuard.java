@@ -17,6 +17,8 @@ import org.apache.flink.shaded.netty4.io.netty.handler.codec.http.HttpResponseSt
 import org.apache.flink.shaded.netty4.io.netty.handler.codec.http.HttpServerCodec;
 import org.apache.flink.shaded.netty4.io.netty.handler.codec.http.HttpVersion;
 import org.apache.flink.shaded.netty4.io.netty.util.ReferenceCountUtil;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Stands before everything that Flink's REST server does with a request: what {@link Admission} refuses gets 403 and
@@ -26,6 +28,8 @@ import org.apache.flink.shaded.netty4.io.netty.util.ReferenceCountUtil;
  * belongs, behind the codec, when this handler is added. One per connection, on the connection's thread.
  */
 final class RestGuard extends ChannelInboundHandlerAdapter {
+    private static final Logger LOG = LoggerFactory.getLogger(RestGuard.class);
+
     private final Admission admission;
 
     RestGuard(Admission admission) {
@@ -55,6 +59,9 @@ final class RestGuard extends ChannelInboundHandlerAdapter {
                 String reason = admission.refusal((HttpRequest) message);
                 if (reason != null) {
                     refused = true;
+                    HttpRequest request = (HttpRequest) message;
+                    // Not louder: warnings go to a file without end.
+                    LOG.info("refused {} {}: {}", request.method(), request.uri(), reason);
                     refuse(context, reason);
                 }
             }
