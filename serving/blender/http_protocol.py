@@ -17,6 +17,7 @@ parsed; so is what surrounds a chunked body's data (extensions, trailers).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
@@ -47,6 +48,7 @@ class BoundedHttp(HttpToolsProtocol):
     """One connection, on the event loop. Made by `bounded`, which gives it its limits."""
 
     limits = HttpLimits()
+    refused: Callable[[str], None] = staticmethod(lambda _reason: None)
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -86,6 +88,7 @@ class BoundedHttp(HttpToolsProtocol):
         quiet = [each for each in others if each.quiet]
         if not quiet:
             return False
+        self.refused("made_room")
         min(quiet, key=lambda each: each.quiet_since).end()
         return True
 
@@ -112,6 +115,7 @@ class BoundedHttp(HttpToolsProtocol):
         elif self._head_bytes:
             self._refuse(408, "header_timeout", f"the headers were not whole in {self.limits.header_timeout_s:g} s")
         else:
+            self.refused("idle")
             self.end()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -135,6 +139,7 @@ class BoundedHttp(HttpToolsProtocol):
     def _check_writing(self, left_before: int) -> None:
         self._write_timer = None
         if self.transport.get_write_buffer_size() >= left_before:
+            self.refused("answer_not_taken")
             self.transport.abort()  # not a byte was taken in all that time
         else:
             self._watch_writing()
@@ -218,6 +223,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _refuse(self, status: int, reason: str, detail: str) -> None:
         """Answers where no answer has begun, and closes."""
+        self.refused(reason)
         if self._in_body:
             may_answer = not self.cycle.response_started and not self.pipeline
         else:
@@ -236,6 +242,8 @@ class BoundedHttp(HttpToolsProtocol):
         self.end()
 
 
-def bounded(limits: HttpLimits) -> type[asyncio.Protocol]:
-    """uvicorn's protocol class with these limits; uvicorn makes the objects."""
-    return cast(type[asyncio.Protocol], type("BoundedHttp", (BoundedHttp,), {"limits": limits}))
+def bounded(limits: HttpLimits, refused: Callable[[str], None] = lambda _reason: None) -> type[asyncio.Protocol]:
+    """uvicorn's protocol class with these limits; uvicorn makes the objects. `refused` is told the reason of each end
+    that was not the client's wish."""
+    members = {"limits": limits, "refused": staticmethod(refused)}
+    return cast(type[asyncio.Protocol], type("BoundedHttp", (BoundedHttp,), members))

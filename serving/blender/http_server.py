@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from schemas.settings import Settings
 from serving.blender.http_protocol import HttpLimits, bounded
+from serving.blender.metrics import BlenderMetrics
 
 GRACE_S = 5
 """For requests under way when the process is told to stop."""
@@ -34,14 +35,24 @@ def http_limits(settings: Settings) -> HttpLimits:
     )
 
 
-def http_server(app: ASGIApp, limits: HttpLimits | None = None, tls: ssl.SSLContext | None = None) -> HttpServer:
+def http_server(
+    app: ASGIApp,
+    limits: HttpLimits | None = None,
+    tls: ssl.SSLContext | None = None,
+    metrics: BlenderMetrics | None = None,
+) -> HttpServer:
     """A server of `app`, to be run with `serve(sockets=[...])`."""
+
+    def refused(reason: str) -> None:
+        if metrics is not None:
+            metrics.connections_refused.labels(reason).inc()
+
     limits = limits or HttpLimits()
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
-        http=bounded(limits),
+        http=bounded(limits, refused),
         ws="none",
         # Nothing depends on what a proxy says of its client, so nobody needs to be believed.
         proxy_headers=False,

@@ -144,7 +144,7 @@ async def _serve(
     examples = Examples(settings.home_path / "sample")
     hosts = AllowedHosts((settings.host, *settings.allowed_hosts))
     app = create_app(service, pictures, uploads, registries, examples=examples, hosts=hosts, keys=keys)
-    server = http_server(app, http_limits(settings), None if tls is None else tls.context)
+    server = http_server(app, http_limits(settings), None if tls is None else tls.context, metrics)
     log.info("event=listening host=%s http_port=%d extractor=%s", settings.host, settings.http_port, extractor)
     beside = [asyncio.create_task(_stop_with(server, stop))]
     if tls is not None:

@@ -18,6 +18,12 @@ class BlenderMetrics:
         self.requests = Counter(
             "vitrine_blender_requests", "HTTP requests by route and status", ["method", "route", "status"], registry=r
         )
+        self.connections_refused = Counter(
+            "vitrine_blender_connections_refused",
+            "Connections ended before a request reached a route, by reason",
+            ["reason"],
+            registry=r,
+        )
         self.request_seconds = Histogram(
             "vitrine_blender_request_seconds", "HTTP requests, whole", ["route"], buckets=SECONDS, registry=r
         )

@@ -75,6 +75,8 @@ async def test_slow_body_is_told_and_closed_while_others_search(hasty: httpx.Asy
         assert ids(await post_vector(hasty))[0] == "lamp"
         for connection in slow:
             assert await connection.refusal() == (408, "body_timeout")
+    told = (await hasty.get("/metrics")).text
+    assert 'vitrine_blender_connections_refused_total{reason="body_timeout"} 20.0' in told
 
 
 async def test_endless_header_is_cut_off_at_the_limit(hasty: httpx.AsyncClient) -> None:

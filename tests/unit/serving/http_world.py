@@ -104,7 +104,7 @@ async def serving(
         hosts=hosts,
         keys=keys,
     )
-    server = http_server(app, limits, tls)
+    server = http_server(app, limits, tls, metrics)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:
