@@ -120,7 +120,7 @@ class Recovery:
 
     def _produced(self, event: dict[str, Any]) -> bool:
         try:
-            with EventProducer(self._system.settings.bootstrap) as producer:
+            with EventProducer(self._system.settings.kafka) as producer:
                 producer.send(PRODUCT_EVENTS, self._product_id.encode(), json.dumps(event).encode())
         except TransientError:
             return False
