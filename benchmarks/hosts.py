@@ -127,7 +127,7 @@ def _probe(hosts: ImageHosts, loop: StageLoop, known: str, probes: int) -> Figur
             loop.submit(url)
             took[kind][number] = loop.wait(url) - submitted
             time.sleep(PAUSE_S)
-    child = psutil.Process().children()[0]
+    child = psutil.Process(loop.child_pid)
     seconds = time.monotonic() - began
     figures: Figures = {
         f"{kind}_{name}_ms": round(1000 * value)

@@ -190,6 +190,27 @@ def extraction(result: Result) -> list[Row]:
     ]
 
 
+def hosts(result: Result) -> list[Row]:
+    figures, parameters = result["figures"], result["parameters"]
+    settings = {
+        "alone": "alone",
+        "hanging_addresses": f"beside {parameters['hanging']} hosts that hang, {parameters['images']} images each",
+        "hanging_names": f"beside {parameters['hanging']} names of one server that hangs",
+        "dripping_addresses": f"beside {parameters['hanging']} hosts that send a byte at a time",
+    }
+    return [
+        (
+            f"a healthy host's new image, {told}",
+            "a minute before ADR 24" if name.startswith("hanging") else "",
+            f"p50 {found['known_p50_ms']} ms, max {found['known_max_ms']}; of a host never asked before p50 "
+            f"{found['new_p50_ms']}, max {found['new_max_ms']}",
+            f"{found['rounds_per_s']:,} requests a second go round; the child has {found['child_threads']} threads",
+        )
+        for name, told in settings.items()
+        if (found := figures.get(name))
+    ]
+
+
 def retrieval(result: Result) -> list[Row]:
     return [
         (
@@ -287,6 +308,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "hung": hung,
     "build": build,
     "extraction": extraction,
+    "hosts": hosts,
     "retrieval": retrieval,
     "chaos": chaos,
     "soak": soak,

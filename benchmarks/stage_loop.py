@@ -6,6 +6,8 @@ import threading
 import time
 from collections import deque
 
+import psutil
+
 from jobs.pipeline.extraction import ExtractionConfig, ExtractionStage
 from jobs.pipeline.stage import Metrics, Out, Record
 from schemas.dead_letter import DeadLetter, decode_dead_letter
@@ -17,13 +19,16 @@ from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES
 TRIP_S = 0.02
 """From the sink through Kafka to the next batch, about (docs/benchmarks.md, freshness)."""
 
+_EXTRACTS = "jobs.pipeline.extraction_process"
+
 
 class StageLoop:
     """One feature partition, read by one thread. `submit` from any thread; what came out may be read at any time.
 
     `features` and `letters`: by URL, with the time (`time.monotonic`) at which
     they came out. `rounds`: requests that were sent round. `longest_call_s`:
-    the longest call of the stage's `process`.
+    the longest call of the stage's `process`. `child_pid`: its process when it
+    began.
     """
 
     def __init__(self, config: ExtractionConfig, metrics: Metrics) -> None:
@@ -38,6 +43,7 @@ class StageLoop:
         self.letters: dict[str, tuple[float, DeadLetter]] = {}
         self.rounds = 0
         self.longest_call_s = 0.0
+        self.child_pid = 0
         self._thread = threading.Thread(target=self._run, name="stage", daemon=True)
         self._thread.start()
 
@@ -83,16 +89,17 @@ class StageLoop:
     def _run(self) -> None:
         stage = ExtractionStage(self._config)
         stage.open(self._metrics)
+        self.child_pid = next(p.pid for p in psutil.Process().children() if _EXTRACTS in p.cmdline())
         try:
             while not self._stopping:
                 batch = self._batch()
                 if not batch:
                     time.sleep(0.002)
                     continue
-                started = time.monotonic()
+                started, loaded = time.monotonic(), bool(self.features)
                 out = stage.process(batch)
                 self._note(out)
-                if self.features:  # the first call waits for the network to be loaded
+                if loaded:  # before, calls wait for the network
                     self.longest_call_s = max(self.longest_call_s, time.monotonic() - started)
         finally:
             stage.close()

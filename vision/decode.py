@@ -99,6 +99,18 @@ def decode_image(data: bytes, limits: ImageLimits) -> Image.Image:
         raise RejectedError("image_broken", f"{type(error).__name__}: {error}"[:300]) from error
 
 
+def held_pixels(data: bytes) -> int:
+    """How many pixels `decode_image` holds at full size, about; 0 where the header does not say.
+
+    A JPEG that is read row by row is scaled down on the way, and holds few.
+    """
+    try:
+        header = read_header(data)
+    except RejectedError:
+        return 0
+    return header.pixels // 16 if header.streamed else header.pixels
+
+
 def _decode(data: bytes, header: PictureHeader, limits: ImageLimits) -> Image.Image:
     file = decodable(data, header.format)
     with Image.open(io.BytesIO(file.data), formats=(header.format,)) as image:

@@ -186,9 +186,12 @@ class ExtractionStage:
                 if self._failed(record, request, key, result, now_ms, out):
                     given_up.append((request, key))
             else:
-                put_off = isinstance(result, PutOff)
-                wait_s = result.wait_s if isinstance(result, PutOff) else self._extractions.again_s(address)
-                self._metrics.count("put_off" if put_off else "gone_round")
+                if isinstance(result, PutOff):
+                    self._metrics.count("put_off")
+                    wait_s = result.wait_s
+                else:
+                    self._metrics.count("gone_round")
+                    wait_s = self._extractions.again_s(address)
                 again = _changed(request, request.attempt, now_ms + round(wait_s * 1000))
                 out.append(Out(EXTRACT_REQUESTS, self._key(key), encode_request(again)))
         self._say_given_up(given_up, outbox, now_ms)

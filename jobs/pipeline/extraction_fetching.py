@@ -232,13 +232,10 @@ class FetchQueue:
                 self._restand(host, lambda: host.note(outcome, late))
                 if outcome is Outcome.CUT:
                     self._wait(host, [(key, url)], first=True)
-                given_up = [self._take(host) for _ in range(len(host.waiting) if self._is_given_up(host) else 0)]
+                given_up = [self._take(host) for _ in tuple(host.waiting)] if host.failures >= GIVE_UP_AFTER else []
                 self._dispatch()
             for other_key, other_url in given_up:
                 self._callbacks.give_up(other_key, other_url)
-
-    def _is_given_up(self, host: Host) -> bool:
-        return host.failures >= GIVE_UP_AFTER
 
     def _keep(self, turn: Turn) -> None:
         with self._lock:

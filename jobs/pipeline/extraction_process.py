@@ -15,8 +15,9 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from jobs.pipeline.extraction_fetching import CutShort, FetchQueue, Turn
 from jobs.pipeline.extraction_hosts import GIVE_UP_AFTER, Outcome
+from jobs.pipeline.extraction_large import LARGE_PIXELS, LargePictures
 from jobs.pipeline.extraction_messages import (
     Broken,
     Configure,
@@ -62,7 +64,7 @@ class Worker:
         if is_efficientnet_lite(configure.encoder):  # known in milliseconds, the network in seconds
             _check(extractor_id(configure.encoder, configure.weights), configure)
 
-        from vision.decode import ImageLimits
+        from vision.decode import ImageLimits, held_pixels
         from vision.embedder import create_embedder
         from vision.fetch import CONNECTIONS, Fetcher
         from vision.fetch_policy import FetchPolicy
@@ -78,6 +80,8 @@ class Worker:
         _check(self._embedder.extractor_id, configure)
         self._files: dict[bytes, bytes] = {}
         self._prepared: queue.Queue[tuple[bytes, NDArray[np.uint8]]] = queue.Queue()
+        self._held_pixels = held_pixels
+        self._large = LargePictures(self._decode)
         self._decoders = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="decode")
         self._fetches = FetchQueue(self, configure.fetch_threads, configure.fetches_per_host)
         threading.Thread(target=self._embed_forever, name="network", daemon=True).start()
@@ -133,18 +137,31 @@ class Worker:
         detail = f"{url}: its host failed {GIVE_UP_AFTER} times in a row or more; not tried this time"
         self._report(Failed(key, "host_failing", detail, True))
 
-    def _file(self, key: bytes) -> bytes | None:
-        """The fetched bytes, which from now on the caller alone holds."""
-        data = self._files.pop(key, None)
+    def _file(self, key: bytes) -> bytes:
+        """The fetched bytes, which from now on the caller alone holds; none where nothing was fetched."""
         self._fetches.release(key)
-        return data
+        return self._files.pop(key, b"")
 
     def _prepare(self, key: bytes) -> None:
-        """Decodes beside the network, which works on the images before."""
-        try:
+        """Decodes beside the network, which works on the images before; large pictures beside the others."""
+        with self._failure_reported(key):
             data = self._file(key)
-            assert data is not None, "an image is embedded once, after it was fetched"
+            if self._held_pixels(data) <= LARGE_PIXELS:
+                self._decode(key, data)
+            elif (wait_s := self._large.submit(key, data)) is not None:
+                self._report(PutOff(key, wait_s))
+            else:
+                self._report(Held(key))
+
+    def _decode(self, key: bytes, data: bytes) -> None:
+        with self._failure_reported(key):
             self._prepared.put((key, self._embedder.prepare(data, self._limits)))
+
+    @contextmanager
+    def _failure_reported(self, key: bytes) -> Iterator[None]:
+        """Whatever goes wrong inside is the image's end, and not the thread's."""
+        try:
+            yield
         except RejectedError as error:
             self._report(Failed(key, error.reason, error.detail, False))
         except Exception as error:

@@ -101,9 +101,9 @@ class Extractions:
 
     def _is_waited_for(self, extraction: Extraction, until: float) -> bool:
         batch, grace_s = self._config.batch, self._config.grace_s
-        if extraction.under_way > (BACKLOG_BATCHES - 1) * batch:
+        if extraction.active > (BACKLOG_BATCHES - 1) * batch:
             return extraction.progresses(grace_s)
-        return extraction.under_way <= FEW and time.monotonic() < until and extraction.waits(grace_s)
+        return extraction.active <= FEW and time.monotonic() < until and extraction.waits(grace_s)
 
     def _of(self, extractor_id: str) -> Extraction:
         return self._started.get(extractor_id) or self._start(self._specs[extractor_id])

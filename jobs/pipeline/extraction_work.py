@@ -51,6 +51,7 @@ class Extraction:
         self._wanted: Mapping[bytes, str] = {}
         self._results: dict[bytes, Result] = {}
         self._fresh: set[bytes] = set()
+        self._held: set[bytes] = set()
         self._since: dict[bytes, float] = {}
         self._began = 0.0
         self._wanted_progress = 0.0
@@ -61,15 +62,20 @@ class Extraction:
         """Images that the child process has."""
         return len(self._urls)
 
+    @property
+    def active(self) -> int:
+        """Those of them that do not wait for something slow."""
+        return len(self._urls) - len(self._held)
+
     def begin(self, wanted: Mapping[bytes, str], most: int = sys.maxsize) -> None:
-        """Begins a batch: takes the wanted images (key to URL) on, beside what was left under way, `most` in all."""
+        """Begins a batch: takes the wanted images (key to URL) on, `most` in all that are active."""
         self._wanted, self._results, self._fresh = wanted, {}, set()
         self._began = self._wanted_progress = self._progress = time.monotonic()
         for key, url in wanted.items():
             failure = self._failures.pop(key, None)
             if failure is not None:
                 self._results[key] = failure
-            elif key not in self._urls and len(self._urls) < most:
+            elif key not in self._urls and self.active < most:
                 self._urls[key] = url
                 self._since[key] = self._began
                 self._fetching.add(key)
@@ -83,9 +89,10 @@ class Extraction:
         said that it will take long, until `grace_s` have passed without progress
         with this batch, and not beyond `MAX_FETCH_WAIT_S`; not for one that is
         fetched since a batch before. So a host that hangs holds one batch up,
-        and that for `grace_s`. Images that the network works on are waited for.
+        and that for `grace_s`. Images that are decoded or that the network works
+        on are waited for, large ones excepted.
         """
-        missing = self._wanted.keys() - self._results.keys()
+        missing = self._wanted.keys() - self._results.keys() - self._held
         if not missing:
             return False
         now = time.monotonic()
@@ -143,6 +150,7 @@ class Extraction:
                     self._child.fetch(key, self._urls[key])
         self._embedding.clear()
         self._hashes.clear()
+        self._held.clear()
         self._fetching = set(self._urls)
 
     def _settle(self, reports: Iterable[News]) -> None:
@@ -162,7 +170,7 @@ class Extraction:
                     self._metrics.count("extracted")
                     self._metrics.count("cnn_us", round(cnn_ms * 1000))
                 case Held(key):
-                    self._fresh.discard(key)
+                    self._held.add(key)
                 case PutOff():
                     put_off.append(report)
                 case Failed(key):
@@ -185,9 +193,10 @@ class Extraction:
                 _keep(self._failures, failure.image_key, failure)
 
         for each in put_off:
-            self._end(each.image_key)
-            if each.image_key in self._wanted:
-                self._results[each.image_key] = each
+            for alias in self._embedding.pop(self._hashes.get(each.image_key, b""), [each.image_key]):
+                self._end(alias)
+                if alias in self._wanted:
+                    self._results[alias] = PutOff(alias, each.wait_s)
 
     def _by_content(self, fetched: list[Fetched], failures: list[Failed]) -> list[FeatureRecord]:
         """Records of images whose bytes are known; the others go to the network, equal bytes once.
@@ -201,6 +210,7 @@ class Extraction:
         for report, known in zip(fetched, self._features.find_content(hashes, self._extractor_id), strict=True):
             key, digest = report.image_key, report.content_hash
             self._fetching.discard(key)
+            self._held.discard(key)
             if known is not None:
                 self._child.forget(key)
                 records.append(self._record(key, digest, known.vector, known.cnn_ms))
@@ -229,6 +239,7 @@ class Extraction:
     def _end(self, key: bytes) -> None:
         self._urls.pop(key, None)
         self._since.pop(key, None)
+        self._held.discard(key)
         self._hashes.pop(key, None)
         self._fetching.discard(key)
 

@@ -20,8 +20,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.image_hosts import ImageHosts, silence
 from feature_store.open import feature_store
 from jobs.pipeline.extraction import ExtractionConfig, ExtractionStage
+from jobs.pipeline.extraction_fetching import MOST
+from jobs.pipeline.extraction_hosts import Standing
 from jobs.pipeline.extractors import ExtractorSpec
 from jobs.pipeline.stage import Out, Record
 from schemas.dead_letter import DeadLetter, decode_dead_letter
@@ -346,3 +349,21 @@ def test_request_that_no_stage_made_holds_nobody_up(world: World) -> None:
     out = world.until_settled(true, foreign, waiting)
     assert [letter.reason for letter in letters(out)] == ["invalid_request"]
     assert set(vectors(out)) == {bytes.fromhex(true.image_id), bytes.fromhex(waiting.image_id)}
+
+
+def test_more_of_a_silent_host_than_may_wait_is_put_off_without_an_attempt(world: World) -> None:
+    hosts = ImageHosts()
+    host = hosts.add(silence, "127.0.1.1")
+    requests = [replace_url(world.request(f"/ok/{n}"), f"http://{host}/{n}") for n in range(40)]
+    put_off = world.metrics.counts["put_off"]
+    now_ms = time.time_ns() // 1_000_000
+    waiting, later = requests, []
+    for _ in range(100):
+        again = [decode_request(record.value) for record in world.process(*waiting)]
+        later += [request for request in again if request.not_before_ms - now_ms >= 1000]
+        waiting = [request for request in again if request.not_before_ms - now_ms < 1000]
+        if len(later) >= 40 - 1 - MOST[Standing.UNPROVEN]:
+            break
+    hosts.close()
+    assert world.metrics.counts["put_off"] - put_off >= 40 - 1 - MOST[Standing.UNPROVEN]
+    assert {request.attempt for request in later} == {0}

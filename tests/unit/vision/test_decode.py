@@ -13,7 +13,7 @@ from PIL import Image
 
 from schemas.errors import RejectedError
 from tests.unit.vision.pictures import encoded, scene
-from vision.decode import ImageLimits, decode_image
+from vision.decode import ImageLimits, decode_image, held_pixels
 
 LIMITS = ImageLimits()
 REASONS = {"image_empty", "image_too_large", "image_too_many_pixels", "image_format", "image_broken"}
@@ -223,3 +223,11 @@ def test_decoding_does_not_touch_the_given_bytes_and_repeats_exactly() -> None:
     data = encoded(scene(), "JPEG")
     first, second = decode_image(data, LIMITS), decode_image(io.BytesIO(data).getvalue(), LIMITS)
     assert first.tobytes() == second.tobytes()
+
+
+def test_what_a_picture_holds_is_known_from_its_header() -> None:
+    assert held_pixels(encoded(scene(100, 50), "PNG")) == 5000
+    assert held_pixels(encoded(scene(100, 50), "JPEG", progressive=True)) == 5000
+    assert held_pixels(encoded(scene(400, 100), "JPEG")) == 2500  # scaled down while it is read
+    assert held_pixels(png_claiming(20_000, 20_000)) in (0, 400_000_000)
+    assert held_pixels(b"rubbish") == held_pixels(b"") == 0
