@@ -51,7 +51,7 @@ class LogTruth:
     def read(self) -> None:
         """Both topics up to their ends at the call. Raises `TransientError` while Kafka is away."""
         for partition in range(self._settings.event_partitions):
-            self._follow(PRODUCT_EVENTS, partition, self._take_event)
+            self._follow(PRODUCT_EVENTS, partition, self.take)
         for partition in range(self._settings.feature_partitions):
             self._follow(IMAGE_FEATURES, partition, self._take_feature)
 
@@ -83,7 +83,8 @@ class LogTruth:
         finally:
             reader.close()
 
-    def _take_event(self, message: Message) -> None:
+    def take(self, message: Message) -> None:
+        """One record of `product-events`, the next of its partition."""
         origin = None
         try:
             event = decode_event(message.value)
