@@ -36,7 +36,7 @@ from cli.runtime.supervisor import Supervisor
 from cli.runtime.watchdog.stall import EXTRACTION_PATIENCE, Reading, Stall, Unanswered
 from cli.runtime.watchdog.state import Lag, WatchdogState, read_state, write_state
 from cli.runtime.watchdog.submission import Submission
-from cli.topics_view import topic_views
+from cli.topics_view import TOPICS, topic_views
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings, load_settings, settings_json
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
@@ -174,7 +174,7 @@ class Watchdog:
                 self._read(now)
             except (TransientError, OperatorError) as error:
                 self._forget()
-                return f"Kafka does not answer: {error}"
+                return f"Kafka: {error}"
         for name, stall in (("catalogue", self._catalogue), ("extraction", self._extraction)):
             if (still_s := stall.stalled_s(time.monotonic())) > 0:
                 problem = f"the {name} stage has work and has not moved for {still_s:.0f} s, though Flink says RUNNING"
@@ -183,6 +183,8 @@ class Watchdog:
 
     def _read(self, now: float) -> None:
         topics = {topic.name: topic for topic in topic_views(self._settings)}
+        if missing := [name for name in TOPICS if name not in topics]:
+            raise OperatorError(f"there is no topic {missing[0]}; vitrine start creates it")
         ends = {name: sum(topic.ends) for name, topic in topics.items()}
         events, requests = topics[PRODUCT_EVENTS].lag or 0, topics[EXTRACT_REQUESTS].lag or 0
         for stall, reading in (
