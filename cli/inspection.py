@@ -52,6 +52,7 @@ class ShardView(msgspec.Struct, frozen=True, kw_only=True):
     `digest` in hex: replicas (and a rebuilt shard) with equal images have
     equal ones. `serving`: queries go to this generation. `failed`: it cannot
     load it, or has stopped following it; `error` says why, or what it waits for.
+    `refused`: images that extraction gave up, not among `pending`.
     """
 
     shard: int
@@ -70,6 +71,7 @@ class ShardView(msgspec.Struct, frozen=True, kw_only=True):
     shards: int = 0
     serving: bool = True
     failed: bool = False
+    refused: int = 0
 
 
 class GenerationState(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,6 +283,7 @@ def _shard_view(status: ShardStatus) -> ShardView:
         images=status.images,
         searchable=status.searchable,
         pending=status.pending,
+        refused=status.refused_images,
         digest=status.digest.hex(),
         watermark_ms=status.watermark_ms,
         lag=status.lag,

@@ -18,9 +18,9 @@ STALLED_S = 90.0
 def wait_until_searchable(settings: Settings, up_to_ms: int, progress: Progress, stalled_s: float = STALLED_S) -> int:
     """Until every shard reflects all events up to `up_to_ms` and no image waits for its vector.
 
-    Returns the images left without a vector: more than 0 when extraction gave
-    them up (dead letters), which is noticed by an empty queue and no change
-    for a while. Raises `TransientError('stalled', ...)` when nothing moves
+    Returns the images that extraction gave up (dead letters). Some of them are
+    called pending still where an index of an earlier version remembers them:
+    that is noticed by an empty queue and no change for a while. Raises `TransientError('stalled', ...)` when nothing moves
     for `stalled_s` although there is work.
     """
     last: object = None
@@ -32,14 +32,15 @@ def wait_until_searchable(settings: Settings, up_to_ms: int, progress: Progress,
             views = []
         applied = is_whole(views) and all(view.watermark_ms > up_to_ms for view in views)
         pending = sum(view.pending for view in views)
+        refused = sum(view.refused for view in views)
         if applied and pending == 0:
-            return 0
+            return refused
         state = [(view.shard, view.images, view.pending, view.watermark_ms > up_to_ms) for view in views]
         if state != last:
             last, moved = state, time.monotonic()
         idle_s = time.monotonic() - moved
         if applied and idle_s > stalled_s / 3 and _queue_is_empty(settings):
-            return pending
+            return pending + refused
         if idle_s > stalled_s:
             raise TransientError(
                 "stalled",

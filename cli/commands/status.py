@@ -56,6 +56,7 @@ def as_text(status: SystemStatus) -> str:
                 "ready" if view.ready else "not ready",
                 str(view.searchable),
                 str(view.pending),
+                str(view.refused),
                 str(view.lag),
                 moment(view.watermark_ms),
                 view.index,
@@ -63,7 +64,18 @@ def as_text(status: SystemStatus) -> str:
             )
             for view in status.shards
         ]
-        names = ("shard", "generation", "state", "searchable", "pending", "lag", "watermark", "index", "digest")
+        names = (
+            "shard",
+            "generation",
+            "state",
+            "searchable",
+            "pending",
+            "refused",
+            "lag",
+            "watermark",
+            "index",
+            "digest",
+        )
         parts.append(table(names, shards))
     if status.extraction_backlog is not None:
         parts.append(f"{status.extraction_backlog} images wait for their vector, {status.dead_letters} dead letters")

@@ -131,7 +131,7 @@ def test_status_names_every_part_and_problem() -> None:
         shards=[
             ShardView(
                 shard=1, replica=0, ready=True, images=10, searchable=8, pending=2, digest="ab" * 16,
-                watermark_ms=1_767_261_600_123, lag=3, index="exact", memory_bytes=1,
+                watermark_ms=1_767_261_600_123, lag=3, index="exact", memory_bytes=1, refused=77,
             )
         ],
         extraction_backlog=2,
@@ -139,7 +139,16 @@ def test_status_names_every_part_and_problem() -> None:
         problems=["the moon is full"],
     )  # fmt: skip
     text = as_text(status)
-    for expected in ("kafka", "41", "product-events", "RUNNING", "1-0", "2026-01-01T10:00:00.123Z", "abababababab"):
+    for expected in (
+        "kafka",
+        "41",
+        "product-events",
+        "RUNNING",
+        "1-0",
+        "2026-01-01T10:00:00.123Z",
+        "abababababab",
+        "77",
+    ):
         assert expected in text
     assert "2 images wait for their vector, 1 dead letters" in text
     assert "problem: the moon is full" in text
