@@ -80,7 +80,7 @@ def held_pixels(data: bytes) -> int:
     A JPEG that is read row by row is scaled down on the way, and holds few.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF")) as image:
             pixels = image.width * image.height
             return pixels // 16 if image.format == "JPEG" and not image.info.get("progressive") else pixels
     except (*_BROKEN, Image.DecompressionBombError):
