@@ -74,6 +74,19 @@ def decode_image(data: bytes, limits: ImageLimits) -> Image.Image:
         raise RejectedError("image_broken", f"{type(error).__name__}: {error}"[:300]) from error
 
 
+def held_pixels(data: bytes) -> int:
+    """How many pixels `decode_image` holds at full size, about; 0 where the header does not say.
+
+    A JPEG that is read row by row is scaled down on the way, and holds few.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            pixels = image.width * image.height
+            return pixels // 16 if image.format == "JPEG" and not image.info.get("progressive") else pixels
+    except (*_BROKEN, Image.DecompressionBombError):
+        return 0
+
+
 def _decode(data: bytes, limits: ImageLimits) -> Image.Image:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
@@ -123,16 +136,3 @@ def _rgb_on_white(image: Image.Image) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """16-bit grey (Pillow's `convert` would cut it off at 255 instead of scaling it)."""
     return Image.fromarray((np.asarray(image).astype(np.uint32).clip(0, 65535) >> 8).astype(np.uint8))
-
-
-def held_pixels(data: bytes) -> int:
-    """How many pixels `decode_image` holds at full size, about; 0 where the header does not say.
-
-    A JPEG that is read row by row is scaled down on the way, and holds few.
-    """
-    try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF")) as image:
-            pixels = image.width * image.height
-            return pixels // 16 if image.format == "JPEG" and not image.info.get("progressive") else pixels
-    except (*_BROKEN, Image.DecompressionBombError):
-        return 0
