@@ -20,8 +20,9 @@ def wait_until_searchable(settings: Settings, up_to_ms: int, progress: Progress,
 
     Returns the images that extraction gave up (dead letters). Some of them are
     called pending still where an index of an earlier version remembers them:
-    that is noticed by an empty queue and no change for a while. Raises `TransientError('stalled', ...)` when nothing moves
-    for `stalled_s` although there is work.
+    that is noticed by an empty queue and no change for a while. Raises
+    `TransientError('stalled', ...)` when nothing moves for `stalled_s`
+    although there is work.
     """
     last: object = None
     moved = time.monotonic()
