@@ -94,6 +94,8 @@ def test_killed_part_comes_back_and_what_it_left_behind_is_gone(home: Home) -> N
 
 
 def test_part_that_never_stays_up_is_given_up_and_a_person_may_try_again(home: Home) -> None:
+    # On a busy machine an interpreter takes seconds to fail: that is no settled life.
+    home.supervisor = Supervisor(home.settings, home.layout, home.processes, settled_s=60, tries=1)
     home.supervisor.begin([home.part("broken", FAILS)])
     assert eventually(lambda: home.supervisor.given_up(["broken"]), "the part is given up") == "broken"
     assert home.log("broken").count("no such shelf") == 2
@@ -108,6 +110,23 @@ def test_beginning_what_runs_changes_nothing(home: Home) -> None:
     assert not home.supervisor.ensure()
     assert home.supervisor.begin([home.part("sleeper")]) == []
     assert home.pid("sleeper") == before
+
+
+def test_part_that_was_ended_stays_ended_until_it_is_begun_again(home: Home) -> None:
+    home.supervisor.begin([home.part("sleeper"), home.part("other")])
+    before, other = home.up("sleeper"), home.up("other")
+    assert home.supervisor.end("sleeper")
+    assert wanted(home.layout) == ["other"]
+    home.processes.signal(SUPERVISOR, signal.SIGKILL)
+    eventually(lambda: not home.supervisor.running(), "the supervisor is gone")
+    home.supervisor.ensure()
+    assert home.pid("sleeper") is None
+    assert home.supervisor.begin([home.part("sleeper")]) == ["sleeper"]
+    again = home.up("sleeper", before)
+    assert home.supervisor.end("sleeper")
+    assert home.supervisor.begin([home.part("sleeper")]) == ["sleeper"]
+    assert home.up("sleeper", again) not in (before, again)
+    assert home.pid("other") == other
 
 
 def test_parts_of_a_killed_supervisor_live_on_and_are_adopted_by_the_next(home: Home) -> None:
