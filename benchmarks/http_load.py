@@ -38,9 +38,7 @@ class Answers:
 
 def post(path: str, content_type: str, body: bytes) -> bytes:
     """A whole request."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: vitrine\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.blender.http_errors import refuse
@@ -25,9 +25,10 @@ class AllowedHosts:
         self._exact = frozenset(("localhost", *(name for name in listed if "*" not in name)))
         self._suffixes = tuple(name[1:] for name in listed if name.startswith("*."))
         self._any = "*" in listed
+        self.allows = lru_cache(maxsize=256)(self._allows)
+        """Whether a host, as in the header with or without a port, is one of them."""
 
-    def allows(self, host: str) -> bool:
-        """`host` as in the header, with or without a port."""
+    def _allows(self, host: str) -> bool:
         name = host.lower().strip()
         name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
         name = name.rstrip(".")
@@ -53,7 +54,7 @@ class FrontDoor:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        said = Headers(scope=scope).getlist("host")
+        said = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if len(said) > 1 or (not said and scope["http_version"] != "1.0"):
             detail = f"{len(said)} Host headers; send one"
             await refuse(scope, receive, send, 400, "malformed_request", detail)

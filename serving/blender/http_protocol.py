@@ -53,6 +53,7 @@ class BoundedHttp(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._timer: asyncio.TimerHandle | None = None
+        self._timed = ""
         self._write_timer: asyncio.TimerHandle | None = None
         self._in_head = True
         self._in_body = False
@@ -69,7 +70,7 @@ class BoundedHttp(HttpToolsProtocol):
         if len(self.connections) > self.limits.max_connections and not self._make_room():
             self._refuse(503, "overloaded", f"{self.limits.max_connections} connections are open already; try later")
             return
-        self._expect(self.limits.header_timeout_s)
+        self._expect_next()
 
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self._timer, self._write_timer):
@@ -94,18 +95,30 @@ class BoundedHttp(HttpToolsProtocol):
 
     def end(self) -> None:
         """Closes, once what was written is taken; or cuts off, when the client stops taking it."""
-        self._expect(None)
+        self._expect("", 0.0)
         if not self.transport.is_closing():
             self.transport.close()
         self._watch_writing()
 
     # -- time ------------------------------------------------------------------------------------
 
-    def _expect(self, within_s: float | None) -> None:
-        """Starts the time of the next step anew; None: nothing is waited for."""
+    def _expect_next(self) -> None:
+        """What is waited for now. A request that comes as a whole, as nearly all do, needs no timer at all."""
+        if self._in_body:
+            self._expect("body", self.limits.body_timeout_s)
+        elif self._head_bytes or self.cycle is None:
+            self._expect("head", self.limits.header_timeout_s)
+        else:
+            self._expect("", 0.0)
+
+    def _expect(self, what: str, within_s: float) -> None:
+        """Starts the time of another step; "": nothing is waited for."""
+        if what == self._timed:
+            return
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None if within_s is None else self.loop.call_later(within_s, self._overdue)
+        self._timed = what
+        self._timer = self.loop.call_later(within_s, self._overdue) if what else None
 
     def _overdue(self) -> None:
         if self.transport.is_closing():
@@ -157,8 +170,6 @@ class BoundedHttp(HttpToolsProtocol):
             return
         self.quiet_since = self.loop.time()
         if self._in_head:
-            if self._head_bytes == 0:
-                self._expect(self.limits.header_timeout_s)
             self._head_bytes += len(data)
         elif self._in_body:
             self._framing_credit -= len(data)
@@ -171,6 +182,8 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(*self._headers_too_large())
         elif self._in_body and self._framing_credit < 0:
             self._refuse(400, "malformed_request", "the body's chunks are more framing than data; send larger ones")
+        else:
+            self._expect_next()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -202,7 +215,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head, self._in_body = False, True
         self._head_bytes = 0
         self._framing_credit = self.limits.max_header_bytes
-        self._expect(self.limits.body_timeout_s)
+        self._timed = "nothing yet"  # whatever comes next has a time of its own
 
     def on_body(self, body: bytes) -> None:
         if self._over is None:
@@ -214,7 +227,6 @@ class BoundedHttp(HttpToolsProtocol):
             super().on_message_complete()
         self._in_head, self._in_body = True, False
         self._head_bytes = 0
-        self._expect(None)
 
     # -- refusing --------------------------------------------------------------------------------
 

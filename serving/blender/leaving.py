@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 _T = TypeVar("_T")
 
 
-async def while_connected(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
-    """The result of `work`, whose request's body has been read. Cancels it, and raises `ClientDisconnect`, when the
-    client closes the connection before."""
-    task = asyncio.create_task(work)
-    leaving = asyncio.create_task(_left(request))
+async def while_connected(request: Request, work: Awaitable[_T]) -> _T:
+    """The result of `work`, whose request's body has been read.
+
+    Cancels it, and raises `ClientDisconnect`, when the client closes the connection before.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        left = True
+        task.cancel()
+
+    watching = asyncio.create_task(watch())
     try:
-        await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientDisconnect
+        result = await work
+        if left:
+            await asyncio.sleep(0)  # it left in this very turn of the loop: here its cancellation arrives
+    except asyncio.CancelledError:
+        if not left:
+            raise  # somebody else's
+        task.uncancel()
+        raise ClientDisconnect from None
     finally:
-        leaving.cancel()
-        if not task.done():
-            task.cancel()
-        await asyncio.gather(task, leaving, return_exceptions=True)
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+        watching.cancel()
+    return result
