@@ -38,8 +38,8 @@ class Answers:
 
 def post(path: str, content_type: str, body: bytes) -> bytes:
     """A whole request."""
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    headers = f"Host: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}"
+    return f"POST {path} HTTP/1.1\r\n{headers}\r\n\r\n".encode() + body
 
 
 def post_file(path: str, name: str, data: bytes) -> bytes:
