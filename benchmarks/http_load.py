@@ -38,8 +38,14 @@ class Answers:
 
 def post(path: str, content_type: str, body: bytes) -> bytes:
     """A whole request."""
-    headers = f"Host: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}"
-    return f"POST {path} HTTP/1.1\r\n{headers}\r\n\r\n".encode() + body
+    lines = (
+        f"POST {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Content-Type: {content_type}",
+        f"Content-Length: {len(body)}",
+    )
+    head = "\r\n".join((*lines, "", ""))
+    return head.encode() + body
 
 
 def post_file(path: str, name: str, data: bytes) -> bytes:

@@ -92,6 +92,8 @@ class LogTruth:
                 return
             if isinstance(event, Forwarded):
                 origin = Origin(event.origin_partition, event.origin_sequence)
+                if origin.partition >= self._settings.event_partitions or origin.sequence > sequence(1, -1):
+                    return  # forged
                 event = decode_forwarded(event)
             if kafka_partition(event.product_id.encode(), self._settings.event_partitions) != message.partition:
                 return  # its forwarded copy lies in the right partition

@@ -16,7 +16,7 @@ KILLS = 10
 @pytest.mark.timeout(1200)
 def test_ten_random_kills_lose_nothing_and_no_answer_is_wrong(system: System) -> None:
     rounds: list[Round] = []
-    with Chaos(system, SEED, longest_s=2.0, mend=system.start) as chaos:
+    with Chaos(system, SEED, longest_s=2.0) as chaos:
         while sum(done.kills for done in rounds) < KILLS:
             rounds.append(chaos.round(len(rounds) + 1))
     assert [done for done in rounds if not done.good] == []

@@ -23,16 +23,18 @@ from indexing.shard import Shard
 from jobs.pipeline.core import apply
 from schemas.checked_json import wrap
 from schemas.dead_letter import decode_dead_letter, encode_dead_letter, make_dead_letter
-from schemas.delta import DeltaBatch, Progress, decode_deltas, encode_deltas
+from schemas.delta import DeltaBatch, Progress, encode_deltas
+from schemas.delta_check import DeltaCheck
 from schemas.errors import CorruptError, OperatorError, RejectedError
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.feature import FeatureRecord, decode_feature, encode_feature
 from schemas.generation import Alias, Generation, GenerationShard, decode_alias, decode_generation
+from schemas.ids import image_id
 from schemas.manifest import ShardFile, ShardManifest, decode_manifest
 from schemas.product_event import Forwarded, Heartbeat, decode_event, decode_forwarded
 from schemas.product_record import ImageEntry, ProductRecord, decode_record, encode_record
 from schemas.settings import load_settings
-from serving.blender.uploads import photo_of, vector_of
+from serving.blender.uploads import Uploads
 from tests.support.hostile_events import hostile_events
 from vision.decode import ImageLimits, decode_image
 
@@ -40,6 +42,7 @@ _EXTRACTOR = "test-0-p1-8"
 _LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=4_000_000)
 _UPLOAD_BYTES = 200_000
 BOUNDARY = b"fuzz"
+_CHECK = DeltaCheck(1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,9 @@ def _event(data: bytes) -> None:
 
 
 def _deltas(data: bytes) -> None:
+    """As a searcher's feed takes them up."""
     shard = Shard(_EXTRACTOR, 8)
-    shard.apply(decode_deltas(data))
+    shard.apply(_CHECK.read(data, 0).batch)
     shard.search(np.ones((1, 8), dtype=np.float32), 10)
     shard.stats()
 
@@ -104,13 +108,24 @@ def _request(headers: list[tuple[bytes, bytes]], data: bytes) -> Request:
 
 
 def _upload(data: bytes) -> None:
-    content_type = (b"content-type", b"multipart/form-data; boundary=" + BOUNDARY)
-    asyncio.run(photo_of(_request([content_type], data), _UPLOAD_BYTES))
+    request = _request([(b"content-type", b"multipart/form-data; boundary=" + BOUNDARY)], data)
+
+    async def read() -> None:
+        async with Uploads(_UPLOAD_BYTES).photo(request):
+            pass
+
+    asyncio.run(read())
 
 
 def _vector_body(data: bytes) -> None:
     kind = b"application/json" if data[:1] != b"\x00" else b"application/octet-stream"
-    asyncio.run(vector_of(_request([(b"content-type", kind)], data), 10))
+    request = _request([(b"content-type", kind)], data)
+
+    async def read() -> None:
+        async with Uploads(_UPLOAD_BYTES).vector(request, 10):
+            pass
+
+    asyncio.run(read())
 
 
 def _settings(data: bytes) -> None:
@@ -132,10 +147,10 @@ def _pictures() -> list[bytes]:
 
 def _delta_bytes() -> list[bytes]:
     batch = DeltaBatch(_EXTRACTOR, [Progress(0, 1, 7, 1000)])
-    vector = np.ones(8, dtype="<f4").tobytes()
-    batch.add(b"i" * 16, "p", state_seq=3, valid=True, image_seq=3, url="u", price=1.0, attributes=b'{"title":"t"}',
-              vector_seq=3, vector=vector)  # fmt: skip
-    batch.add(b"j" * 16, "q", state_seq=4)
+    vector = np.full(8, 8**-0.5, dtype="<f4").tobytes()
+    batch.add(image_id("p", "u"), "p", state_seq=3, valid=True, image_seq=3, url="u", price=1.0,
+              attributes=b'{"title":"t"}', vector_seq=3, vector=vector)  # fmt: skip
+    batch.add(image_id("q", "u"), "q", state_seq=4)
     return [encode_deltas(batch), encode_deltas(DeltaBatch(_EXTRACTOR))]
 
 
@@ -176,7 +191,7 @@ _TOML = b'http_port = 8001\nfetch_allowed_hosts = ["a.example"]\nindex_recall = 
 
 TARGETS: dict[str, Target] = {
     "event": Target(_event, (RejectedError,), [event.value for event in hostile_events(1, 60)]),
-    "deltas": Target(_deltas, (CorruptError,), _delta_bytes()),
+    "deltas": Target(_deltas, (), _delta_bytes()),
     "feature": Target(decode_feature, (CorruptError,), [encode_feature(_FEATURE)]),
     "product_record": Target(decode_record, (msgspec.DecodeError,), [encode_record(_RECORD)]),
     "dead_letter": Target(_dead_letter, (msgspec.MsgspecError,), [encode_dead_letter(_LETTER)]),
