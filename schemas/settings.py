@@ -108,7 +108,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     heartbeat_interval_ms: Annotated[int, Meta(ge=10, le=60_000)] = 500
     """Time between heartbeats per partition of product-events: how stale the watermark of an idle shop may be."""
     stalled_after_s: Annotated[float, Meta(ge=5)] = 60.0
-    """The streaming job is restarted when it has work and makes no progress for so long (extraction: three times)."""
+    """A streaming job that has work and makes no progress for that long is restarted (extraction: 3 times that)."""
     stale_after_s: Annotated[float, Meta(gt=0)] = 30.0
     """Age of the watermark from which on `vitrine status` calls the index stale."""
     snapshot_interval_s: Annotated[float, Meta(gt=0)] = 60.0

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _CREATED_TOLERANCE_S = 1.0
 KEPT_STARTS = 20
+LOCK_S = 60.0
 SWEEP_S = 2.0
 """For what a dead process left behind to end by itself."""
 
@@ -57,18 +58,28 @@ class Processes:
         self._layout = layout
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Held while a command starts or stops processes. Raises `OperatorError` when another one is at it."""
+    def lock(self, *, waiting_for: str | None = None) -> Iterator[None]:
+        """Held while a command starts or stops processes. Raises `OperatorError` when another one is at it.
+
+        `waiting_for`: the process of ours whose end of work is waited for, since it holds the lock for seconds only.
+        """
         self._layout.make()
+        deadline = time.monotonic() + LOCK_S
         with (self._layout.run / "lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                file.seek(0)
-                raise OperatorError(
-                    f"another vitrine command (process {file.read().strip() or 'unknown'}) is starting or stopping "
-                    f"{self._layout.home}: wait for it, or end it"
-                ) from error
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    file.seek(0)
+                    holder = file.read().strip()
+                    waited_for = None if waiting_for is None else self.running(waiting_for)
+                    if waited_for is None or holder != str(waited_for.pid) or time.monotonic() > deadline:
+                        raise OperatorError(
+                            f"another vitrine command (process {holder or 'unknown'}) is starting or stopping "
+                            f"{self._layout.home}: wait for it, or end it"
+                        ) from error
+                time.sleep(0.05)
             file.seek(0)
             file.truncate()
             file.write(str(os.getpid()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cli.runtime import flink, job, kafka, preflight, services
@@ -45,7 +46,7 @@ class System:
 
     def start(self) -> None:
         """Everything; returns when the blender answers and every shard has caught up."""
-        with self.processes.lock():
+        with self._locked():
             preflight.check(self.settings, self.processes, self.layout)
             self.supervisor.ensure()
             self._begin_kafka()
@@ -61,7 +62,7 @@ class System:
 
     def start_kafka(self) -> None:
         """The Kafka broker and its topics alone."""
-        with self.processes.lock():
+        with self._locked():
             preflight.check(self.settings, self.processes, self.layout, only_kafka=True)
             self.supervisor.ensure()
             self._begin_kafka()
@@ -70,7 +71,7 @@ class System:
 
     def start_flink(self) -> None:
         """Kafka, the topics and Flink without a job: what a test of one job needs."""
-        with self.processes.lock():
+        with self._locked():
             preflight.check(self.settings, self.processes, self.layout)
             self.supervisor.ensure()
             self._begin_kafka()
@@ -84,7 +85,7 @@ class System:
 
         `wait`: until the blender is ready, which it is not where a shard of what serves is lost.
         """
-        with self.processes.lock():
+        with self._locked():
             preflight.check_searcher_ports(self.settings, self.processes, shards)
             self.supervisor.ensure()
             self._begin_services(shards)
@@ -93,7 +94,7 @@ class System:
 
     def submit_job(self, at: str | None = None) -> bool:
         """The streaming job, to the Flink at host:port `at` (default: ours). False: it runs already."""
-        with self.processes.lock():
+        with self._locked():
             try:
                 return job.submit_job(self.settings, self.layout, self._waiting_for_client, at=at)
             except TransientError as error:
@@ -101,7 +102,7 @@ class System:
 
     def stop(self) -> list[str]:
         """Cancels the job, ends the processes in reverse order; returns the names of those that ran."""
-        with self.processes.lock():
+        with self._locked():
             stopped: list[str] = []
             present = {*self.processes.names(), *wanted(self.layout)}
             serving = [service.name for service in reversed(services.services(self.settings))]
@@ -119,7 +120,7 @@ class System:
 
     def stop_parts(self, names: Sequence[str]) -> list[str]:
         """Ends these alone, until `start`; gives those that ran. Raises `OperatorError` for a name that it has not."""
-        with self.processes.lock():
+        with self._locked():
             present = {*self.processes.names(), *wanted(self.layout)} - {SUPERVISOR}
             if unknown := [name for name in names if name not in present]:
                 raise OperatorError(f"{unknown[0]} does not run; there are {', '.join(sorted(present)) or 'none'}")
@@ -141,6 +142,10 @@ class System:
 
     def log_folder(self) -> Path:
         return self.layout.logs
+
+    def _locked(self) -> AbstractContextManager[None]:
+        """The watchdog holds the lock while it starts a supervisor."""
+        return self.processes.lock(waiting_for=WATCHDOG)
 
     def _end(self, name: str) -> bool:
         return self.supervisor.shut_down() if name == SUPERVISOR else self.supervisor.end(name)

@@ -14,7 +14,7 @@ import msgspec
 import psutil
 import pytest
 
-from cli.runtime.layout import Layout
+from cli.runtime.layout import REPOSITORY, Layout
 from cli.runtime.processes import Processes, ProcessRecord
 from schemas.errors import OperatorError
 
@@ -133,6 +133,25 @@ def test_lock_names_the_command_that_holds_it(processes: Processes, tmp_path: Pa
         Processes(Layout(tmp_path)).lock(),
     ):
         raise AssertionError("the lock was given twice")
+
+
+def test_lock_is_waited_for_where_the_watchdog_holds_it(processes: Processes, tmp_path: Path) -> None:
+    holds = (
+        "import sys, time, pathlib\n"
+        "from cli.runtime.layout import Layout\n"
+        "from cli.runtime.processes import Processes\n"
+        "with Processes(Layout(pathlib.Path(sys.argv[1]))).lock():\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(1)\n"
+        "time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", holds, str(tmp_path)]
+    processes.start("watchdog", command, {**environment(processes, tmp_path), "PYTHONPATH": str(REPOSITORY)})
+    assert first_line(processes, "watchdog") == "held"
+    with pytest.raises(OperatorError, match="wait for it"), processes.lock():
+        raise AssertionError("the lock was given twice")
+    with processes.lock(waiting_for="watchdog"):
+        assert processes.running("watchdog") is not None
 
 
 def test_missing_program_is_an_operator_error(processes: Processes, tmp_path: Path) -> None:
