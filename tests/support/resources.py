@@ -71,4 +71,8 @@ def _processes(system: System) -> Iterator[tuple[str, psutil.Process]]:
 
 
 def _is_temporary(path: str, home: Path) -> bool:
-    return Path(path).is_relative_to(tempfile.gettempdir()) and not Path(path).is_relative_to(home)
+    """In the machine's temporary folder, but for the logs of RocksDB secondaries: those go with their process."""
+    file, root = Path(path), Path(tempfile.gettempdir())
+    if not file.is_relative_to(root) or file.is_relative_to(home):
+        return False
+    return not file.relative_to(root).parts[0].startswith("vitrine-secondaries-")
