@@ -16,12 +16,14 @@ by name and treat an absent one as null.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
+from schemas.arrow_frames import is_compressed
 from schemas.errors import CorruptError
 
 FORMAT = "2"
@@ -157,34 +159,62 @@ def _array(name: str, values: list[Any]) -> pa.Array:
 _progress_decoder = msgspec.json.Decoder(list[Progress])
 
 
-_UNDECODABLE = (pa.ArrowException, StopIteration, msgspec.MsgspecError, LookupError, UnicodeDecodeError, OSError)
+_UNDECODABLE = (
+    *(pa.ArrowException, msgspec.MsgspecError, UnicodeDecodeError, StopIteration),
+    *(LookupError, ValueError, OSError, MemoryError, RecursionError),
+)
 
 
 def decode_deltas(value: bytes) -> DeltaBatch:
-    """Bytes of one record of `index-deltas`. Raises `CorruptError` when they are none."""
+    """Bytes of one record of `index-deltas`. Raises `CorruptError` when they are none, and nothing else, whatever
+    the bytes are: compressed frames, columns of other types and lengths or references that lie are refused before
+    anything is made of them.
+    """
     try:
+        if is_compressed(value):
+            raise CorruptError("index delta is compressed, which deltas are not")
         reader = pa.ipc.open_stream(value)
-        table = reader.read_next_batch()
         metadata = reader.schema.metadata or {}
         if metadata.get(b"format") not in _READABLE:
             raise CorruptError(
                 f"delta format {metadata.get(b'format')!r}; this version reads up to {FORMAT}: "
                 "upgrade the searchers first"
             )
-        batch = DeltaBatch(
-            extractor_id=metadata.get(b"extractor_id", b"").decode(),
-            progress=_progress_decoder.decode(metadata.get(b"progress", b"[]")),
-        )
-        names = set(table.schema.names)
-        empty = DeltaBatch()
-        empty.add(b"", "")
-        for name in _COLUMNS:
-            if name in names:
-                setattr(batch, name, _values(table.column(name)))
-            else:
-                setattr(batch, name, getattr(empty, name) * table.num_rows)
+        _check_columns(reader.schema)
+        records = reader.read_next_batch()
+        records.validate(full=True)
+        return _batch_of(records, metadata)
     except _UNDECODABLE as error:
         raise CorruptError(f"index delta does not decode: {error}") from error
+
+
+def _check_columns(schema: pa.Schema) -> None:
+    for column in schema:
+        if column.name in _COLUMNS and _plain(column.type) != _plain(DELTA_SCHEMA.field(column.name).type):
+            raise CorruptError(f"index delta does not decode: column {column.name} is of type {column.type}")
+    if len(set(schema.names)) < len(schema.names):
+        raise CorruptError("index delta does not decode: a column comes twice")
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _batch_of(records: pa.RecordBatch, metadata: Mapping[bytes, bytes]) -> DeltaBatch:
+    batch = DeltaBatch(
+        extractor_id=metadata.get(b"extractor_id", b"").decode(),
+        progress=_progress_decoder.decode(metadata.get(b"progress", b"[]")),
+    )
+    names = set(records.schema.names)
+    if records.num_rows and "image_id" not in names:
+        raise CorruptError("index delta does not decode: rows without image ids")
+    absent = DeltaBatch()
+    absent.add(b"", "")
+    for name in _COLUMNS:
+        if name in names:
+            setattr(batch, name, _values(records.column(name)))
+        else:
+            setattr(batch, name, getattr(absent, name) * records.num_rows)
     return batch
 
 
@@ -192,10 +222,7 @@ def _values(column: Any) -> list[Any]:
     """The column as a list; by way of numpy, which takes a fifth of `to_pylist`'s time."""
     if pa.types.is_dictionary(column.type):
         distinct = [*column.dictionary.to_pylist(), None]
-        places = column.indices.fill_null(len(distinct) - 1).to_numpy()
-        if len(places) and not 0 <= places.min() <= places.max() < len(distinct):
-            raise CorruptError("index delta does not decode: a row refers to attributes that are not there")
-        return [distinct[place] for place in places.tolist()]
+        return [distinct[place] for place in column.indices.fill_null(len(distinct) - 1).to_pylist()]
     if column.null_count and not pa.types.is_binary(column.type):
         values: list[Any] = column.to_pylist()
     else:

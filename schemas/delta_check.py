@@ -36,9 +36,7 @@ from itertools import compress
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
-from schemas.arrow_frames import is_compressed
 from schemas.delta import DELTA_SCHEMA, DeltaBatch, decode_deltas
 from schemas.errors import CorruptError, RejectedError
 from schemas.ids import EPOCH_SHIFT, product_hash
@@ -105,7 +103,7 @@ class DeltaCheck:
     def read(self, value: bytes | None, partition: int) -> Taken:
         """What may be taken of the record `value` of `partition`. Never raises for what is in it."""
         try:
-            batch = _decoded(value or b"")
+            batch = decode_deltas(value or b"")
         except CorruptError as error:
             taken = Taken(DeltaBatch())
             taken.refuse(UNDECODABLE, str(error))
@@ -181,35 +179,6 @@ class DeltaCheck:
 
 _Refuse = Callable[[str, int, str], None]
 """Of a row: reason, row, detail."""
-
-
-def _decoded(value: bytes) -> DeltaBatch:
-    """As `decode_deltas`, of bytes that nobody vouches for: columns of other types and lengths that lie are corrupt."""
-    try:
-        if is_compressed(value):
-            raise CorruptError("it is compressed, which deltas are not")
-        reader = pa.ipc.open_stream(value)
-        for column in reader.schema:
-            if column.name in _COLUMNS and not _fits(column.type, DELTA_SCHEMA.field(column.name).type):
-                raise CorruptError(f"column {column.name} is of type {column.type}")
-        if len(set(reader.schema.names)) < len(reader.schema.names):
-            raise CorruptError("a column comes twice")
-        records = reader.read_next_batch()
-        if records.num_rows and "image_id" not in reader.schema.names:
-            raise CorruptError("rows without image ids")
-        records.validate(full=True)
-    except (pa.ArrowException, StopIteration, OSError, MemoryError, ValueError, LookupError) as error:
-        raise CorruptError(f"index delta does not decode: {error}") from error
-    try:
-        return decode_deltas(value)
-    except RecursionError as error:
-        raise CorruptError("index delta does not decode: its progress is nested too deeply") from error
-
-
-def _fits(found: pa.DataType, wanted: pa.DataType) -> bool:
-    """Plain or as a dictionary."""
-    plain = found.value_type if pa.types.is_dictionary(found) else found
-    return bool(plain == (wanted.value_type if pa.types.is_dictionary(wanted) else wanted))
 
 
 def _fill_nulls(batch: DeltaBatch) -> None:
