@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -83,6 +83,14 @@ class _Readers:
             values[position] = value
         return values
 
+    def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """As the port's, of a reader of its own."""
+        reader = self._store.reader(partition)
+        try:
+            yield from reader.scan(prefix)
+        finally:
+            reader.close()
+
     def forget(self, partition: int) -> None:
         reader = self._readers.pop(partition, None)
         if reader is not None:
@@ -110,6 +118,12 @@ class FeatureReader:
     def get_many(self, image_keys: Sequence[ImageKey], extractor_id: str) -> list[FeatureRecord | None]:
         """Records in the order of `image_keys`; None: not known here (yet)."""
         return _get_many(image_keys, extractor_id, self._partitions, self._readers.get_many)
+
+    def scan(self) -> Iterator[FeatureRecord]:
+        """Every record of every extractor, notes of refusal too, over a view of each partition as it is opened."""
+        for partition in range(self._partitions):
+            for _, value in self._readers.scan(partition, b"f"):
+                yield decode_feature(value)
 
     def close(self) -> None:
         self._readers.close()
@@ -169,6 +183,25 @@ class FeatureWriter:
             deletes[feature_partition(image_key, self._partitions)].append(feature_key(image_key, extractor_id))
         for partition, keys in deletes.items():
             self._writer(partition).write((), keys)
+
+    def erase_many(self, image_keys: Sequence[ImageKey], extractor_id: str) -> int:
+        """Removes the records and what leads to them; returns how many, once no byte of them is on the disk."""
+        found = zip(image_keys, self.get_many(image_keys, extractor_id), strict=True)
+        deletes: dict[int, list[bytes]] = defaultdict(list)
+        count = 0
+        for image_key, record in found:
+            if record is None:
+                continue
+            count += 1
+            partition = feature_partition(image_key, self._partitions)
+            deletes[partition].append(feature_key(image_key, extractor_id))
+            by_content = content_key(record.content_hash, extractor_id)
+            if self._writer(partition).get_many([by_content]) == [image_key]:
+                deletes[partition].append(by_content)
+        for partition, keys in deletes.items():
+            self._writer(partition).write((), keys)
+            self._writer(partition).purge(keys)
+        return count
 
     def close(self) -> None:
         """Gives all partitions up. Safe to call twice."""

@@ -84,6 +84,13 @@ class MemoryWriter(_MemoryPartition):
         self._log.writes.append((list(puts), list(deletes)))
         self._catch_up()
 
+    def purge(self, keys: Sequence[bytes]) -> None:
+        """Takes earlier values out of what readers still follow."""
+        gone = set(keys)
+        for number, (puts, deletes) in enumerate(self._log.writes):
+            self._log.writes[number] = [put for put in puts if put[0] not in gone], deletes
+        self.write([(key, value) for key in gone if (value := self._entries.get(key)) is not None])
+
     def checkpoint(self, folder: Path) -> None:
         """A file of all entries; `MemoryStore(partitions, folder.parent)` reads it when named like a partition."""
         self._check_open()

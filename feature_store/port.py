@@ -33,6 +33,12 @@ class WritePartition(ReadPartition, Protocol):
     def write(self, puts: Sequence[tuple[bytes, bytes]], deletes: Sequence[bytes] = ()) -> None:
         """Applies all or nothing; survives the death of the process (not of the machine) once it returns."""
 
+    def purge(self, keys: Sequence[bytes]) -> None:
+        """Returns when no earlier value of these keys is on the disk. Costs rewriting the files that they lie in.
+
+        Copies (`checkpoint`) made before keep what they have.
+        """
+
     def checkpoint(self, folder: Path) -> None:
         """A consistent copy at `folder` (which must not exist), by hard links where the file system has them."""
 

@@ -11,7 +11,7 @@ state that some prefix of the log explains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -49,6 +49,12 @@ class ProductStore:
         puts.append((_APPLIED, applied.to_bytes(8, "big")))
         self._writer(partition).write(puts)
         self._applied[partition] = applied
+
+    def purge(self, partition: int, product_ids: Iterable[str]) -> None:
+        """Returns when nothing but the present records of these products is on the disk."""
+        keys = [product_key(product_id) for product_id in product_ids]
+        if keys:
+            self._writer(partition).purge(keys)
 
     def applied(self, partition: int) -> int:
         """The greatest sequence applied; 0 before the first."""

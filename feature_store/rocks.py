@@ -63,6 +63,8 @@ DATABASE = "db"
 _LOCK_RETRY_S = 0.1
 _SECONDARY_ATTEMPTS = 5
 _FOLLOW_ATTEMPTS = 20
+_PURGES_APART = 16
+"""So many keys are compacted one by one; more of them as one range, which may be the whole database."""
 
 
 class StoreInfo(msgspec.Struct, frozen=True):
@@ -255,6 +257,19 @@ class RocksWriter(_RocksPartition):
             batch.delete(key)
         try:
             self._db.write(batch)
+        except Exception as error:
+            raise self._error(error) from error
+
+    def purge(self, keys: Sequence[bytes]) -> None:
+        """Writes the memtable out, and with it drops its log, then compacts the tables that may hold the keys."""
+        self._check_open()
+        ranges = [(key, key + b"\0") for key in keys]
+        if len(ranges) > _PURGES_APART:
+            ranges = [(min(keys), max(keys) + b"\0")]
+        try:
+            self._db.flush(True)
+            for begin, end in ranges:
+                self._db.compact_range(begin, end)
         except Exception as error:
             raise self._error(error) from error
 

@@ -79,11 +79,16 @@ class RowBuilder:
         sales = [_UNKNOWN if value is None else value for value in batch.sales]
         praises = [_NAN if value is None else value for value in batch.praise]
         image_seqs = [value or 0 for value in batch.image_seq]
-        vector_seqs = [seq if use else 0 for seq, use in zip(batch.vector_seq, usable.tolist(), strict=True)]
+        # As the delta writer does it: of an erased image older vectors have no business here, nor has any text.
+        vector_seqs = [
+            seq if use else erased or 0
+            for seq, use, erased in zip(batch.vector_seq, usable.tolist(), batch.erased_seq, strict=True)
+        ]
+        product_ids = ["" if erased else each for each, erased in zip(batch.product_id, batch.erased_seq, strict=True)]
         texts: list[tuple[int, int, int, int, int, int, int]] = []
         placed: dict[bytes, int] = {}
         for product_id, image_url, category, brand, displayed in zip(
-            batch.product_id, batch.url, batch.category, batch.brand, batch.attributes, strict=True
+            product_ids, batch.url, batch.category, batch.brand, batch.attributes, strict=True
         ):
             product, url, attributes = (product_id or "").encode(), (image_url or "").encode(), displayed or b""
             place = placed.get(attributes)

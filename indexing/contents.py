@@ -35,7 +35,7 @@ class ShardContents:
     float32, row numbers), of the same rows as lists. refusals: by image id, see
     `indexing.refusals`. categories, brands: names
     by code. A live shard hands out texts, lists and codes by reference: they are
-    append-only, what is here never changes.
+    append-only, what is here does not change before the shard's next `scrub`.
     """
 
     extractor_id: str

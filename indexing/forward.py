@@ -46,6 +46,8 @@ ROW_FIELDS: list[tuple[str, str, str]] = [
 _STRUCT = struct.Struct("<" + "".join(code for _, code, _ in ROW_FIELDS))
 ROW_DTYPE = np.dtype([(name, kind) for name, _, kind in ROW_FIELDS])
 ROW_SIZE = _STRUCT.size
+_PRODUCT_DTYPE = np.dtype([("product", "<u8"), ("rest", f"V{ROW_SIZE - 8}")])
+"""A record by the first half of its image id."""
 _HIT_STRUCT = struct.Struct("<16sqqqdqdQQIII8xI")  # a record up to its flags, without the codes
 
 _CHUNK_SHIFT = 14
@@ -200,6 +202,15 @@ class ForwardIndex:
             first = number << _CHUNK_SHIFT
             yield first, array[: max(0, min(CHUNK_ROWS, self._count - first))]
 
+    def of_products(self, hashes: Iterable[bytes]) -> list[int]:
+        """The numbers of all rows of the products with these hashes, dead ones too. Writer thread only."""
+        wanted = np.frombuffer(b"".join(hashes), dtype="<u8")
+        found: list[int] = []
+        for first, part in self.parts():
+            products = part.view(_PRODUCT_DTYPE)["product"]
+            found += (np.flatnonzero(np.isin(products, wanted)) + first).tolist()
+        return found
+
     def superseded(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of these rows are dead, shape (n,). Any thread."""
         dead = np.zeros(len(numbers), dtype=np.bool_)
@@ -226,13 +237,21 @@ class ForwardIndex:
         index._count = count
         for array in arrays:
             index._adopt(array)
+        index.texts.retain(*index._texts_in_use())
+        return index
+
+    def _texts_in_use(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """(offsets, sizes) of the texts that rows refer to, once for every row that does."""
         offsets, sizes = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-        for _, part in index.parts():
+        for _, part in self.parts():
             alive = part[part["flags"] & SUPERSEDED == 0]
             offsets += [alive["identity_offset"], alive["attributes_offset"]]
             sizes += [alive["product_size"].astype(np.int64) + alive["url_size"], alive["attributes_size"]]
-        index.texts.retain(np.concatenate(offsets), np.concatenate(sizes).astype(np.int64))
-        return index
+        return np.concatenate(offsets), np.concatenate(sizes).astype(np.int64)
+
+    def scrub_texts(self) -> None:
+        """Overwrites all texts that no row refers to. Writer thread only."""
+        self.texts.scrub(*self._texts_in_use())
 
     def reclaim_texts(self, least_garbage: int = 8 << 20) -> None:
         """Empties one sparse text chunk when more than half of the buffer is garbage. Writer thread only.

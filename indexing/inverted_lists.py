@@ -19,7 +19,7 @@ of them probed: exact search, and growth copies nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import faiss as _faiss
@@ -208,6 +208,16 @@ class InvertedLists:
             self._location = location
         self._location[row] = list_number << _LOCATION_SHIFT | size
 
+    def erase(self, rows: Iterable[int]) -> None:
+        """Overwrites the vectors of these rows, where they have any, with zeros, in place. Writer thread only.
+
+        Of rows that no search may return: a scan may see half of it. Nobody writes `parts` to a file meanwhile.
+        """
+        for row in rows:
+            vector = self.vector(row)
+            if vector is not None:
+                vector[:] = 0
+
     def _add_segment(self) -> int:
         blocks = [*self._view.blocks, new_block(self._segment_rows, self.dimension)]
         self._sizes.append(0)
@@ -227,7 +237,7 @@ class InvertedLists:
         return self._publish(blocks, table)
 
     def vector(self, row: int) -> NDArray[np.float32] | None:
-        """A row's vector (not copied, never changes), or None when it has none. Any thread."""
+        """A row's vector (not copied, never changes but by `erase`), or None when it has none. Any thread."""
         locations = self._location
         if row >= len(locations) or (location := int(locations[row])) < 0:
             return None

@@ -8,7 +8,7 @@ those that deltas bring are in memory until the next snapshot is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -91,6 +91,12 @@ class CodedLists:
         # The vector first: a row that a scan finds by its code can be ranked.
         self._vectors.append(list_number, row, vector)
         self._codes.append(list_number, row, code)
+
+    def erase(self, rows: Iterable[int]) -> None:
+        """Overwrites vectors and codes of these rows, see `InvertedLists.erase`. Of mapped files the copy in memory."""
+        rows = list(rows)
+        self._vectors.erase(rows)
+        self._codes.erase(rows)
 
     def vector(self, row: int) -> NDArray[np.float32] | None:
         """A row's vector, or None when it has none. Any thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.digest import NO_VECTOR
 from indexing.forward import SUPERSEDED, VALID, Row, Texts
 from indexing.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES, Hit, ImageState, ProductState
 from indexing.state import ShardState
@@ -100,11 +101,13 @@ class ShardReader:
         shared: dict[bytes, bytes] = {}
         for number in self._state.rows.of_product(product_hash(product_id)):
             row, texts, current = self._current(number)
-            vector = self._state.lists.vector(current) if row.vector_seq else None
-            while row.vector_seq and vector is None and self._state.forward.read(current).flags & SUPERSEDED:
+            vector = self._vector_of(row, current)
+            while (
+                row.vector_hash != NO_VECTOR and vector is None and self._state.forward.read(current).flags & SUPERSEDED
+            ):
                 # Replaced since it was read, and a training has left its vector behind.
                 row, texts, current = self._current(number)
-                vector = self._state.lists.vector(current)
+                vector = self._vector_of(row, current)
             if texts.product_id == wanted:
                 images.append(
                     ImageState(
@@ -122,6 +125,10 @@ class ShardReader:
                     )
                 )
         return sorted(images, key=lambda image: image.image_id)
+
+    def _vector_of(self, row: Row, number: int) -> NDArray[np.float32] | None:
+        """None also where it was erased and its place in the lists is still there."""
+        return self._state.lists.vector(number) if row.vector_hash != NO_VECTOR else None
 
     def shown(self, product_id: str) -> ProductState | None:
         """See `Shard.shown`."""

@@ -83,6 +83,7 @@ def save(shard: Shard, folder: Path, delta_offsets: Mapping[int, int]) -> ShardM
     for the copy of the rows alone, call `shard.contents()` there and `publish`
     with it in another thread (one at a time).
     """
+    shard.scrub()
     return publish(shard.contents(), folder, delta_offsets)
 
 

@@ -36,8 +36,9 @@ class NameCodes:
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._names: list[bytes] = []
         self._codes: dict[str, int] = {}
-        for name in names:
-            self.code(name)
+        for code, name in enumerate(names):
+            self._names.append(name.encode())
+            self._codes.setdefault(name, code)
 
     def code(self, name: str) -> int:
         """The name's code, a new one for a new name. Writer thread only."""
@@ -46,6 +47,14 @@ class NameCodes:
             self._names.append(name.encode())
             code = self._codes[name] = len(self._names) - 1
         return code
+
+    def forget(self, used: Iterable[int]) -> None:
+        """Drops the names whose codes are not among these; their codes stay taken. Writer thread only."""
+        known = set(used)
+        for code, name in enumerate(self._names):
+            if name and code not in known:
+                del self._codes[name.decode()]
+                self._names[code] = b""
 
     def name(self, code: int) -> bytes:
         """UTF-8 of the name."""
@@ -78,6 +87,10 @@ class ShardState:
         self.applied_rows = 0
         self.ignored_vectors = 0
         self.ignored_rows = 0
+        self.erased: set[bytes] = set()
+        """Hashes of products of which something was erased since the shard was loaded."""
+        self.unscrubbed = False
+        """Bytes of erased images are still behind the rows, which nothing shows any more: see `scrub`."""
 
     def take_over(self, forward: ForwardIndex) -> None:
         """Begins with these rows: finds them by image and product, counts them, sums their digests up.
@@ -98,6 +111,33 @@ class ShardState:
             self.searchable += int((valid & (vector_seq > 0) & (vector_seq >= rows["image_seq"])).sum())
             self.digest = add_digest(self.digest, digest_bytes(sum_digests(rows["digest"][valid])))
         self.rows = RowMap(np.concatenate(ids), np.concatenate(numbers))
+
+    def note_erased(self, image_id: bytes) -> None:
+        """The image was erased. Writer thread only."""
+        self.erased.add(image_id[:8])
+        self.unscrubbed = True
+
+    def scrub(self) -> None:
+        """Overwrites what erased images have left behind: dead rows, vectors, texts that no row refers to, names.
+
+        Writer idle, and nobody writes contents that were taken before: vectors are overwritten in place.
+        """
+        if not self.unscrubbed:
+            return
+        bare: list[int] = []
+        for number in self.forward.of_products(self.erased):
+            row = self.forward.read(number)
+            if row.flags & SUPERSEDED:
+                self.forward.write(number, NEW_ROW._replace(image_id=row.image_id, flags=SUPERSEDED))
+                bare.append(number)
+            elif row.vector_hash == NO_VECTOR:
+                bare.append(number)
+        self.lists.erase(bare)
+        self.forward.scrub_texts()
+        for column, names in (("category", self.categories), ("brand", self.brands)):
+            used = [np.unique(part[column]) for _, part in self.forward.parts()]
+            names.forget(np.unique(np.concatenate(used)).tolist() if used else ())
+        self.unscrubbed = False
 
     def account(self, old: Row, row: Row) -> None:
         """Moves counts and digest on from an image's old row to its new one. Writer thread only."""
@@ -134,7 +174,7 @@ class ShardState:
         for number in self.rows.numbers():
             row = self.forward.read(number)
             if row.flags & VALID:
-                vector = self.lists.vector(number) if row.vector_seq else None
+                vector = self.lists.vector(number) if row.vector_hash != NO_VECTOR else None
                 hashed = NO_VECTOR if vector is None else vector_hash(vector.tobytes())
                 total = add_digest(total, self.digest_of(row._replace(vector_hash=hashed)))
         return digest_bytes(total)

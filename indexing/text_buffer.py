@@ -101,6 +101,27 @@ class TextBuffer:
             self._live[offset >> _SHIFT] -= size
             self._live_total -= size
 
+    def scrub(self, offsets: NDArray[np.uint64], sizes: NDArray[np.int64]) -> None:
+        """Overwrites with zeros what lies outside of these texts, all that are in use. Writer thread only.
+
+        In a copy of each chunk that has such bytes: who reads the chunk, or
+        writes it to a file, goes on with the one it has.
+        """
+        used = sizes > 0
+        offsets, sizes = offsets[used], sizes[used]
+        numbers, starts = (offsets >> np.uint64(_SHIFT)).astype(np.int64), (offsets & np.uint64(_MASK)).astype(np.int64)
+        for number, chunk in enumerate(self._chunks):
+            if chunk is None or self._live[number] == self._counted[number]:
+                continue
+            filled, inside = self._filled[number], numbers == number
+            edges = np.zeros(filled + 1, np.int64)
+            np.add.at(edges, starts[inside], 1)
+            np.add.at(edges, starts[inside] + sizes[inside], -1)
+            clean = bytearray(len(chunk))
+            found = np.frombuffer(chunk, np.uint8, filled)
+            np.frombuffer(clean, np.uint8, filled)[:] = np.where(np.cumsum(edges[:-1]) > 0, found, 0)
+            self._chunks[number] = clean
+
     @property
     def garbage(self) -> float:
         """Share of the counted bytes that no row refers to any more, 0 to 1."""

@@ -74,15 +74,19 @@ class DeltaWriter:
         old = NEW_ROW if number is None else self._state.forward.read(number)
         new_state = (batch.state_seq[i] or 0) > old.state_seq
         new_vector = vector is not None and batch.vector_seq[i] > old.vector_seq
+        erased_seq = batch.erased_seq[i] or 0
+        forgets_vector = erased_seq > old.vector_seq
         refusals = self._state.refusals
         refused = refusals.concern(old)
         if batch.refused_seq[i] and batch.extractor_id == self._state.extractor_id:
             refusals.note(image_id, batch.refused_seq[i])
-        if not new_state and not new_vector:
+        if not new_state and not new_vector and not forgets_vector:
             refusals.count += refusals.concern(old) - refused
             return
         row = self._with_state(image_id, old, batch, i) if new_state else old
-        if number is None:
+        if erased_seq:
+            row = self._erased(row, image_id, new_state)
+        elif number is None or not row.product_size:
             row = self._with_identity(row, image_id, batch.product_id[i] or "", batch.url[i] or "")
         elif new_state and not old.url_size and batch.url[i]:
             # Known from its vector or a tombstone alone until now: the URL comes with the first valid state.
@@ -90,6 +94,9 @@ class DeltaWriter:
         if new_vector:
             assert vector is not None
             row = row._replace(vector_seq=batch.vector_seq[i], vector_hash=vector.hash)
+        elif forgets_vector:
+            # A register with nothing in it: older vectors lose against it as against any newer one.
+            row = row._replace(vector_seq=erased_seq, vector_hash=NO_VECTOR)
         attributes = (batch.attributes[i] or b"") if new_state else None
         row = row._replace(digest=self._state.digest_of(row, attributes) if row.flags & VALID else NO_VECTOR)
         if vector is not None and new_vector and vector.hash != old.vector_hash:
@@ -119,6 +126,16 @@ class DeltaWriter:
             category=self._state.categories.code(batch.category[i] or ""),
             brand=self._state.brands.code(batch.brand[i] or ""),
             flags=VALID if batch.valid[i] else 0,
+        )
+
+    def _erased(self, row: Row, image_id: bytes, new_state: bool) -> Row:
+        """The row without texts where its state is erased; what is behind them goes with `ShardState.scrub`."""
+        self._state.note_erased(image_id)
+        if not new_state:
+            return row._replace(image_id=image_id)
+        self._state.forward.texts.release(row.identity_offset, row.product_size + row.url_size)
+        return row._replace(
+            image_id=image_id, identity_offset=0, product_size=0, url_size=0, attributes_offset=0, category=-1, brand=-1
         )
 
     def _place(self, image_id: bytes, attributes: bytes) -> int:

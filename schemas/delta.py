@@ -46,6 +46,7 @@ DELTA_SCHEMA = pa.schema(
         ("vector_seq", pa.int64()),
         ("vector", pa.binary()),
         ("refused_seq", pa.int64()),
+        ("erased_seq", pa.int64()),
     ]
 )
 
@@ -68,7 +69,9 @@ class DeltaBatch:
     unknown ones); rows with the same ones share one object, written or read.
     `vector` is little-endian float32. `refused_seq` > 0: extraction gave the
     image version of that `image_seq` up, no vector of the batch's extractor
-    will come for it.
+    will come for it. `erased_seq` > 0, the same as `state_seq`: the image was
+    erased; both registers, the vector's of any extractor too, forget what is
+    older. A reader that does not know the column takes the row as a removal.
     """
 
     extractor_id: str = ""
@@ -88,6 +91,7 @@ class DeltaBatch:
     vector_seq: list[int] = field(default_factory=list)
     vector: list[bytes | None] = field(default_factory=list)
     refused_seq: list[int] = field(default_factory=list)
+    erased_seq: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.image_id)
@@ -110,6 +114,7 @@ class DeltaBatch:
         vector_seq: int = 0,
         vector: bytes | None = None,
         refused_seq: int = 0,
+        erased_seq: int = 0,
     ) -> None:
         """Appends one row. `state_seq` 0: no state in it; `vector_seq` 0: no vector in it."""
         self.image_id.append(image_id)
@@ -127,6 +132,7 @@ class DeltaBatch:
         self.vector_seq.append(vector_seq)
         self.vector.append(vector)
         self.refused_seq.append(refused_seq)
+        self.erased_seq.append(erased_seq)
 
 
 _COLUMNS = DELTA_SCHEMA.names

@@ -169,12 +169,16 @@ class DeltaCheck:
                 refuse("other_partition", row, f"product {product[:100]!r} does not belong into partition {partition}")
 
     def _check_sequences(self, batch: DeltaBatch, refuse: _Refuse) -> None:
-        for name in ("state_seq", "image_seq", "vector_seq", "refused_seq"):
+        for name in ("state_seq", "image_seq", "vector_seq", "refused_seq", "erased_seq"):
             column: list[int] = getattr(batch, name)
             if not (self._is_sequence(min(column)) and self._is_sequence(max(column))):
                 for row, number in enumerate(column):
                     if not self._is_sequence(number):
                         refuse("sequence", row, f"{name} {number}")
+        if any(batch.erased_seq):
+            for row, (erased, state) in enumerate(zip(batch.erased_seq, batch.state_seq, strict=True)):
+                if erased and (erased != state or batch.valid[row]):
+                    refuse("sequence", row, f"erased_seq {erased} of a state of {state}")
 
 
 _Refuse = Callable[[str, int, str], None]

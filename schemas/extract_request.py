@@ -24,6 +24,7 @@ class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`vector_seq` is the image's `image_seq`; `image_id`, `image_key`: lower-case hex.
 
     `attempt` counts from 0; `not_before_ms` (Unix time) is when to try next.
+    `erase`: delete what is known of the image under this extractor instead; its URL is not said.
     """
 
     product_id: str
@@ -34,6 +35,7 @@ class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
     extractor_id: str
     attempt: Count = 0
     not_before_ms: UnixMs = 0
+    erase: bool = False
 
 
 _encoder = msgspec.json.Encoder()

@@ -26,9 +26,14 @@ def product_hash(product_id: str) -> bytes:
     return blake2b(product_id.encode(), digest_size=8).digest()
 
 
+def url_hash(url: str) -> bytes:
+    """The 8 bytes that end the `ImageId` of every image with this URL."""
+    return blake2b(url.encode(), digest_size=8).digest()
+
+
 def image_id(product_id: str, url: str) -> ImageId:
     """Identity of `url` as an image of `product_id`. A new version of the image keeps it."""
-    return ImageId(product_hash(product_id) + blake2b(url.encode(), digest_size=8).digest())
+    return ImageId(product_hash(product_id) + url_hash(url))
 
 
 def image_key(url: str, version: str | None = None) -> ImageKey:

@@ -73,6 +73,13 @@ class ProductRemoved(msgspec.Struct, frozen=True, tag_field="type", tag="product
     version: Int64 | None = None
 
 
+class ProductErased(msgspec.Struct, frozen=True, tag_field="type", tag="product_erased", kw_only=True, gc=False):
+    """Removes a product for good: nothing of it is kept. A later `product_added` begins anew."""
+
+    product_id: str
+    version: Int64 | None = None
+
+
 class Heartbeat(msgspec.Struct, frozen=True, tag_field="type", tag="heartbeat", kw_only=True):
     """Written by Vitrine itself to every partition, so that the watermark moves when no event arrives."""
 
@@ -90,8 +97,8 @@ class Forwarded(msgspec.Struct, frozen=True, tag_field="type", tag="forwarded", 
     event: msgspec.Raw
 
 
-ProductEvent = ProductAdded | ProductUpdated | ProductRemoved
-AnyEvent = ProductAdded | ProductUpdated | ProductRemoved | Heartbeat | Forwarded
+ProductEvent = ProductAdded | ProductUpdated | ProductRemoved | ProductErased
+AnyEvent = ProductAdded | ProductUpdated | ProductRemoved | ProductErased | Heartbeat | Forwarded
 
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _product_decoder: msgspec.json.Decoder[ProductEvent] = msgspec.json.Decoder(ProductEvent)
@@ -128,7 +135,7 @@ def decode_event(value: bytes | None) -> AnyEvent:
     if isinstance(event, Forwarded):
         return event
     _check_length(value)
-    if isinstance(event, ProductAdded | ProductUpdated | ProductRemoved):
+    if isinstance(event, ProductEvent):
         check_event(event)
     return event
 
@@ -196,7 +203,7 @@ def check_event(event: ProductEvent) -> None:
     product_id = event.product_id
     if not product_id or len(product_id.encode()) > MAX_PRODUCT_ID_BYTES:
         raise RejectedError("invalid_event", f"product_id must have 1 to {MAX_PRODUCT_ID_BYTES} bytes")
-    if isinstance(event, ProductRemoved):
+    if isinstance(event, ProductRemoved | ProductErased):
         return
     if event.product:
         check_attributes(event.product)

@@ -30,12 +30,25 @@ class ImageEntry(msgspec.Struct, array_like=True, gc=False):
     attached: bool = True
 
 
+class Erased(msgspec.Struct, array_like=True, gc=False):
+    """What is kept of a product that was erased: enough to keep it erased.
+
+    `sequence`: of the last event that erased it. `urls`: 8 bytes of hash of
+    each image's URL that it had until then (`schemas.ids.url_hash`), so that
+    the shards can be told again. `gone`: it was not added again since.
+    """
+
+    sequence: int
+    urls: list[bytes]
+    gone: bool = True
+
+
 class ProductRecord(msgspec.Struct, array_like=True, gc=False):
     """A product as the log's events made it.
 
     `sequence`: of the last event applied. `version`: the greatest producer
     version applied. `forwarded`: per origin partition, the sequence of the
-    last forwarded event applied.
+    last forwarded event applied. `erased`: that it was erased once.
     """
 
     product_id: str
@@ -45,6 +58,7 @@ class ProductRecord(msgspec.Struct, array_like=True, gc=False):
     attributes: dict[str, Any]
     images: list[ImageEntry]
     forwarded: dict[int, int] = {}
+    erased: Erased | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()

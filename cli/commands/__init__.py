@@ -8,6 +8,7 @@ from cli.commands import (
     alias,
     build,
     dead_letters,
+    erased,
     import_,
     keys,
     plan,
@@ -25,5 +26,5 @@ from cli.commands import (
 
 COMMANDS: tuple[ModuleType, ...] = (
     run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild_features, replay, build, publish,
-    alias, plan, keys,
+    alias, plan, keys, erased,
 )  # fmt: skip

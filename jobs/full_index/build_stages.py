@@ -28,11 +28,11 @@ from jobs.full_index.build_cut import Cut
 from jobs.full_index.build_options import BuildTarget
 from jobs.full_index.build_progress import UnitProgress
 from jobs.full_index.replay_stages import RESULT, chunks
-from jobs.pipeline.core import add_state, display_attributes
+from jobs.pipeline.core import add_erased, add_state, display_attributes
 from jobs.pipeline.stage import Metrics, Out, Record
 from schemas.delta import DeltaBatch
 from schemas.errors import CorruptError, OperatorError
-from schemas.ids import shard_of_product
+from schemas.ids import shard_of_product, url_hash
 from schemas.manifest import decode_manifest
 from schemas.product_record import ProductRecord
 
@@ -229,6 +229,8 @@ def add_images(
     """
     attributes = display_attributes(record)
     remembered = record.sequence >= oldest_sequence
+    if remembered:
+        add_erased(batch, record, {url_hash(entry.url) for entry in record.images})
     for entry in record.images:
         if remembered or (record.listed and entry.attached):
             image = record.product_id, entry.url

@@ -20,10 +20,12 @@ from pathlib import Path
 import msgspec
 from pyflink.table import StreamTableEnvironment
 
-from feature_store.open import feature_store
+from feature_store.open import catalogue_store, feature_store
+from feature_store.products import ProductReader
 from indexing.durable import write_durably
 from jobs.full_index.audit import MissingFeature, PartitionAudit, image_hex
 from jobs.full_index.live_log import given_up, log_state, wait_for_extraction, wait_for_stream
+from jobs.full_index.replay_erasures import erased_features, send_erasures
 from jobs.full_index.replay_index import kept_beside, serving_index
 from jobs.full_index.replay_position import ReplayFolder, ReplayPosition
 from jobs.full_index.replay_range import Base, LogState, ReplayRange, choose_range
@@ -133,6 +135,7 @@ class Replay:
         if not options.check_only:
             self._heal(state, span)
             self._extract(self._missing(audits))
+            self._erase_features(state)
             self._publish(state, span)
         else:
             self._missing(audits)
@@ -303,6 +306,22 @@ class Replay:
         finally:
             reader.close()
         self._report.features.recovered = sum(record is not None for record in found)
+
+    def _erase_features(self, state: LogState) -> None:
+        """Features of products that were erased while the log goes back, unless another product has the picture."""
+        settings = self._settings
+        oldest = [sequence(state.epoch, begin) if begin else 0 for begin in state.beginnings]
+        products = ProductReader(catalogue_store(self._truth, settings.event_partitions))
+        features = feature_store(self._features, settings.feature_partitions).reader()
+        try:
+            found = erased_features(products, features, oldest)
+        finally:
+            products.close()
+            features.close()
+        if found:
+            with EventProducer(settings.kafka) as producer:
+                send_erasures(found, producer, settings.feature_partitions)
+        self._report.features.erased = len(found)
 
     def _publish(self, state: LogState, span: ReplayRange) -> None:
         position = ReplayPosition(

@@ -54,13 +54,15 @@ class FeatureVerdict(msgspec.Struct, kw_only=True):
 
     `missing` of them are extracted (`retried`: given up before for reasons
     that may pass); `given_up` are not tried again, their reason being final.
-    `recovered`: of the missing, those whose vector is there now.
+    `recovered`: of the missing, those whose vector is there now. `erased`:
+    that only erased products had, and that their owner was told to delete.
     """
 
     missing: int = 0
     retried: int = 0
     given_up: int = 0
     recovered: int = 0
+    erased: int = 0
     examples: list[str] = []
 
 

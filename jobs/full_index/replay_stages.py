@@ -17,7 +17,7 @@ from feature_store.open import catalogue_store, feature_store
 from feature_store.products import ProductReader
 from jobs.full_index.audit import Comparison, PartitionAudit, Truth, vectors_of
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
-from jobs.pipeline.core import add_state, display_attributes
+from jobs.pipeline.core import add_erased, add_state, display_attributes
 from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.stage import Metrics, Out, Record
 from messaging.producer import EventProducer
@@ -217,6 +217,9 @@ class HealStage:
         for record in records:
             partition = shard_of_product(record.product_id, copies.delta_partitions)
             attributes = display_attributes(record)
+            if record.erased is not None:
+                add_erased(outbox.batch(partition, None), record)
+                rows += len(record.erased.urls)
             for entry in record.images:
                 vector = vectors.get((record.product_id, entry.url))
                 add_state(outbox.batch(partition, vector, attributes), record, entry, vector, attributes)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from feature_store.open import catalogue_store, feature_store
 from feature_store.products import ProductStore
-from jobs.pipeline.core import Origin, Outcome, add_state, apply, display_attributes
+from jobs.pipeline.core import Origin, Outcome, add_erased, add_state, apply, display_attributes
 from jobs.pipeline.dead_letters import dead_letter
 from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.stage import Metrics, Out, Record
@@ -36,7 +36,15 @@ from schemas.ids import (
     sequence,
     shard_of_product,
 )
-from schemas.product_event import Forwarded, Heartbeat, ProductEvent, decode_event, decode_forwarded, forward
+from schemas.product_event import (
+    Forwarded,
+    Heartbeat,
+    ProductErased,
+    ProductEvent,
+    decode_event,
+    decode_forwarded,
+    forward,
+)
 from schemas.product_record import ImageEntry, ProductRecord
 from schemas.settings import Settings
 from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS
@@ -88,6 +96,7 @@ class _Work:
     dirty: set[str] = field(default_factory=set)
     touched: dict[str, set[str]] = field(default_factory=dict)
     wanted: dict[str, set[str]] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
 
     def note(self, product_id: str, changed: set[str], wanted: set[str]) -> None:
         if changed:
@@ -185,6 +194,8 @@ class CatalogueStage:
                 counts["events_replayed"] = counts.get("events_replayed", 0) + 1
                 attached = {entry.url for entry in known.images if entry.attached} if known.listed else set()
                 work.note(event.product_id, {entry.url for entry in known.images}, attached)
+                if known.erased is not None:
+                    work.erased.add(event.product_id)
                 continue
             try:
                 result = apply(known, event, number, origin)
@@ -196,9 +207,13 @@ class CatalogueStage:
                 work.records[event.product_id] = result.record
                 work.dirty.add(event.product_id)
                 work.note(event.product_id, result.changed, result.wanted)
+                if isinstance(event, ProductErased):
+                    work.erased.add(event.product_id)
         if work.dirty:
             dirty = [changed for product_id in work.dirty if (changed := work.records[product_id]) is not None]
             self._products.write(partition, dirty, max(number, applied_until))
+        # Also in a replay: the stage may have been killed in between.
+        self._products.purge(partition, work.erased)
         for name, count in counts.items():
             self._metrics.count(name, count)
         return work
@@ -225,6 +240,10 @@ class CatalogueStage:
             vectors = self._look_up(wanted, config.extractor_id, out)
             for extractor_id in config.further_extractors:
                 self._add_further(wanted, extractor_id, outbox, out)
+        for product_id in work.erased:
+            record = work.records[product_id]
+            if record is not None:
+                add_erased(outbox.batch(shard_of_product(product_id, config.delta_partitions), None), record)
         for product_id in {**work.touched, **work.wanted}:
             record = work.records[product_id]
             if record is None:

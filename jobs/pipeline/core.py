@@ -8,6 +8,7 @@ record (DESIGN section 2).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
@@ -16,17 +17,18 @@ import msgspec
 
 from schemas.delta import DeltaBatch, attributes_json
 from schemas.errors import RejectedError
-from schemas.ids import image_id
+from schemas.ids import image_id, product_hash, url_hash
 from schemas.product_event import (
     MAX_EVENT_BYTES,
     MAX_IMAGES,
     ImageRef,
     ProductAdded,
+    ProductErased,
     ProductEvent,
     ProductRemoved,
     ProductUpdated,
 )
-from schemas.product_record import ImageEntry, ProductRecord
+from schemas.product_record import Erased, ImageEntry, ProductRecord
 
 
 class Outcome(Enum):
@@ -65,12 +67,13 @@ def apply(record: ProductRecord | None, event: ProductEvent, sequence: int, orig
     for an update of a product that was never added, `too_large` for a product
     that would outgrow the limits of an event.
     """
+    if isinstance(event, ProductUpdated) and (record is None or (record.erased is not None and record.erased.gone)):
+        what = "was never added" if record is None else "was erased"
+        raise RejectedError(
+            "unknown_product",
+            f"product {event.product_id!r} {what}; produce its product_added, then put this letter back",
+        )
     if record is None:
-        if isinstance(event, ProductUpdated):
-            raise RejectedError(
-                "unknown_product",
-                f"product {event.product_id!r} was never added; produce its product_added, then put this letter back",
-            )
         record = ProductRecord(event.product_id, 0, False, None, {}, [])
     if event.version is not None and record.version is not None and event.version < record.version:
         return Applied(record, Outcome.STALE_VERSION, set(), set())
@@ -81,11 +84,17 @@ def apply(record: ProductRecord | None, event: ProductEvent, sequence: int, orig
         forwarded = {**forwarded, origin.partition: origin.sequence}
     version = record.version if event.version is None else event.version
 
+    if isinstance(event, ProductErased):
+        after = ProductRecord(record.product_id, sequence, False, version, {}, [], forwarded, _erased(record, sequence))
+        return Applied(after, Outcome.APPLIED, set(), set())
+    erased = record.erased
     if isinstance(event, ProductRemoved):
         listed, attributes, images = False, record.attributes, record.images
         changed, wanted = set[str](), set[str]()
     elif isinstance(event, ProductAdded):
         listed = True
+        if erased is not None and erased.gone:
+            erased = Erased(erased.sequence, erased.urls, gone=False)
         attributes = record.attributes if event.product is None else _merged({}, event.product)
         images, changed, wanted = _replaced(record.images, event.images, sequence)
     else:
@@ -105,8 +114,17 @@ def apply(record: ProductRecord | None, event: ProductEvent, sequence: int, orig
             ImageEntry(e.url, e.version, e.image_seq, sequence, e.attached) if e.url in changed else e for e in images
         ]
     images = _without_old_tombstones(images, sequence)
-    after = ProductRecord(record.product_id, sequence, listed, version, attributes, images, forwarded)
+    after = ProductRecord(record.product_id, sequence, listed, version, attributes, images, forwarded, erased)
     return Applied(after, Outcome.APPLIED, changed, wanted)
+
+
+def _erased(record: ProductRecord, sequence: int) -> Erased:
+    """The record's images, those of an earlier erasure included until its delta has surely been delivered."""
+    urls = [url_hash(entry.url) for entry in record.images]
+    before = record.erased
+    if before is not None and before.sequence > sequence - FORGET_AFTER:
+        urls = list(dict.fromkeys(before.urls + urls))[-2 * MAX_ENTRIES :]
+    return Erased(sequence, urls)
 
 
 MAX_ENTRIES = 10_000
@@ -143,7 +161,7 @@ def _check_size(event: ProductEvent, attributes: dict[str, Any], images: list[Im
                 f"product {event.product_id!r} would have {size} characters of image URLs, those it had lately "
                 f"included; {MAX_IMAGE_TEXT_BYTES} fit: use shorter URLs, or keep an image's URL",
             )
-    patch = None if isinstance(event, ProductRemoved) else event.product
+    patch = event.product if isinstance(event, ProductAdded | ProductUpdated) else None
     if patch and any(isinstance(value, str | list | dict) for value in patch.values()):
         size = len(msgspec.msgpack.encode(attributes))
         if size > MAX_EVENT_BYTES:
@@ -159,7 +177,7 @@ def _brings_images(event: ProductEvent) -> bool:
             return bool(event.images)
         case ProductUpdated():
             return bool(event.images_added)
-        case ProductRemoved():
+        case ProductRemoved() | ProductErased():
             return False
 
 
@@ -220,6 +238,27 @@ def _attached(
 def display_attributes(record: ProductRecord) -> bytes:
     """The `attributes` column of the product's deltas; the same for all its images."""
     return attributes_json(record.attributes) if record.listed else b""
+
+
+def add_erased(batch: DeltaBatch, record: ProductRecord, but: Collection[bytes] = ()) -> None:
+    """Appends that every image which the product had until it was erased is to be forgotten, to its shard's batch.
+
+    `but`: hashes of URLs that are left out.
+    """
+    erased = record.erased
+    if erased is None:
+        return
+    product = product_hash(record.product_id)
+    for url in erased.urls:
+        if url in but:
+            continue
+        batch.add(
+            product + url,
+            record.product_id,
+            state_seq=erased.sequence,
+            image_seq=erased.sequence,
+            erased_seq=erased.sequence,
+        )
 
 
 def add_state(

@@ -74,7 +74,7 @@ class ExtractionStage:
     def process(self, batch: Sequence[Record]) -> list[Out]:
         out: list[Out] = []
         self._extractions.collect()
-        requests = self._decode(batch, out)
+        requests = self._without_erasures(self._decode(batch, out))
         known = self._known(requests)
         now_ms = time.time_ns() // 1_000_000
         due, later = [], []
@@ -100,6 +100,16 @@ class ExtractionStage:
         out += [Out(EXTRACT_REQUESTS, self._key(key), encode_request(request)) for _, request, key in later]
         self._answer(due, results, out)
         return out
+
+    def _without_erasures(self, requests: list[_Request]) -> list[_Request]:
+        """The others; features that are to be erased are gone once this returns, whatever their extractor."""
+        keys: dict[str, set[ImageKey]] = {}
+        for _, request, key in requests:
+            if request.erase:
+                keys.setdefault(request.extractor_id, set()).add(key)
+        for extractor_id, erased in keys.items():
+            self._metrics.count("features_erased", self._features.erase_many(sorted(erased), extractor_id))
+        return [each for each in requests if not each[1].erase]
 
     def _known(self, requests: list[_Request]) -> dict[Address, FeatureRecord]:
         """What the store has of the requested images, by extractor."""
@@ -137,7 +147,7 @@ class ExtractionStage:
             try:
                 request = decode_request(record.value)
                 check_request(request)
-                if request.extractor_id not in self._extractions.extractor_ids:
+                if not request.erase and request.extractor_id not in self._extractions.extractor_ids:
                     raise RejectedError(
                         NOT_CONFIGURED,
                         f"the request is for {request.extractor_id}, this job runs "

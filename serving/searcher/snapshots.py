@@ -23,6 +23,10 @@ PROGRESS_ONLY_RECORDS = 20_000
 """A quiet shop still writes heartbeats: a snapshot for them alone is worth it only after this many records."""
 
 
+ERASED_WITHIN_S = 5.0
+"""After something was erased the next snapshot is due so soon; more erasures in between go with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Beginning:
     """Where a feed begins: a shard, and the next offset to apply over it by partition of index-deltas."""
@@ -89,17 +93,19 @@ class SnapshotKeeper:
 
     def save_when_due(self, shard: Shard, offsets: dict[int, int]) -> None:
         """Copies the shard's contents (milliseconds) and writes them on another thread, once per interval."""
+        if shard.unscrubbed:
+            self._next = min(self._next, time.monotonic() + ERASED_WITHIN_S)
         if time.monotonic() < self._next or (self._writing is not None and self._writing.is_alive()):
             return
         self._next = time.monotonic() + self._interval_s
         if self._is_worth_it(offsets):
-            self._begin(shard.contents(), offsets)
+            self._begin(shard, offsets)
 
     def save_last(self, shard: Shard, offsets: dict[int, int]) -> None:
         """Waits for the snapshot under way, then writes what has changed since; returns when it is on disk."""
         self.wait()
         if self._is_worth_it(offsets):
-            self._begin(shard.contents(), offsets)
+            self._begin(shard, offsets)
             self.wait()
 
     def wait(self) -> None:
@@ -111,8 +117,10 @@ class SnapshotKeeper:
         records = sum(offsets.values()) - self._saved_records
         return self._failed or self._changed_rows > 0 or records >= PROGRESS_ONLY_RECORDS
 
-    def _begin(self, contents: ShardContents, offsets: dict[int, int]) -> None:
+    def _begin(self, shard: Shard, offsets: dict[int, int]) -> None:
         self._changed_rows, self._failed = 0, False
+        shard.scrub()  # no other snapshot is being written
+        contents = shard.contents()
         name = f"snapshot-{self._searcher.shard}-{self._searcher.replica}"
         self._writing = threading.Thread(target=self._write, args=(contents, dict(offsets)), name=name)
         self._writing.start()

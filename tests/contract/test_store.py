@@ -202,3 +202,30 @@ def test_a_closed_partition_is_not_mistaken_for_an_empty_one(store: Store, tmp_p
         writer.write([(b"b", b"2")])
     with pytest.raises(ValueError, match="closed"):
         writer.checkpoint(tmp_path / "copy")
+
+
+def test_earlier_values_of_a_purged_key_are_gone_and_the_present_ones_stay(
+    store: Store, writer: WritePartition, tmp_path: Path
+) -> None:
+    for number in range(3):
+        writer.write([(b"a", b"MARKER-%d" % number), (b"b", b"kept"), (b"d", b"MARKER-d")])
+        writer.checkpoint(tmp_path / f"copy-{number}")  # writes the memtable out
+    writer.write([(b"a", b"present"), (b"c", b"kept")], deletes=[b"d"])
+    writer.purge([b"a", b"d", b"never-there"])
+    assert writer.get_many([b"a", b"b", b"c", b"d"]) == [b"present", b"kept", b"kept", None]
+    reader = store.reader(0)
+    assert reader.get_many([b"a", b"b", b"c", b"d"]) == [b"present", b"kept", b"kept", None]
+    reader.close()
+    files = [file.read_bytes() for file in (tmp_path / "store").rglob("*") if file.is_file()]
+    assert not any(b"MARKER" in data for data in files)
+
+
+def test_many_keys_are_purged_as_one_range(writer: WritePartition, tmp_path: Path) -> None:
+    keys = [b"%03d" % number for number in range(100)]
+    writer.write([(key, b"MARKER") for key in keys])
+    writer.checkpoint(tmp_path / "copy")
+    writer.write((), deletes=keys)
+    writer.purge(keys)
+    assert list(writer.scan()) == []
+    files = [file.read_bytes() for file in (tmp_path / "store").rglob("*") if file.is_file()]
+    assert not any(b"MARKER" in data for data in files)

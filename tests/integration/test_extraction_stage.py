@@ -203,6 +203,16 @@ def test_doubled_request_is_answered_from_the_store_without_a_fetch(world: World
     assert world.site.hits["/ok/2"] == 1
 
 
+def test_erased_feature_is_deleted_whatever_its_extractor_and_extracted_anew_when_asked_for(world: World) -> None:
+    request = world.request("/ok/erased")
+    first = vectors(world.until_settled(request))
+    erasure = msgspec.structs.replace(request, url="erased:", erase=True)
+    assert world.process(erasure, msgspec.structs.replace(erasure, extractor_id="former-0-p1-4")) == []
+    assert world.metrics.counts["features_erased"] == 1
+    assert vectors(world.until_settled(request)) == first
+    assert world.site.hits["/ok/erased"] == 2
+
+
 def test_one_image_of_two_products_is_fetched_once_and_answered_twice(world: World) -> None:
     requests = [world.request("/ok/3", "p1"), world.request("/ok/3", "p2")]
     assert len(vectors(world.until_settled(*requests))) == 2

@@ -68,8 +68,14 @@ class Delta:
     attributes: bytes = b""
     vector_seq: int = 0
     vector: bytes | None = None
+    erased: bool = False
 
     def add_to(self, batch: DeltaBatch) -> None:
+        if self.erased:
+            key = image_id(self.product_id, self.url)
+            seq = self.state_seq
+            batch.add(key, self.product_id, state_seq=seq, image_seq=seq, erased_seq=seq)
+            return
         batch.add(
             image_id(self.product_id, self.url),
             self.product_id,
@@ -93,6 +99,11 @@ class Delta:
             if not self.state_seq and self.vector is None:
                 return
             image = ModelImage(self.product_id)
+        if self.erased:
+            model[key] = self._erased(image)
+            return
+        if self.state_seq > image.state_seq or (self.vector is not None and self.vector_seq > image.vector_seq):
+            image = replace(image, product_id=self.product_id)
         if self.state_seq > image.state_seq:
             image = replace(
                 image,
@@ -109,6 +120,15 @@ class Delta:
         if self.vector is not None and self.vector_seq > image.vector_seq:
             image = replace(image, vector_seq=self.vector_seq, vector=self.vector)
         model[key] = image
+
+    def _erased(self, image: ModelImage) -> ModelImage:
+        """Both registers without what is older."""
+        if self.state_seq > image.state_seq:
+            bare = ModelImage("", state_seq=self.state_seq, image_seq=self.state_seq)
+            image = replace(bare, vector_seq=image.vector_seq, vector=image.vector)
+        if self.state_seq > image.vector_seq:
+            image = replace(image, vector_seq=self.state_seq, vector=b"")
+        return image
 
 
 def model_digest(model: dict[bytes, ModelImage]) -> bytes:
@@ -226,6 +246,20 @@ class ShardMachine(RuleBasedStateMachine):
         ]
         self.history += gone
         self._deliver(gone)
+
+    @rule(product=st.sampled_from(PRODUCTS), fate=st.sampled_from(["now", "late"]))
+    def erase_product(self, product: str, fate: str) -> None:
+        """Now, or after what a later listing of the product brings."""
+        sequence = self._next()
+        keys = {url: image_id(product, url) for url in URLS}
+        gone = [Delta(product, url, sequence, erased=True) for url, key in keys.items() if key in self.image_seq]
+        for key in keys.values():
+            self.image_seq.pop(key, None)  # what comes later is another image
+        self.history += gone
+        if fate == "now":
+            self._deliver(gone)
+        else:
+            self.held += gone
 
     @rule(product=st.sampled_from(PRODUCTS), broken=st.sampled_from([b"short", b"\x00\x00\xc0\x7f" * DIMENSION]))
     def broken_vector(self, product: str, broken: bytes) -> None:

@@ -53,6 +53,7 @@ events = st.one_of(
         products, versions, attributes, images, st.lists(urls, max_size=2),
     ),
     st.builds(lambda p, v: {"type": "product_removed", "product_id": p, "version": v}, products, versions),
+    st.builds(lambda p, v: {"type": "product_erased", "product_id": p, "version": v}, products, versions),
 )  # fmt: skip
 
 

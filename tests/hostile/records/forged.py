@@ -49,6 +49,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "vector_seq": sequence(EPOCH, 9),
         "vector": direction(1).tobytes(),
         "refused_seq": 0,
+        "erased_seq": 0,
         **changes,
     }
 

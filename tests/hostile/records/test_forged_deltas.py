@@ -20,7 +20,7 @@ from indexing.shard_deltas import ShardDeltas
 from schemas.arrow_frames import is_compressed
 from schemas.delta import DELTA_SCHEMA, Progress, encode_deltas
 from schemas.delta_check import MOST_ATTRIBUTES_BYTES, UNDECODABLE, DeltaCheck
-from schemas.ids import image_id, shard_of_product
+from schemas.ids import image_id, sequence, shard_of_product
 from tests.hostile.records.forged import (
     EPOCH,
     PARTITIONS,
@@ -70,6 +70,8 @@ ROWS = {
     "with a null product": ({"product_id": None}, "other_product"),
     "with a negative state": ({"state_seq": -1}, "sequence"),
     "with a negative image": ({"image_seq": -(2**63)}, "sequence"),
+    "that is erased at another time": ({"valid": False, "erased_seq": sequence(EPOCH, 8)}, "sequence"),
+    "that is erased and for sale": ({"erased_seq": sequence(EPOCH, 9)}, "sequence"),
     "with a negative vector": ({"vector_seq": -1}, "sequence"),
     "with a state of a later epoch": ({"state_seq": later_epoch()}, "sequence"),
     "with the last state of all": ({"state_seq": 2**63 - 1}, "sequence"),

@@ -9,14 +9,16 @@ import pytest
 
 from indexing import snapshot
 from indexing.build import BuildSettings, ShardBuilder
+from indexing.inverted_lists import Part
 from indexing.kinds import IndexKind
 from indexing.kinds_codec import Codec, code_bytes
 from indexing.kinds_coded import CodedLists
 from indexing.shard import Shard
 from schemas.delta import DeltaBatch
 from schemas.errors import CorruptError, OperatorError
+from schemas.ids import image_id
 from schemas.manifest import ShardManifest
-from tests.unit.indexing.catalogue import add_image, listed, random_vectors
+from tests.unit.indexing.catalogue import URL, add_image, listed, random_vectors
 from tests.unit.indexing.test_build import DIMENSION, build
 
 CODED = [IndexKind.IVF_SQ8, IndexKind.IVF_PQ]
@@ -159,3 +161,44 @@ def test_vectors_are_gathered_from_the_file_and_from_lists_that_outgrew_it(tmp_p
     stored = [lists.vector(row) for row in rows.tolist()]
     assert lists.vectors(rows).tobytes() == b"".join(vector.tobytes() for vector in stored if vector is not None)
     assert lists.vectors(rows[:0]).shape == (0, DIMENSION)
+
+
+@pytest.mark.parametrize("kind", list(IndexKind))
+def test_erased_vectors_and_their_codes_are_gone_from_the_next_files(tmp_path: Path, kind: IndexKind) -> None:
+    shard, _ = built(tmp_path / "s0", kind, images=300)
+    vectors = random_vectors(300, DIMENSION)
+    before = {
+        row: code.tobytes() for codes, ids in _codes(shard) for row, code in zip(ids.tolist(), codes, strict=True)
+    }
+    batch = DeltaBatch("test/1")
+    for number in range(20):
+        batch.add(image_id(f"p{number}", URL), f"p{number}", state_seq=9, image_seq=9, erased_seq=9)
+    shard.apply(batch)
+    snapshot.save(shard, tmp_path / "snapshot", {0: 1})
+    data = b"".join(file.read_bytes() for file in (tmp_path / "snapshot").rglob("*") if file.is_file())
+    assert [number for number, vector in enumerate(vectors) if vector.tobytes() in data] == list(range(20, 300))
+    after = {row: code.tobytes() for codes, ids in _codes(shard) for row, code in zip(ids.tolist(), codes, strict=True)}
+    assert sum(code != after[row] for row, code in before.items()) == (20 if kind.coded else 0)
+    loaded, _ = snapshot.restore(tmp_path / "snapshot")
+    assert {len(loaded.product(f"p{number}")) for number in range(20)} == {0}
+    assert len(loaded.search(vectors[:1], 300, nprobe=16)[0]) == 280
+
+
+def _codes(shard: Shard) -> list[Part]:
+    lists = shard._state.lists
+    return lists.code_parts() if isinstance(lists, CodedLists) else []
+
+
+def test_built_row_of_an_erased_image_refuses_its_old_vector_and_holds_no_text(tmp_path: Path) -> None:
+    (vector,) = random_vectors(1, DIMENSION, seed=7)
+    erasure = DeltaBatch("test/1")
+    erasure.add(image_id("p-MARKER", URL), "p-MARKER", state_seq=9, image_seq=9, erased_seq=9)
+    shard, _ = build(tmp_path / "s0", [listed(random_vectors(100, DIMENSION)), erasure], BuildSettings(threads=1))
+    late = DeltaBatch("test/1")
+    late.add(image_id("p-MARKER", URL), "p-MARKER", vector_seq=8, vector=vector.tobytes())
+    shard.apply(late)
+    snapshot.save(shard, tmp_path / "snapshot", {0: 1})
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            assert b"MARKER" not in file.read_bytes()
+            assert vector.tobytes() not in file.read_bytes()

@@ -19,7 +19,7 @@ from schemas.dead_letter import decode_dead_letter
 from schemas.delta import DeltaBatch, decode_deltas
 from schemas.extract_request import decode_request
 from schemas.feature import FeatureRecord
-from schemas.ids import image_key, kafka_partition, sequence
+from schemas.ids import image_id, image_key, kafka_partition, sequence
 from schemas.product_event import MAX_EVENT_BYTES
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.unit.pipeline.metrics import CountingMetrics
@@ -287,3 +287,50 @@ def test_large_products_come_out_as_several_bounded_records(world: World) -> Non
     # Progress is what must come behind; the rows, which may come in any order, are all that is large.
     assert [bool(b.progress) for b in batches] == [not r.commutes for r in to(INDEX_DELTAS, out)]
     assert sum(len(r.value) for r in out if not r.commutes) < 300_000
+
+
+ERASED = {"type": "product_erased", "product_id": "p1"}
+
+
+def on_disk(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+def test_erased_product_leaves_no_byte_in_the_store_and_is_sent_to_the_shards(world: World) -> None:
+    for number in range(3):  # versions of the record in several tables, and in a log
+        world.feed(added("p1", f"https://h/MARKER-{number}.jpg", title=f"MARKER-{number}"), added("p2", "https://h/x"))
+        world.restart()
+    assert b"MARKER" in on_disk(world.folder / "catalogue")
+    out = world.feed(ERASED)
+    (batch,) = [batch for batch in deltas(out) if len(batch)]
+    assert batch.image_id == [image_id("p1", f"https://h/MARKER-{number}.jpg") for number in range(3)]
+    assert batch.erased_seq == batch.state_seq and min(batch.erased_seq) > 0
+    assert not any(batch.valid)
+    assert b"MARKER" not in on_disk(world.folder / "catalogue")
+    assert not to(EXTRACT_REQUESTS, out)
+    world.restart()
+    assert [len(batch) for batch in deltas(world.feed(added("p2", "https://h/x", title="kept")))] == [1]
+
+
+def test_replay_of_an_erasure_says_it_again(world: World) -> None:
+    first = world.record(added("p1", "https://h/1.jpg"))
+    world.stage.process([first])
+    erasure = world.record(ERASED)
+    sent = world.stage.process([erasure])
+    world.restart()
+    assert world.stage.process([first, erasure]) != []
+    (said,) = [batch for batch in deltas(world.stage.process([erasure])) if len(batch)]
+    assert said.image_id == [image_id("p1", "https://h/1.jpg")]
+    assert said.erased_seq == next(batch for batch in deltas(sent) if len(batch)).erased_seq
+
+
+def test_product_listed_anew_after_its_erasure_in_the_same_batch(world: World) -> None:
+    url = "https://h/1.jpg"
+    world.feed(added("p1", url, title="old"))
+    out = world.feed(ERASED, added("p1", url, title="new"))
+    shard = Shard(EXTRACTOR, 8)
+    for batch in reversed(deltas(out)):
+        shard.apply(batch)
+    (image,) = shard.product("p1")
+    assert image.valid and image.attributes == b'{"title":"new"}'
+    assert len(to(EXTRACT_REQUESTS, out)) == 1

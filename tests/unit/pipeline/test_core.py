@@ -12,15 +12,24 @@ from jobs.pipeline.core import (
     Applied,
     Origin,
     Outcome,
+    add_erased,
     add_state,
     apply,
     display_attributes,
 )
 from schemas.delta import DeltaBatch
 from schemas.errors import RejectedError
-from schemas.ids import image_id
-from schemas.product_event import MAX_IMAGES, ImageRef, ProductAdded, ProductEvent, ProductRemoved, ProductUpdated
-from schemas.product_record import ProductRecord
+from schemas.ids import image_id, url_hash
+from schemas.product_event import (
+    MAX_IMAGES,
+    ImageRef,
+    ProductAdded,
+    ProductErased,
+    ProductEvent,
+    ProductRemoved,
+    ProductUpdated,
+)
+from schemas.product_record import Erased, ProductRecord
 
 A, B = "https://shop.example/a.jpg", "https://shop.example/b.jpg"
 
@@ -208,3 +217,36 @@ def test_tombstones_are_forgotten_only_when_the_log_has_long_gone_on() -> None:
     assert len(soon.images) == len(record.images)
     later = apply(record, ProductUpdated(product_id="p", product={"price": 1}), FORGET_AFTER + 1000).record
     assert all(entry.attached for entry in later.images)
+
+
+def test_erasing_keeps_nothing_but_hashes_and_a_sequence() -> None:
+    result = run(added(A, B, title="Mug", price=5, version=3), ProductErased(product_id="p"))
+    record = result.record
+    assert (record.listed, record.attributes, record.images, record.version) == (False, {}, [], 3)
+    assert record.erased == Erased(2, [url_hash(A), url_hash(B)])
+    assert (result.changed, result.wanted) == (set(), set())
+    batch = DeltaBatch()
+    add_erased(batch, record)
+    assert batch.image_id == [image_id("p", A), image_id("p", B)]
+    assert batch.state_seq == batch.erased_seq == [2, 2]
+
+
+def test_an_update_of_an_erased_product_is_of_an_unknown_one() -> None:
+    with pytest.raises(RejectedError, match="was erased") as refused:
+        run(added(A), ProductErased(product_id="p"), ProductUpdated(product_id="p", product={"price": 1}))
+    assert refused.value.reason == "unknown_product"
+
+
+def test_a_product_added_after_its_erasure_begins_anew() -> None:
+    erased = run(added(A, title="Mug"), ProductErased(product_id="p"))
+    again = apply(erased.record, ProductAdded(product_id="p"), 3)
+    assert (again.record.listed, again.record.attributes, again.record.images) == (True, {}, [])
+    full = apply(again.record, ProductUpdated(product_id="p", images_added=[ImageRef(url=A)]), 4)
+    (entry,) = full.record.images
+    assert (entry.image_seq, entry.state_seq) == (4, 4)
+    assert full.record.erased == Erased(2, [url_hash(A)], gone=False)
+
+
+def test_erasing_again_remembers_the_images_of_the_first_time() -> None:
+    record = run(added(A), ProductErased(product_id="p"), added(B), ProductErased(product_id="p")).record
+    assert record.erased == Erased(4, [url_hash(A), url_hash(B)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -17,7 +18,7 @@ from messaging.consumer import Message
 from schemas.delta import DeltaBatch
 from schemas.delta_check import DeltaCheck
 from schemas.errors import TransientError
-from schemas.ids import shard_of_product
+from schemas.ids import image_id, sequence, shard_of_product
 from schemas.manifest import decode_manifest, encode_manifest
 from serving.searcher import service
 from serving.searcher.feed import DeltaFeed, DeltaReader, OpenReader
@@ -132,6 +133,32 @@ def test_snapshot_is_written_while_the_feed_goes_on(tmp_path: Path) -> None:
         wait(lambda: (tmp_path / "snapshot" / "CURRENT").exists())
         partition.append(of("b"))
         wait(lambda: len(found(searcher)) == 2)
+
+
+def test_what_was_erased_is_gone_from_the_disk_though_the_interval_is_long(tmp_path: Path) -> None:
+    partition = MemoryPartition()
+    partition.append(of("MARKER", "kept"))
+    with fed(partition, tmp_path, interval_s=0.01):
+        wait(lambda: (tmp_path / "snapshot" / "CURRENT").exists())
+    assert b"MARKER" in on_disk(tmp_path)
+    with fed(partition, tmp_path) as searcher:  # its next snapshot is an hour away
+        wait(lambda: searcher.is_ready)
+        deltas = batch()
+        image = image_id("MARKER", "https://shop.example/MARKER/0.jpg")
+        number = sequence(1, 9)
+        deltas.add(image, "MARKER", state_seq=number, image_seq=number, erased_seq=number)
+        partition.append(deltas)
+        wait(lambda: found(searcher) == ["kept"])
+        wait(lambda: b"MARKER" not in on_disk(tmp_path))
+
+
+def on_disk(folder: Path) -> bytes:
+    """All files; those that are removed while they are read have nothing in them."""
+    found = []
+    for file in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            found.append(file.read_bytes())
+    return b"".join(found)
 
 
 def test_removal_after_the_snapshot_survives_a_crash(tmp_path: Path) -> None:
