@@ -230,7 +230,7 @@ def add_images(
     attributes = display_attributes(record)
     remembered = record.sequence >= oldest_sequence
     if remembered:
-        add_erased(batch, record, {url_hash(entry.url) for entry in record.images})
+        add_erased(lambda: batch, record, {url_hash(entry.url) for entry in record.images})
     for entry in record.images:
         if remembered or (record.listed and entry.attached):
             image = record.product_id, entry.url
