@@ -235,6 +235,8 @@ def add_images(
         if remembered or (record.listed and entry.attached):
             image = record.product_id, entry.url
             add_state(batch, record, entry, vectors.get(image), attributes, refused=image in refused)
+            if record.erased is not None:
+                batch.erased_seq[-1] = record.erased.sequence  # of an image that came back: older vectors stay away
 
 
 # -- images without a vector ---------------------------------------------------------------------
