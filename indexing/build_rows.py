@@ -84,7 +84,10 @@ class RowBuilder:
             seq if use else erased or 0
             for seq, use, erased in zip(batch.vector_seq, usable.tolist(), batch.erased_seq, strict=True)
         ]
-        product_ids = ["" if erased else each for each, erased in zip(batch.product_id, batch.erased_seq, strict=True)]
+        product_ids = [
+            "" if erased and erased == state else each
+            for each, erased, state in zip(batch.product_id, batch.erased_seq, batch.state_seq, strict=True)
+        ]
         texts: list[tuple[int, int, int, int, int, int, int]] = []
         placed: dict[bytes, int] = {}
         for product_id, image_url, category, brand, displayed in zip(

@@ -85,7 +85,7 @@ def as_text(report: ReplayReport) -> str:
             ],
         ),
         f"vectors: {features.missing} missing ({features.retried} given up before), {features.recovered} recovered, "
-        f"{features.given_up} given up for good",
+        f"{features.given_up} given up for good, {features.erased} erased",
     ]
     if report.sample.asked:
         wrong = sum(report.sample.wrong.values())

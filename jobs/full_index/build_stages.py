@@ -230,11 +230,13 @@ def add_images(
     attributes = display_attributes(record)
     remembered = record.sequence >= oldest_sequence
     if remembered:
-        add_erased(batch, record, {url_hash(entry.url) for entry in record.images})
+        add_erased(lambda: batch, record, {url_hash(entry.url) for entry in record.images})
     for entry in record.images:
         if remembered or (record.listed and entry.attached):
             image = record.product_id, entry.url
             add_state(batch, record, entry, vectors.get(image), attributes, refused=image in refused)
+            if record.erased is not None:
+                batch.erased_seq[-1] = record.erased.sequence  # of an image that came back: older vectors stay away
 
 
 # -- images without a vector ---------------------------------------------------------------------

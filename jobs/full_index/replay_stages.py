@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -218,7 +219,7 @@ class HealStage:
             partition = shard_of_product(record.product_id, copies.delta_partitions)
             attributes = display_attributes(record)
             if record.erased is not None:
-                add_erased(outbox.batch(partition, None), record)
+                add_erased(partial(outbox.batch, partition, None), record)
                 rows += len(record.erased.urls)
             for entry in record.images:
                 vector = vectors.get((record.product_id, entry.url))

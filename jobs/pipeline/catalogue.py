@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from feature_store.open import catalogue_store, feature_store
@@ -243,7 +244,8 @@ class CatalogueStage:
         for product_id in work.erased:
             record = work.records[product_id]
             if record is not None:
-                add_erased(outbox.batch(shard_of_product(product_id, config.delta_partitions), None), record)
+                partition = shard_of_product(product_id, config.delta_partitions)
+                add_erased(partial(outbox.batch, partition, None), record)
         for product_id in {**work.touched, **work.wanted}:
             record = work.records[product_id]
             if record is None:

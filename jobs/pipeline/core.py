@@ -8,7 +8,7 @@ record (DESIGN section 2).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
@@ -240,10 +240,10 @@ def display_attributes(record: ProductRecord) -> bytes:
     return attributes_json(record.attributes) if record.listed else b""
 
 
-def add_erased(batch: DeltaBatch, record: ProductRecord, but: Collection[bytes] = ()) -> None:
-    """Appends that every image which the product had until it was erased is to be forgotten, to its shard's batch.
+def add_erased(batch: Callable[[], DeltaBatch], record: ProductRecord, but: Collection[bytes] = ()) -> None:
+    """Appends that every image which the product had until it was erased is to be forgotten.
 
-    `but`: hashes of URLs that are left out.
+    `batch`: gives the one to append the next row to. `but`: hashes of URLs that are left out.
     """
     erased = record.erased
     if erased is None:
@@ -252,7 +252,7 @@ def add_erased(batch: DeltaBatch, record: ProductRecord, but: Collection[bytes] 
     for url in erased.urls:
         if url in but:
             continue
-        batch.add(
+        batch().add(
             product + url,
             record.product_id,
             state_seq=erased.sequence,

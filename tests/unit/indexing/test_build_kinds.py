@@ -202,3 +202,19 @@ def test_built_row_of_an_erased_image_refuses_its_old_vector_and_holds_no_text(t
         if file.is_file():
             assert b"MARKER" not in file.read_bytes()
             assert vector.tobytes() not in file.read_bytes()
+
+
+def test_built_row_of_an_image_that_came_back_after_an_erasure_refuses_its_old_vector(tmp_path: Path) -> None:
+    old, new = random_vectors(2, DIMENSION, seed=7)
+    back = DeltaBatch("test/1")
+    add_image(back, "back", 12)
+    back.image_seq[-1], back.erased_seq[-1] = 12, 9
+    shard, manifest = build(tmp_path / "s0", [listed(random_vectors(100, DIMENSION)), back], BuildSettings(threads=1))
+    assert (manifest.valid, manifest.searchable) == (101, 100)
+    for sequence, vector in ((8, old), (12, new)):
+        late = DeltaBatch("test/1")
+        late.add(image_id("back", URL), "back", vector_seq=sequence, vector=vector.tobytes())
+        shard.apply(late)
+        (image,) = shard.product("back")
+        assert image.vector == (vector.tobytes() if sequence == 12 else b"")
+    assert shard.stats().digest == shard.recompute_digest()

@@ -334,3 +334,14 @@ def test_product_listed_anew_after_its_erasure_in_the_same_batch(world: World) -
     (image,) = shard.product("p1")
     assert image.valid and image.attributes == b'{"title":"new"}'
     assert len(to(EXTRACT_REQUESTS, out)) == 1
+
+
+def test_erasure_of_a_product_of_very_many_images_is_sent_in_bounded_records(world: World) -> None:
+    erasure: dict[str, object] = {"type": "product_erased", "product_id": "p1"}
+    for round_number in range(2):
+        for first in range(0, 8000, 500):
+            world.feed(added("p1", *(f"https://h/{round_number}/{number}.jpg" for number in range(first, first + 500))))
+        out = world.feed(erasure)
+    sizes = [len(batch) for batch in deltas(out) if len(batch)]
+    assert sum(sizes) == 16_000
+    assert len(sizes) > 1, "each row counts towards a record's bound"

@@ -226,7 +226,7 @@ def test_erasing_keeps_nothing_but_hashes_and_a_sequence() -> None:
     assert record.erased == Erased(2, [url_hash(A), url_hash(B)])
     assert (result.changed, result.wanted) == (set(), set())
     batch = DeltaBatch()
-    add_erased(batch, record)
+    add_erased(lambda: batch, record)
     assert batch.image_id == [image_id("p", A), image_id("p", B)]
     assert batch.state_seq == batch.erased_seq == [2, 2]
 
