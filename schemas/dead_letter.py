@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import msgspec
 
@@ -27,10 +28,20 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool = False
 
     def key_bytes(self) -> bytes | None:
-        return None if self.key is None else base64.b64decode(self.key)
+        return None if self.key is None else _decoded(self.key)
 
     def value_bytes(self) -> bytes | None:
-        return None if self.value is None else base64.b64decode(self.value)
+        return None if self.value is None else _decoded(self.value)
+
+
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+
+
+def _decoded(text: str) -> bytes:
+    """Raises `ValueError` where the published schema's pattern does not hold either; Python's decoder takes more."""
+    if not _BASE64.fullmatch(text):
+        raise ValueError("no base64")
+    return base64.b64decode(text)
 
 
 MAX_KEPT_BYTES = 512 * 1024
