@@ -44,6 +44,7 @@ def test_job_runs_on_a_mini_cluster(kafka_broker: str, tmp_path: Path) -> None:
             decode_deltas(message.value or b"")
             for shard in range(settings.partitions_of_deltas)
             for message in read_all(kafka_broker, INDEX_DELTAS, shard)
+            if b"mini-1" in (message.value or b"")  # other tests leave records there that are no deltas
         ]
         return any("mini-1" in batch.product_id and any(batch.vector) for batch in batches)
 

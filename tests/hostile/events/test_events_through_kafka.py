@@ -71,9 +71,10 @@ def test_an_ordinary_import_of_long_descriptions_stops_nobody(
     """The stage is handed up to 1,000 events at a time: here 500 of 30 kB with 8 images each."""
     events = list(described_products("described", 500, urls[:8]))
     system.produce(*events)
-    listed += [str(event["product_id"]) for event in events]
+    ids = [str(event["product_id"]) for event in events]
+    listed += ids
     _goes_on(system, listed)
-    system.wait_searchable(listed, images=8)
+    system.wait_searchable(ids, images=8)
     stream_equals_batch(system)
 
 
