@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from schemas.errors import RejectedError, TransientError
 from schemas.search_pb2 import (
-    Detail,
-    DetailsRequest,
     Hit,
     ProductRequest,
     ReplicaStatus,
@@ -31,16 +29,16 @@ from serving.blender.answers import (
     IndexStatus,
     ProductReceipt,
     Readiness,
-    Result,
     SearchAnswer,
     TookMs,
     rfc3339,
 )
 from serving.blender.batching import MicroBatcher
+from serving.blender.details import shown
 from serving.blender.encoders import WAIT_FOR_LOAD_S, Encoders
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.publication import Publication
-from serving.blender.ranking import collapse, result_of
+from serving.blender.ranking import collapse
 from serving.blender.receipts import index_status, product_receipt, waiting_for
 from vision.extractor import dimension_of
 
@@ -48,8 +46,6 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S = 3.0
 """For the whole way to the shards and back, waiting for a batch included; a slower shard is left out of the answer."""
-MAX_ATTRIBUTES_BYTES = 4 << 20
-"""Long attributes that an answer shows, all products together; beyond it they are trimmed."""
 SEARCH_TIMEOUT_S = 10.0
 """For a whole search, waiting and embedding included."""
 LOOK_S = 1.0
@@ -297,7 +293,7 @@ class BlenderService:
             if len(best) >= limit or exhausted or images >= MAX_IMAGES_PER_QUERY:
                 break
             images = min(images * 4, MAX_IMAGES_PER_QUERY)
-        results = await self._shown(best, found[0].answer.generation, deadline)
+        results = await shown(self._backend, best, found[0].answer.generation, deadline)
         missing = sorted({shard for part in found for shard in part.answer.missing_shards})
         if missing:
             self.metrics.partial.inc()
@@ -317,37 +313,6 @@ class BlenderService:
             ),
             generation=found[0].answer.generation,
         )
-
-    async def _shown(self, hits: list[Hit], generation: str, deadline: float) -> list[Result]:
-        """What is shown of the hits; long attributes, which do not come with a hit, are asked for now.
-
-        A product that went meanwhile is left out. What is beyond
-        `MAX_ATTRIBUTES_BYTES` together, or on a silent shard, is marked as trimmed.
-        """
-        long = [hit.product_id for hit in hits if hit.attributes_omitted]
-        if not long:
-            return [result_of(hit) for hit in hits]
-        request = DetailsRequest(product_ids=long, generation=generation, max_bytes=MAX_ATTRIBUTES_BYTES)
-        details: dict[str, Detail] = {}
-        try:
-            answer = await self._backend.details(request, max(0.0, deadline - time.monotonic()))
-            details = {detail.product_id: detail for detail in answer.details}
-        except TransientError as error:
-            log.warning("event=details_missing products=%d problem=%s", len(long), error)
-        results = []
-        room = MAX_ATTRIBUTES_BYTES
-        for hit in hits:
-            detail = details.get(hit.product_id)
-            if not hit.attributes_omitted:
-                results.append(result_of(hit))
-            elif detail is None:
-                results.append(result_of(hit, trimmed=True))
-            elif not detail.gone:
-                room -= len(detail.attributes)
-                hit.attributes = detail.attributes if room >= 0 else b""
-                hit.price, hit.sales, hit.praise = detail.price, detail.sales, detail.praise
-                results.append(result_of(hit, trimmed=detail.trimmed or room < 0))
-        return results
 
     async def _all_found(self, queries: list[_Query]) -> list[_Found]:
         """What was found for each; `TransientError('overdue', ...)` at their deadline, however long others wait."""
