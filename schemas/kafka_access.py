@@ -11,9 +11,6 @@ from pathlib import Path
 
 from schemas.errors import OperatorError
 
-PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-
 
 @dataclass(frozen=True, slots=True)
 class KafkaAccess:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.image_hosts import ImageHosts, after, drip, endless_headers, picture
+from benchmarks.image_hosts import ImageHosts, after, drip, endless_body, endless_headers, picture
 from schemas.errors import RejectedError, TransientError
 from vision.fetch import Fetcher
 from vision.fetch_policy import FetchPolicy
@@ -101,6 +101,12 @@ def test_endless_headers_end(hosts: ImageHosts, fetcher: Fetcher) -> None:
     with pytest.raises(TransientError) as caught:
         fetcher.fetch(f"http://{hosts.add(endless_headers)}/")
     assert caught.value.reason == "connection_failed"
+
+
+def test_body_without_end_ends_at_the_largest_file(hosts: ImageHosts, fetcher: Fetcher) -> None:
+    with pytest.raises(RejectedError) as caught:
+        fetcher.fetch(f"http://{hosts.add(endless_body)}/")
+    assert caught.value.reason == "image_too_large"
 
 
 def test_body_that_grows_beyond_what_its_turn_takes_ends(hosts: ImageHosts, fetcher: Fetcher) -> None:
