@@ -14,7 +14,6 @@ import msgspec
 
 from cli import health
 from cli.runtime.flink import FlinkRest
-from cli.runtime.job import JOB_NAME
 from cli.runtime.layout import loopback_of
 from cli.runtime.services import BLENDER, blender_address, blender_ready
 from cli.runtime.supervisor import NAME as SUPERVISOR
@@ -24,6 +23,7 @@ from cli.runtime.watchdog.state import read_state
 from cli.topics_view import TopicView, topic_views
 from indexing.generations import Generations
 from jobs.full_index.publish import last_report
+from jobs.realtime_index import JOB_NAME
 from messaging.producer import now_ms
 from schemas.errors import CorruptError, OperatorError, TransientError
 from schemas.generation import LIVE

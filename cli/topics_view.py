@@ -6,11 +6,9 @@ import msgspec
 
 from messaging.admin import committed_offsets, describe
 from schemas.settings import Settings
-from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
+from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS, STAGE_GROUPS
 
 TOPICS = (PRODUCT_EVENTS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, DEAD_LETTERS)
-GROUPS = {PRODUCT_EVENTS: "vitrine-catalogue", EXTRACT_REQUESTS: "vitrine-extraction"}
-"""The consumer group of the stage that reads a topic; its offsets move with every checkpoint."""
 
 
 class TopicView(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +29,7 @@ def topic_views(settings: Settings) -> list[TopicView]:
         if (state := states.get(name)) is None:
             continue
         lag = None
-        if (group := GROUPS.get(name)) is not None:
+        if (group := STAGE_GROUPS.get(name)) is not None:
             committed = committed_offsets(settings.kafka, group, name, len(state.ends))
             positions = [
                 begin if offset is None else offset for offset, begin in zip(committed, state.beginnings, strict=True)

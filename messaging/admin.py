@@ -207,3 +207,28 @@ def committed_offsets(bootstrap: Kafka, group: str, topic: str, partitions: int)
         consumer.close()
     offsets = {tp.partition: tp.offset for tp in found}
     return [offsets[p] if offsets[p] >= 0 else None for p in range(partitions)]
+
+
+def forget_positions(bootstrap: Kafka, group: str) -> None:
+    """Deletes what a group has committed, so that its next reader begins at the oldest record; harmless without any.
+
+    For a group without members, which Flink's sources never are. Raises
+    `TransientError` when the broker does not answer, `OperatorError` when it refuses.
+    """
+    client = _client(bootstrap)
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            client.delete_consumer_groups([group], request_timeout=10)[group].result()
+            return
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code == KafkaError.GROUP_ID_NOT_FOUND:
+                return
+            if code == KafkaError.NON_EMPTY_GROUP:
+                raise OperatorError(
+                    f"consumers are members of the group {group}: stop them, it is the job's"
+                ) from error
+            if code not in _COORDINATOR_COMES or time.monotonic() > deadline:
+                raise TransientError("kafka_unavailable", f"offsets of group {group}: {error}") from error
+            time.sleep(0.2)

@@ -10,6 +10,11 @@ IMAGE_FEATURES = "image-features"
 INDEX_DELTAS = "index-deltas"
 DEAD_LETTERS = "dead-letters"
 
+CATALOGUE_GROUP = "vitrine-catalogue"
+EXTRACTION_GROUP = "vitrine-extraction"
+STAGE_GROUPS = {PRODUCT_EVENTS: CATALOGUE_GROUP, EXTRACT_REQUESTS: EXTRACTION_GROUP}
+"""By topic the consumer group under which its stage commits how far it is."""
+
 DAY_MS = 86_400_000
 
 

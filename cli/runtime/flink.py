@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import re
 import secrets
 import socket
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -27,13 +29,14 @@ from cli.runtime.layout import (
 )
 from cli.runtime.parts import Part
 from cli.runtime.processes import Processes
-from schemas.errors import OperatorError, TransientError
+from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.settings import Settings
 
 JOB_MANAGER = "flink-jobmanager"
 TASK_MANAGER = "flink-taskmanager"
 LIVE_STATES = frozenset(("CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "RECONCILING"))
 ENDED_STATES = frozenset(("FAILED", "CANCELED", "FINISHED"))
+SUBMIT_S = 60.0
 DOORS_JAR = "vitrine-doors.jar"
 KEY_HEADER = "X-Vitrine-Key"
 _RPC_PORTS = range(32_100, 32_768)
@@ -243,10 +246,29 @@ class FlinkRest:
         counts: dict[str, Any] = self._get(f"/jobs/{job_id}/checkpoints")["counts"]
         return counts
 
+    def submit(self, graph: bytes, jars: Sequence[str], artifacts: Mapping[str, str]) -> str:
+        """Submits a job that was planned before (`jobs/realtime_index/kept_plan.py`); returns its id.
+
+        Raises `RejectedError` when Flink refuses it.
+        """
+        request = {
+            "executionPlanFileName": "plan.bin",
+            "jobJarFileNames": [Path(jar).name for jar in jars],
+            "jobArtifactFileNames": [
+                {"entryName": name, "fileName": Path(artifact).name} for name, artifact in artifacts.items()
+            ],
+        }
+        with contextlib.ExitStack() as opened:
+            files: list[tuple[str, tuple[str, bytes | IO[bytes]]]] = [("plan", ("plan.bin", graph))]
+            for path in map(Path, (*jars, *artifacts.values())):
+                files.append((path.name, (path.name, opened.enter_context(path.open("rb")))))
+            form = {"request": json.dumps(request)}
+            response = self._request("POST", "/jobs", self._key(), data=form, files=files, timeout=SUBMIT_S)
+        return str(response.json()["jobUrl"]).rpartition("/")[2]
+
     def cancel(self, job_id: str, timeout_s: float = 30.0) -> None:
         """Cancels and waits for the end. Raises `TransientError('cancel_timeout', ...)`."""
-        headers = {} if self._layout is None else {KEY_HEADER: flink_key(self._layout)}
-        self._request("PATCH", f"/jobs/{job_id}?mode=cancel", headers)
+        self._request("PATCH", f"/jobs/{job_id}?mode=cancel", self._key())
         deadline = time.monotonic() + timeout_s
         while self.job(job_id)["state"] not in ENDED_STATES:
             if time.monotonic() > deadline:
@@ -256,10 +278,19 @@ class FlinkRest:
     def _get(self, path: str) -> Any:
         return self._request("GET", path).json()
 
-    def _request(self, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    def _key(self) -> dict[str, str]:
+        """What a request that changes something carries: the key of the Flink we run, for no other."""
+        return {} if self._layout is None else {KEY_HEADER: flink_key(self._layout)}
+
+    def _request(self, method: str, path: str, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
         try:
-            response = self._client.request(method, path, headers=headers)
+            response = self._client.request(method, path, headers=headers, **body)
             response.raise_for_status()
+        except httpx.HTTPStatusError as error:
+            reason = f"{self.address}{path}: {error.response.status_code} {error.response.text[:2000]}"
+            if method == "POST":
+                raise RejectedError("flink_refuses", reason) from error
+            raise TransientError("flink_unreachable", reason) from error
         except httpx.HTTPError as error:
             raise TransientError(
                 "flink_unreachable", f"{self.address}{path}: {error or type(error).__name__}"

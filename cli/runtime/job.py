@@ -5,18 +5,23 @@ from __future__ import annotations
 import fcntl
 import logging
 import subprocess
+import time
 from collections.abc import Callable
 
 from cli.runtime.flink import FlinkRest, client_environment, rest_address, root_cause, write_configuration
 from cli.runtime.layout import REPOSITORY, Layout, flink_home, jars, python
-from schemas.errors import OperatorError, TransientError
-from schemas.settings import Settings
+from jobs.realtime_index import JOB_NAME
+from jobs.realtime_index.kept_plan import forget, kept
+from jobs.realtime_index.preparation import prepare_log
+from schemas.errors import OperatorError, RejectedError, TransientError
+from schemas.settings import Settings, settings_json
 
 log = logging.getLogger(__name__)
 
-JOB_NAME = "vitrine-realtime-index"
 JOB_FILE = REPOSITORY / "jobs" / "realtime_index" / "main.py"
 SUBMIT_TIMEOUT_S = 240.0
+START_TIMEOUT_S = 120.0
+"""That a new job manager has until it answers."""
 
 
 def submit_job(
@@ -30,8 +35,9 @@ def submit_job(
     """`flink run` of the streaming job, to the Flink at host:port `at` (default: ours). False: it lives already.
 
     One submission at a time: another one is waited for. `to_new_flink`: the
-    job manager has just been started and holds no job, so that the client may
-    plan the job while it comes up.
+    job manager has just been started and holds no job. It gets the plan of
+    before where that was for the same log and settings; else the client plans
+    the job while it comes up.
 
     The job reads its settings from the VITRINE_* variables, in the client that
     builds it as well as in the task manager's Python workers. `waiting` is
@@ -44,9 +50,41 @@ def submit_job(
             with FlinkRest(settings, at=at) as flink:
                 if flink.live_job(JOB_NAME) is not None:
                     return False
+        elif _submit_kept(settings, layout):
+            return True
         _run_client(settings, layout, waiting, at)
     log.info("event=job_submitted name=%s", JOB_NAME)
     return True
+
+
+def _submit_kept(settings: Settings, layout: Layout) -> bool:
+    """Sends the plan of before to a job manager that may still be coming up. False: there is none that will do."""
+    if not layout.job_plan.exists():
+        return False
+    plan = kept(layout.job_plan, epoch=prepare_log(settings), settings=settings_json(settings))
+    if plan is None:
+        return False
+    try:
+        with FlinkRest(settings) as flink:
+            _await_answer(flink)
+            flink.submit(plan.for_a_new_job(), plan.jars, plan.artifacts)
+    except RejectedError as error:
+        log.warning("event=kept_plan_refused reason=%s next=plan_anew", error)
+        return False
+    log.info("event=job_submitted name=%s plan=kept", JOB_NAME)
+    return True
+
+
+def _await_answer(flink: FlinkRest) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            flink.jobs()
+            return
+        except TransientError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _run_client(settings: Settings, layout: Layout, waiting: Callable[[], None], at: str | None) -> None:
@@ -59,10 +97,13 @@ def _run_client(settings: Settings, layout: Layout, waiting: Callable[[], None],
     command = [
         *("bash", str(flink_home() / "bin" / "flink"), "run", "--detached"),
         *("--jobmanager", at or rest_address(settings)),
-        *("--python", str(JOB_FILE)),
         *("--pyExecutable", python(), "--pyClientExecutable", python()),
         *("--jarfile", str(connector[0])),
+        *("--python", str(JOB_FILE)),
     ]
+    forget(layout.job_plan)
+    if at is None:
+        command += ["--keep-plan", str(layout.job_plan)]
     log_file = layout.logs / "flink-submit.log"
     with log_file.open("wb") as output:
         client = subprocess.Popen(

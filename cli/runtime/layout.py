@@ -63,6 +63,11 @@ class Layout:
         """The key that changes to Flink must carry, see `cli.runtime.flink.flink_key`."""
         return self.flink / "key"
 
+    @property
+    def job_plan(self) -> Path:
+        """The streaming job as it was last planned (`jobs/realtime_index/kept_plan.py`)."""
+        return self.flink / "job-plan"
+
     def make(self) -> None:
         for folder in (self.home, self.run, self.parts, self.logs, self.kafka, self.flink_conf):
             folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,6 @@ from feature_store.features import FeatureReader
 from feature_store.open import feature_store
 from jobs.full_index.audit import MissingFeature, image_hex
 from jobs.full_index.build_progress import UnitProgress
-from jobs.full_index.live_log import EXTRACTION_GROUP
 from jobs.pipeline.extraction import NOT_CONFIGURED
 from jobs.pipeline.extractors import ExtractorSpec, configured
 from messaging.admin import committed_offsets, describe
@@ -29,7 +28,7 @@ from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.ids import ImageKey, feature_partition, routing_key
 from schemas.settings import Settings
-from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS
+from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, EXTRACTION_GROUP
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,7 @@ from schemas.extract_request import decode_request
 from schemas.log_epoch import epoch_file, read_epoch
 from schemas.product_event import Heartbeat, decode_event
 from schemas.settings import Settings
-from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, PRODUCT_EVENTS
-
-CATALOGUE_GROUP = "vitrine-catalogue"
-EXTRACTION_GROUP = "vitrine-extraction"
-"""The streaming job's consumer groups: their offsets move with each of its checkpoints."""
+from schemas.topics import CATALOGUE_GROUP, DEAD_LETTERS, EXTRACT_REQUESTS, EXTRACTION_GROUP, PRODUCT_EVENTS
 
 _POLL_S = 0.3
 _IDLE_POLLS = 50

@@ -49,15 +49,13 @@ MINI_CLUSTER: Mapping[str, str] = {
 class KafkaSource:
     """A topic to read: from the group's committed offsets, or from the oldest record where there are none.
 
-    `from_beginning`: from the oldest record in any case. A restart by Flink
-    goes on at its checkpoint either way.
+    A restart by Flink goes on at its checkpoint.
     """
 
     topic: str
     bootstrap: Kafka
     group: str
     max_poll_records: int = 2000
-    from_beginning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ def _source_options(source: KafkaSource) -> dict[str, str]:
         "properties.max.partition.fetch.bytes": str(FETCH_BYTES),
         "properties.fetch.max.bytes": str(FETCH_BYTES),
         "properties.fetch.max.wait.ms": "100",
-        "scan.startup.mode": "earliest-offset" if source.from_beginning else "group-offsets",
+        "scan.startup.mode": "group-offsets",
         "scan.topic-partition-discovery.interval": "0",
     }
 

@@ -9,19 +9,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from py4j.protocol import Py4JError
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
 from jobs.pipeline.extractors import configured, warn_of_foreign_serving
-from jobs.pipeline.log_epoch import current_epoch
 from jobs.pipeline.topology import MINI_CLUSTER, workers_in_processes
+from jobs.realtime_index import JOB_NAME
+from jobs.realtime_index.kept_plan import keep
 from jobs.realtime_index.pipeline import build
-from messaging.admin import ensure_topics, wait_for_kafka
-from schemas.errors import OperatorError
+from jobs.realtime_index.preparation import prepare_log
+from schemas.errors import CorruptError, OperatorError, TransientError
 from schemas.settings import Settings, load_settings, settings_json
-
-JOB_NAME = "vitrine-realtime-index"
 
 log = logging.getLogger("jobs.realtime_index")
 
@@ -59,12 +60,13 @@ def configuration(settings: Settings, connector: str | None) -> Configuration:
     return config
 
 
-def run(settings: Settings, connector: str | None) -> None:
-    """Checks the log, builds the job and submits it (or runs it to its end on a mini-cluster)."""
-    wait_for_kafka(settings.kafka)
-    ensure_topics(settings)
+def run(settings: Settings, connector: str | None, plan_folder: Path | None = None) -> None:
+    """Checks the log, builds the job and submits it (or runs it to its end on a mini-cluster).
+
+    What was submitted is kept in `plan_folder`, for a new job manager.
+    """
+    epoch = prepare_log(settings)
     extractors = configured(settings)
-    epoch = current_epoch(settings)
     log.info("event=job_start name=%s extractors=%s epoch=%d settings=%s", JOB_NAME,
              ",".join(spec.extractor_id for spec in extractors), epoch, settings_json(settings))  # fmt: skip
     warn_of_foreign_serving(settings, extractors)
@@ -72,7 +74,14 @@ def run(settings: Settings, connector: str | None) -> None:
     environment = StreamExecutionEnvironment.get_execution_environment(configuration(settings, connector))
     tables = StreamTableEnvironment.create(environment)
     build(tables, settings, extractors, epoch)
-    environment.execute(JOB_NAME)
+    # What `execute` does, with the graph at hand: the client completes it with the jars and files that it sends.
+    graph = environment._generate_stream_graph(clear_transformations=True, job_name=JOB_NAME)
+    environment._j_stream_execution_environment.execute(graph)
+    if plan_folder is not None:
+        try:
+            keep(graph, get_gateway().jvm, plan_folder, epoch=epoch, settings=settings_json(settings))
+        except (OSError, CorruptError, Py4JError) as error:
+            log.warning("event=plan_not_kept reason=%s effect=a_new_job_manager_waits_for_the_client", error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,11 +91,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=os.environ.get("VITRINE_FLINK_CONNECTOR"),
         help="jar of Flink's Kafka connector, to run on a mini-cluster of this process (VITRINE_FLINK_CONNECTOR)",
     )
+    parser.add_argument("--keep-plan", type=Path, help="folder in which the submitted plan is kept")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        run(load_settings(), arguments.connector)
-    except OperatorError as error:
+        run(load_settings(), arguments.connector, arguments.keep_plan)
+    except (OperatorError, TransientError) as error:
         print(f"vitrine: {error}", file=sys.stderr)
         return 2
     return 0

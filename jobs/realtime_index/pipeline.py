@@ -11,31 +11,26 @@ from functools import partial
 
 from pyflink.table import StreamTableEnvironment
 
-from feature_store.rocks import STORE_FILE
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.extraction import ExtractionConfig, ExtractionStage
 from jobs.pipeline.extractors import ExtractorSpec
 from jobs.pipeline.topology import KafkaSink, KafkaSource, Region, add_region
 from schemas.settings import Settings
-from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
-
-CATALOGUE_GROUP = "vitrine-catalogue"
-EXTRACTION_GROUP = "vitrine-extraction"
+from schemas.topics import (
+    CATALOGUE_GROUP,
+    DEAD_LETTERS,
+    EXTRACT_REQUESTS,
+    EXTRACTION_GROUP,
+    IMAGE_FEATURES,
+    INDEX_DELTAS,
+    PRODUCT_EVENTS,
+)
 
 CATALOGUE_BATCH = 1000
 
 
-def store_exists(settings: Settings) -> bool:
-    """Whether the catalogue store was ever opened here."""
-    return (settings.catalogue_store / STORE_FILE).exists()
-
-
 def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequence[ExtractorSpec], epoch: int) -> None:
-    """Attaches both regions to the job of `tables`. Nothing runs yet. `extractors`: the main one first.
-
-    Where the catalogue store is missing (new, or lost), the whole log is read
-    again: the group's committed offsets stand for a store that is not there.
-    """
+    """Attaches both regions to the job of `tables`. Nothing runs yet. `extractors`: the main one first."""
     bootstrap = settings.kafka
     sink = KafkaSink(bootstrap, (INDEX_DELTAS, EXTRACT_REQUESTS, PRODUCT_EVENTS, IMAGE_FEATURES, DEAD_LETTERS))
     main, *further = extractors
@@ -47,7 +42,7 @@ def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequen
         tables,
         Region(
             "catalogue",
-            KafkaSource(PRODUCT_EVENTS, bootstrap, CATALOGUE_GROUP, from_beginning=not store_exists(settings)),
+            KafkaSource(PRODUCT_EVENTS, bootstrap, CATALOGUE_GROUP),
             partial(CatalogueStage, catalogue),
             settings.bundle_time_ms,
             CATALOGUE_BATCH,

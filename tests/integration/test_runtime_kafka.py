@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from cli.main import main
 from cli.runtime.kafka import NAME as KAFKA
@@ -16,7 +17,8 @@ from cli.runtime.layout import layout_of, settings_environment
 from cli.runtime.progress import Silent
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System as Runtime
-from messaging.admin import committed_offsets, describe, wait_for_kafka
+from messaging.access import client_options
+from messaging.admin import committed_offsets, describe, forget_positions, wait_for_kafka
 from messaging.consumer import read_all
 from messaging.producer import EventProducer
 from schemas.dead_letter import encode_dead_letter, make_dead_letter
@@ -64,6 +66,17 @@ def test_topics_exist_with_the_partitions_of_the_settings(runtime: Runtime) -> N
 
 def test_group_that_never_committed_has_no_offsets(runtime: Runtime) -> None:
     assert committed_offsets(runtime.settings.bootstrap, "nobody", PRODUCT_EVENTS, 2) == [None, None]
+
+
+def test_group_whose_positions_are_forgotten_begins_anew(runtime: Runtime) -> None:
+    kafka = runtime.settings.kafka
+    consumer = Consumer({**client_options(kafka), "group.id": "forgetful", "enable.auto.commit": False})
+    consumer.commit(offsets=[TopicPartition(PRODUCT_EVENTS, 0, 7)], asynchronous=False)
+    consumer.close()
+    assert committed_offsets(kafka, "forgetful", PRODUCT_EVENTS, 2) == [7, None]
+    forget_positions(kafka, "forgetful")
+    assert committed_offsets(kafka, "forgetful", PRODUCT_EVENTS, 2) == [None, None]
+    forget_positions(kafka, "forgetful")  # there is no such group any more, which is as well
 
 
 def test_killed_broker_starts_again_with_all_its_records(runtime: Runtime) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from cli.inspection import part_problems
 from cli.main import main
+from cli.runtime.flink import FlinkRest
 from cli.runtime.layout import settings_environment
 from cli.runtime.services import blender_ready
 from cli.runtime.supervisor import NAME as SUPERVISOR
@@ -120,11 +121,23 @@ def test_killed_kafka_comes_back_by_itself(catalogue: System) -> None:
 
 
 def test_job_lost_with_its_job_manager_is_submitted_again_by_itself(catalogue: System) -> None:
-    killed = {JOB_MANAGER: catalogue.pid(JOB_MANAGER)}
-    catalogue.kill(JOB_MANAGER)
-    catalogue.wait_back(killed)
-    catalogue.wait_job(240)
-    assert changed_price(catalogue, "runtime-2") == 77.0
+    catalogue.wait_job()
+    for product in ("runtime-2", "runtime-3"):
+        killed = {JOB_MANAGER: catalogue.pid(JOB_MANAGER)}
+        before = _submissions_of_kept_plans(catalogue)
+        catalogue.kill(JOB_MANAGER)
+        catalogue.wait_back(killed)
+        catalogue.wait_job(240)
+        assert changed_price(catalogue, product) == 77.0
+        assert _submissions_of_kept_plans(catalogue) > before
+        with FlinkRest(catalogue.settings) as flink:
+            eventually(
+                lambda: flink.checkpoints(flink.jobs()[0]["jid"])["completed"] > 0, "a checkpoint under the new job id"
+            )
+
+
+def _submissions_of_kept_plans(catalogue: System) -> int:
+    return (catalogue.runtime.log_folder() / f"{WATCHDOG}.log").read_text().count("plan=kept")
 
 
 def test_job_that_stands_still_while_flink_calls_it_running_is_restarted(catalogue: System) -> None:

@@ -37,6 +37,7 @@ from cli.runtime.watchdog.stall import EXTRACTION_PATIENCE, Reading, Stall, Unan
 from cli.runtime.watchdog.state import Lag, WatchdogState, read_state, write_state
 from cli.runtime.watchdog.submission import Submission
 from cli.topics_view import TOPICS, topic_views
+from jobs.realtime_index import JOB_NAME
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings, load_settings, settings_json
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
@@ -134,7 +135,7 @@ class Watchdog:
 
     def _the_job(self, flink: FlinkRest) -> dict[str, Any] | None:
         """The live job. Of several, which two submitters at once would make, the oldest stays."""
-        live = [found for found in flink.jobs() if found["name"] == job.JOB_NAME and found["state"] in LIVE_STATES]
+        live = [found for found in flink.jobs() if found["name"] == JOB_NAME and found["state"] in LIVE_STATES]
         live.sort(key=lambda found: int(found["start-time"]))
         for further in live[1:]:
             log.error("event=job_doubled cancelled=%s kept=%s", further["jid"], live[0]["jid"])

@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from cli.runtime.flink import FlinkRest
-from cli.runtime.job import JOB_NAME
 from cli.runtime.layout import REPOSITORY, child_environment
+from jobs.realtime_index import JOB_NAME
 from messaging.admin import wait_for_kafka
 from schemas.errors import OperatorError
 from schemas.grpc_access import channel

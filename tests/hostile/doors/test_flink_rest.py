@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cli.runtime.flink import KEY_HEADER, FlinkRest, flink_key
-from cli.runtime.job import JOB_NAME
+from jobs.realtime_index import JOB_NAME
 from tests.e2e.browser import CHROMIUM, PATIENCE_MS
 from tests.hostile.doors.attacker import (
     ATTACK,

@@ -17,17 +17,12 @@ from cli.runtime.flink import (
     flink_key,
     root_cause,
 )
-from cli.runtime.job import JOB_NAME
 from cli.runtime.kafka import server_properties
 from cli.runtime.layout import REPOSITORY, Layout, child_environment, settings_environment
 from cli.runtime.services import services
-from cli.topics_view import GROUPS
-from jobs.realtime_index import main as job_main
-from jobs.realtime_index import pipeline as job_pipeline
 from schemas.errors import OperatorError
 from schemas.exposure import check_grpc_exposure, check_http_exposure, is_loopback
 from schemas.settings import load_settings
-from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS
 
 
 def test_settings_survive_the_environment_of_a_child(tmp_path: Path) -> None:
@@ -127,14 +122,6 @@ def test_every_shard_and_replica_has_a_searcher_of_its_own_port(tmp_path: Path) 
     assert names == ["searcher-0-0", "searcher-0-1", "searcher-1-0", "searcher-1-1", "searcher-2-0", "searcher-2-1"]
     ports = [settings.searcher_port(shard, replica) for shard in range(3) for replica in range(2)]
     assert len({*ports, settings.grpc_port}) == 7
-
-
-def test_names_agree_with_the_jobs() -> None:
-    assert job_main.JOB_NAME == JOB_NAME
-    assert GROUPS == {
-        PRODUCT_EVENTS: job_pipeline.CATALOGUE_GROUP,
-        EXTRACT_REQUESTS: job_pipeline.EXTRACTION_GROUP,
-    }
 
 
 def test_root_cause_prefers_the_python_error() -> None:

@@ -1,0 +1,22 @@
+"""What must be so in Kafka before the streaming job is submitted, planned anew or as it was planned before."""
+
+from __future__ import annotations
+
+from feature_store.rocks import STORE_FILE
+from jobs.pipeline.log_epoch import current_epoch
+from messaging.admin import ensure_topics, forget_positions, wait_for_kafka
+from schemas.settings import Settings
+from schemas.topics import CATALOGUE_GROUP
+
+
+def prepare_log(settings: Settings) -> int:
+    """Waits for Kafka, creates topics that are missing, and gives the epoch of the log.
+
+    Where the catalogue store is missing (new, or lost), the whole log will be
+    read again: the group's committed offsets stand for a store that is not there.
+    """
+    wait_for_kafka(settings.kafka)
+    ensure_topics(settings)
+    if not (settings.catalogue_store / STORE_FILE).exists():
+        forget_positions(settings.kafka, CATALOGUE_GROUP)
+    return current_epoch(settings)
