@@ -179,6 +179,14 @@ class ErrorBody(msgspec.Struct, frozen=True):
     detail: str
 
 
+class ErasureAccepted(msgspec.Struct, frozen=True):
+    """The erasure is in the log, there; the receipt of the product says when no replica has it any more."""
+
+    product_id: str
+    partition: int
+    offset: int
+
+
 class ErrorAnswer(msgspec.Struct, frozen=True):
     """Every answer of status 400 and above."""
 

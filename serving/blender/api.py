@@ -17,8 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.errors import RejectedError
 from schemas.product_event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
-from serving.blender.answers import ErrorAnswer, IndexStatus, ProductReceipt, Readiness, SearchAnswer
+from serving.blender.answers import ErasureAccepted, ErrorAnswer, IndexStatus, ProductReceipt, Readiness, SearchAnswer
 from serving.blender.docs_page import HEADERS, docs_page
+from serving.blender.erasures import Erasures
 from serving.blender.examples import Examples, ExamplesAnswer
 from serving.blender.front_door import AllowedHosts, FrontDoor
 from serving.blender.http_errors import JSON_HEADERS, add_error_handlers
@@ -27,6 +28,7 @@ from serving.blender.leaving import while_connected
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.page_files import PageFiles
 from serving.blender.pictures import Pictures
+from serving.blender.product_path import PRODUCT
 from serving.blender.service import BlenderService
 from serving.blender.uploads import DEFAULT_LIMIT, MAX_LIMIT, Uploads, VectorQuery
 
@@ -40,7 +42,16 @@ IfNoneMatch = Annotated[str | None, Header()]
 ProductId = Annotated[str, PathParameter(min_length=1, max_length=MAX_PRODUCT_ID_BYTES)]
 
 _REF = "#/components/schemas/{name}"
-_ANSWERS = (SearchAnswer, ProductReceipt, IndexStatus, Readiness, ErrorAnswer, VectorQuery, ExamplesAnswer)
+_ANSWERS = (
+    SearchAnswer,
+    ProductReceipt,
+    ErasureAccepted,
+    IndexStatus,
+    Readiness,
+    ErrorAnswer,
+    VectorQuery,
+    ExamplesAnswer,
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -53,11 +64,12 @@ def create_app(
     examples: Examples | None = None,
     hosts: AllowedHosts | None = None,
     keys: KeyRing | None = None,
+    erasures: Erasures | None = None,
 ) -> FastAPI:
     """The application; it starts `service` and closes it. `registries`: shown at /metrics beside the service's own.
 
     `page`: folder of the page; `examples`: the photos it offers to try; `hosts`: by default numeric ones and localhost;
-    `keys`: those that open its routes, None: all are open.
+    `keys`: those that open its routes, None: all are open; `erasures`: without them there is no route to erase by.
     """
 
     @asynccontextmanager
@@ -82,6 +94,8 @@ def create_app(
     app.add_middleware(_Measured, metrics=service.metrics)
     _add_search(app, service, uploads)
     _add_products(app, service, pictures)
+    if erasures is not None:
+        _add_erasure(app, erasures)
     _add_examples(app, examples, pictures)
     _add_operation(app, service, registries)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -116,15 +130,14 @@ def _add_search(app: FastAPI, service: BlenderService, uploads: Uploads) -> None
 
 
 def _add_products(app: FastAPI, service: BlenderService, pictures: Pictures) -> None:
-    # A product id may have slashes in it, hence `:path`.
-    @app.get("/v1/products/{product_id:path}/similar", **_documented(SearchAnswer))
+    @app.get(f"{PRODUCT}/similar", **_documented(SearchAnswer))
     async def similar(
         request: Request, product_id: ProductId, limit: Limit = DEFAULT_LIMIT, generation: Generation = ""
     ) -> Response:
         """Products that look like this one; itself is left out. 404 when it is not searchable."""
         return _json(await while_connected(request, service.similar(product_id, limit, generation)))
 
-    @app.get("/v1/products/{product_id:path}/status", **_documented(ProductReceipt))
+    @app.get(f"{PRODUCT}/status", **_documented(ProductReceipt))
     async def status(product_id: ProductId) -> Response:
         """The takedown receipt: what every replica shows of this product."""
         return _json(await service.receipt(product_id))
@@ -142,6 +155,13 @@ def _add_products(app: FastAPI, service: BlenderService, pictures: Pictures) -> 
         if not await service.shows(product, url):
             raise RejectedError("not_found", "no listed product of that id has this picture")
         return await pictures.answer(url, if_none_match)
+
+
+def _add_erasure(app: FastAPI, erasures: Erasures) -> None:
+    @app.post(f"{PRODUCT}/erase", status_code=202, **_documented(ErasureAccepted, status=202))
+    async def erase(product_id: ProductId) -> Response:
+        """Removes a product for good, by an event in the log; 202 once it is there. Needs a key of the role erase."""
+        return _json(await erasures.erase(product_id), 202)
 
 
 def _add_examples(app: FastAPI, examples: Examples | None, pictures: Pictures) -> None:
@@ -211,11 +231,11 @@ def _errors() -> dict[int | str, dict[str, Any]]:
             "5XX": {"description": "Try again later", **_refers_to(ErrorAnswer)}}  # fmt: skip
 
 
-def _documented(answer: type, *more_statuses: int) -> dict[str, Any]:
+def _documented(answer: type, *more_statuses: int, status: int = 200) -> dict[str, Any]:
     """Arguments of a route: the answers are msgspec structs, encoded by hand, so OpenAPI is told about them."""
-    documented: dict[int | str, dict[str, Any]] = {200: {"description": "Answer", **_refers_to(answer)}}
-    for status in more_statuses:
-        documented[status] = {"description": "Not yet", **_refers_to(answer)}
+    documented: dict[int | str, dict[str, Any]] = {status: {"description": "Answer", **_refers_to(answer)}}
+    for other in more_statuses:
+        documented[other] = {"description": "Not yet", **_refers_to(answer)}
     return {"responses": {**documented, **_errors()}, "response_class": Response, "response_model": None}
 
 

@@ -29,6 +29,7 @@ _STATUS_OF_REJECTION = {
     "url_scheme": 400,
     "folder_not_allowed": 403,
     "host_not_allowed": 403,
+    "erasing_needs_keys": 403,
     "not_found": 404,
     "image_missing": 404,
     UNKNOWN_GENERATION: 404,

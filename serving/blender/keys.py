@@ -17,6 +17,7 @@ from schemas.api_keys import ApiKey, ApiKeys, Role, read_keys
 from schemas.errors import CorruptError, OperatorError
 from serving.blender.allowance import ALLOWANCE, Allowance, TooManyError
 from serving.blender.http_errors import refuse
+from serving.blender.product_path import PRODUCT
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +36,9 @@ NEEDED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "page": OPEN,
         "/v1/search/image": SEARCH,
         "/v1/search/vector": SEARCH,
-        "/v1/products/{product_id:path}/similar": SEARCH,
-        "/v1/products/{product_id:path}/status": ANY,
-        "/v1/products/{product_id:path}/erase": frozenset((Role.ERASE,)),
+        f"{PRODUCT}/similar": SEARCH,
+        f"{PRODUCT}/status": ANY,
+        f"{PRODUCT}/erase": frozenset((Role.ERASE,)),
         "/v1/picture": SEARCH,
         "/v1/examples": SEARCH,
         "/v1/examples/{number}/photo": SEARCH,

@@ -21,6 +21,7 @@ from schemas.settings import Settings
 from serving.backend import SearchBackend
 from serving.blender.api import create_app
 from serving.blender.encoders import Encoders
+from serving.blender.erasures import Erasures
 from serving.blender.examples import Examples
 from serving.blender.front_door import AllowedHosts
 from serving.blender.http_server import HttpServer, http_limits, http_server
@@ -143,7 +144,10 @@ async def _serve(
     pictures = Pictures(_file_fetch(settings))
     examples = Examples(settings.home_path / "sample")
     hosts = AllowedHosts((settings.host, *settings.allowed_hosts))
-    app = create_app(service, pictures, uploads, registries, examples=examples, hosts=hosts, keys=keys)
+    erasures = Erasures(settings.kafka, keyed=keys is not None)
+    app = create_app(
+        service, pictures, uploads, registries, examples=examples, hosts=hosts, keys=keys, erasures=erasures
+    )
     server = http_server(app, http_limits(settings), None if tls is None else tls.context, metrics)
     log.info("event=listening host=%s http_port=%d extractor=%s", settings.host, settings.http_port, extractor)
     beside = [asyncio.create_task(_stop_with(server, stop))]

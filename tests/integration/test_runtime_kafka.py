@@ -26,8 +26,9 @@ from schemas.errors import OperatorError
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.feature import FeatureRecord, encode_feature, feature_topic_key
 from schemas.ids import image_key, kafka_partition
-from schemas.product_event import MAX_EVENT_BYTES
+from schemas.product_event import MAX_EVENT_BYTES, ProductErased, decode_event
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
+from serving.blender.erasures import Erasures
 from tests.system import eventually, system_settings
 
 pytestmark = pytest.mark.integration
@@ -77,6 +78,16 @@ def test_group_whose_positions_are_forgotten_begins_anew(runtime: Runtime) -> No
     forget_positions(kafka, "forgetful")
     assert committed_offsets(kafka, "forgetful", PRODUCT_EVENTS, 2) == [None, None]
     forget_positions(kafka, "forgetful")  # there is no such group any more, which is as well
+
+
+@pytest.mark.anyio
+async def test_erasure_over_http_is_the_shops_own_event(runtime: Runtime) -> None:
+    erasures = Erasures(runtime.settings.kafka, keyed=True)
+    accepted = [await erasures.erase(product) for product in ("größe/7 \n", "lamp")]
+    for product, where in zip(("größe/7 \n", "lamp"), accepted, strict=True):
+        assert where.partition == kafka_partition(product.encode(), runtime.settings.event_partitions)
+        found = read_all(runtime.settings.bootstrap, PRODUCT_EVENTS, where.partition)[where.offset]
+        assert (found.key, decode_event(found.value or b"")) == (product.encode(), ProductErased(product_id=product))
 
 
 def test_killed_broker_starts_again_with_all_its_records(runtime: Runtime) -> None:

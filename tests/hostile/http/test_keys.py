@@ -15,6 +15,7 @@ from starlette.routing import Route
 from schemas.api_keys import ApiKey, ApiKeys, Role, change_keys, new_key, read_keys
 from schemas.errors import CorruptError, OperatorError
 from serving.blender.allowance import Bucket
+from serving.blender.erasures import Erasures
 from serving.blender.keys import ANY, NEEDED, OPEN, KeyRing
 from serving.searcher.service import SearcherService
 from tests.unit.serving.http_world import error, ids, over, picture, post_vector, ready, serving
@@ -47,7 +48,8 @@ async def client(searcher: SearcherService, file: Path, tmp_path: Path) -> Async
     page = tmp_path / "page"
     page.mkdir()
     (page / "index.html").write_text("<!doctype html>")
-    async with serving(over(searcher), keys=KeyRing(file, look_s=0), page=page) as client:
+    erasures = Erasures("127.0.0.1:1", keyed=True, timeout_s=0.2)  # nothing listens there
+    async with serving(over(searcher), keys=KeyRing(file, look_s=0), page=page, erasures=erasures) as client:
         await ready(client)
         yield client
 
@@ -55,8 +57,9 @@ async def client(searcher: SearcherService, file: Path, tmp_path: Path) -> Async
 CALLS = {
     "/v1/search/image": ("POST", "/v1/search/image"),
     "/v1/search/vector": ("POST", "/v1/search/vector"),
-    "/v1/products/{product_id:path}/similar": ("GET", "/v1/products/lamp/similar"),
-    "/v1/products/{product_id:path}/status": ("GET", "/v1/products/lamp/status"),
+    "/v1/products/{product_id:product}/similar": ("GET", "/v1/products/lamp/similar"),
+    "/v1/products/{product_id:product}/status": ("GET", "/v1/products/lamp/status"),
+    "/v1/products/{product_id:product}/erase": ("POST", "/v1/products/lamp/erase"),
     "/v1/picture": ("GET", "/v1/picture?product=lamp&url=file:///x"),
     "/v1/examples": ("GET", "/v1/examples"),
     "/v1/examples/{number}/photo": ("GET", "/v1/examples/0/photo"),
@@ -85,6 +88,18 @@ async def test_route_opens_to_its_roles_alone(client: httpx.AsyncClient, make: M
         for said in (method, "HEAD", "DELETE", "OPTIONS"):
             answer = await client.request(said, path, headers=headers)
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+async def test_erasure_that_kafka_does_not_take_is_said_to_be_none(client: httpx.AsyncClient, make: Make) -> None:
+    answer = await client.post("/v1/products/lamp/erase", headers=make(Role.ERASE))
+    assert error(answer) == (503, "kafka_unavailable")
+    assert "is not in the log" in answer.text
+
+
+async def test_nothing_is_erased_where_nobody_needs_a_key(searcher: SearcherService) -> None:
+    erasures = Erasures("127.0.0.1:1", keyed=False)
+    async with serving(over(searcher), erasures=erasures) as client:
+        assert error(await client.post("/v1/products/lamp/erase")) == (403, "erasing_needs_keys")
 
 
 async def test_health_page_and_documentation_need_no_key(client: httpx.AsyncClient) -> None:

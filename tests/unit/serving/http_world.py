@@ -19,6 +19,7 @@ from schemas.generation import LIVE
 from serving.backend import SearchBackend
 from serving.blender.api import create_app
 from serving.blender.encoders import MOST_WAITING, Encoders, Load
+from serving.blender.erasures import Erasures
 from serving.blender.examples import Examples
 from serving.blender.front_door import AllowedHosts
 from serving.blender.http_protocol import HttpLimits
@@ -82,6 +83,7 @@ async def serving(
     examples: Examples | None = None,
     hosts: AllowedHosts | None = None,
     keys: KeyRing | None = None,
+    erasures: Erasures | None = None,
     tls: ssl.SSLContext | None = None,
     limits: HttpLimits | None = None,
     uploads: Uploads | None = None,
@@ -103,6 +105,7 @@ async def serving(
         examples=examples,
         hosts=hosts,
         keys=keys,
+        erasures=erasures,
     )
     server = http_server(app, limits, tls, metrics)
     with socket.create_server(("127.0.0.1", 0)) as listener:

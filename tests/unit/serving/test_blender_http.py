@@ -153,6 +153,12 @@ async def test_product_id_may_hold_slashes_and_spaces(client: httpx.AsyncClient,
     assert (await client.get("/v1/products/a%2Fb%20c/status")).json()["product_id"] == "a/b c"
 
 
+async def test_product_id_may_hold_line_breaks(client: httpx.AsyncClient, searcher: SearcherService) -> None:
+    apply(searcher, listed(batch(), "\na\r\nb\n", [direction(5)]))
+    assert (await client.get("/v1/products/%0Aa%0D%0Ab%0A/status")).json()["searchable"] is True
+    assert (await client.get("/v1/products/%0Aa%0D%0Ab%0A/similar")).status_code == 200
+
+
 class RemoteExtractor:
     """A backend whose index is of another extractor than the blender's."""
 
@@ -221,7 +227,7 @@ async def test_metrics_count_requests_by_route_not_by_path(client: httpx.AsyncCl
     await client.get("/v1/products/lamp/status")
     await post_vector(client)
     text = (await client.get("/metrics")).text
-    assert 'route="/v1/products/{product_id:path}/status",status="200"} 1.0' in text
+    assert 'route="/v1/products/{product_id:product}/status",status="200"} 1.0' in text
     assert 'route="/v1/search/vector",status="200"} 1.0' in text
     assert "lamp" not in text
 
