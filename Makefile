@@ -9,7 +9,7 @@ SHELL := bash
 PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
-CODE := schemas vision feature_store indexing messaging jobs serving cli benchmarks
+CODE := disk schemas vision feature_store indexing messaging generations sample jobs serving cli benchmarks
 BENCHES := freshness updates queries shard swap hung store extraction retrieval build hosts recovery
 UV := 0.13.8
 

@@ -87,14 +87,14 @@ def build(folder: Path, images: int, dimension: int, shards: int, kind: str, lis
     """The building part of a build, on a mini-cluster of this process; prints the generation as JSON."""
     import msgspec
 
-    from indexing.build import BuildSettings
-    from indexing.generations import new_name, seal_generation
-    from indexing.kinds import IndexKind
-    from jobs.full_index.build import build_generation
-    from jobs.full_index.build_cut import Cut
-    from jobs.full_index.build_options import BuildTarget
+    from generations.folder import new_name, seal_generation
+    from indexing.build.builder import BuildSettings
+    from indexing.lists.kinds import IndexKind
+    from jobs.full_index.build.cut import Cut
+    from jobs.full_index.build.options import BuildTarget
+    from jobs.full_index.build.run import build_generation
     from jobs.full_index.main import batch_tables
-    from jobs.pipeline.extractors import ExtractorSpec
+    from jobs.pipeline.extraction.extractors import ExtractorSpec
     from schemas.settings import load_settings
 
     target = BuildTarget(
@@ -157,7 +157,7 @@ def reference(folder: Path, shards: int, lists: int, sample: int) -> None:
 
 def similarity_of(folder: Path, shards: int, lists: int, dimension: int) -> float:
     """How near the last vectors are to the centroids that the build came to: mean inner product."""
-    from indexing.nearest import CentroidSearch
+    from indexing.training.nearest import CentroidSearch
 
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")[-_COMPARED:]
     (built,) = (path.parent for path in folder.glob("*/shard-0"))

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from benchmarks.result import write_result
-from jobs.pipeline.extraction import ExtractionConfig, ExtractionStage
+from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.stage import Record
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.ids import feature_partition, image_id, image_key
@@ -38,7 +38,7 @@ from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
 from vision.environment import MALLOC_ENV
 from vision.extractor import extractor_id
-from vision.fetch_policy import FetchPolicy
+from vision.fetching.policy import FetchPolicy
 
 SIDE = 320
 PARTITIONS = 4

@@ -27,13 +27,13 @@ from typing import Any
 import grpc.aio
 import numpy as np
 
-from benchmarks.load import LoadGenerator
+from benchmarks.load.events import LoadGenerator
+from benchmarks.load.shop import Event, Kind, Shop, fill_feature_store, vectors
 from benchmarks.result import write_result
-from benchmarks.shop import Event, Kind, Shop, fill_feature_store, vectors
 from benchmarks.system import FIRST_PORT, BenchSystem, CpuMeter, bench_settings, temporary_home
 from messaging.consumer import PartitionReader
 from messaging.producer import EventProducer
-from schemas.delta import decode_deltas
+from schemas.deltas.delta import decode_deltas
 from schemas.ids import EPOCH_SHIFT, shard_of_product
 from schemas.search_pb2 import ProductRequest, ReplicaStatus
 from schemas.search_pb2_grpc import SearchStub

@@ -22,12 +22,12 @@ from pathlib import Path
 import psutil
 
 from benchmarks.extraction import Counters
-from benchmarks.image_hosts import Behaviour, ImageHosts, drip, picture, silence
+from benchmarks.load.image_hosts import Behaviour, ImageHosts, drip, picture, silence
+from benchmarks.load.stage_loop import StageLoop
 from benchmarks.result import write_result
-from benchmarks.stage_loop import StageLoop
-from jobs.pipeline.extraction import ExtractionConfig
+from jobs.pipeline.extraction.stage import ExtractionConfig
 from vision.extractor import extractor_id
-from vision.fetch_policy import FetchPolicy
+from vision.fetching.policy import FetchPolicy
 
 Figures = dict[str, float]
 

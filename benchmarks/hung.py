@@ -29,7 +29,7 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.grpc_load import QueryClient, latencies
+from benchmarks.load.grpc import QueryClient, latencies
 from benchmarks.result import write_result
 from benchmarks.shard import Catalogue
 from benchmarks.system import bench_settings, temporary_home
@@ -38,7 +38,7 @@ from cli.runtime.progress import Progress
 from cli.runtime.services import BROKER, searcher_name
 from cli.runtime.system import System
 from messaging.producer import EventProducer
-from schemas.delta import encode_deltas
+from schemas.deltas.delta import encode_deltas
 from schemas.errors import OperatorError
 from schemas.ids import shard_of_product
 from schemas.search_pb2 import ShardStatus, StatusRequest

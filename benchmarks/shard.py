@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.result import write_result
-from indexing.shard import Shard
-from indexing.snapshot import restore, save
-from schemas.delta import DeltaBatch
+from indexing.shard.shard import Shard
+from indexing.snapshot.snapshot import restore, save
+from schemas.deltas.delta import DeltaBatch
 from schemas.ids import image_id
 
 faiss: Any = _faiss

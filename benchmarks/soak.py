@@ -27,9 +27,8 @@ import numpy as np
 import psutil
 
 from benchmarks.freshness import PROBE_PRODUCTS, send_probes
-from benchmarks.load import LoadGenerator
-from benchmarks.result import write_result
-from benchmarks.shop import (
+from benchmarks.load.events import LoadGenerator
+from benchmarks.load.shop import (
     ADDITIONS,
     NEW_AMONG_ADDITIONS,
     Shop,
@@ -38,6 +37,7 @@ from benchmarks.shop import (
     fill_feature_store,
     vectors,
 )
+from benchmarks.result import write_result
 from benchmarks.slopes import Slope, slope
 from benchmarks.system import FIRST_PORT, BenchSystem, bench_settings, drawn_weights, processes, temporary_home
 from cli.topics_view import topic_views

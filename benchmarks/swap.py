@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks.grpc_load import QueryClient, latencies, run_before_others
+from benchmarks.load.grpc import QueryClient, latencies, run_before_others
 from benchmarks.result import write_result
 from benchmarks.shard import Catalogue
 from benchmarks.system import bench_settings, temporary_home
@@ -36,15 +36,14 @@ from cli.runtime.layout import child_environment, python
 from cli.runtime.progress import Progress
 from cli.runtime.services import searcher_name
 from cli.runtime.system import System
-from indexing.build import BuildSettings, ShardBuilder
-from indexing.generations import Generations, file_checksum, new_name, seal_generation
-from indexing.kinds import IndexKind
-from indexing.snapshot import MANIFEST
+from generations.folder import Generations, file_checksum, new_name, seal_generation
+from indexing.build.builder import BuildSettings, ShardBuilder
+from indexing.lists.kinds import IndexKind
 from messaging.producer import EventProducer
-from schemas.delta import encode_deltas
+from schemas.deltas.delta import encode_deltas
 from schemas.errors import OperatorError
 from schemas.generation import Generation, GenerationShard
-from schemas.manifest import ShardManifest
+from schemas.manifest import MANIFEST, ShardManifest
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
 

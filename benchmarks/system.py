@@ -155,7 +155,7 @@ def processes(runtime: System, others: Mapping[str, int] | None = None) -> Itera
 def _label(name: str, member: psutil.Process) -> str:
     """Flink's Python workers and the CNN are the task manager's children, and shown for themselves."""
     command = " ".join(member.cmdline())
-    if "jobs.pipeline.extraction" in command:
+    if "jobs.pipeline.extraction.stage" in command:
         return "extraction-cnn"
     if "pyflink" in command and "java" not in command.split(" ", 1)[0]:
         return "flink-python-stages"

@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.load import LoadGenerator
+from benchmarks.load.events import LoadGenerator
+from benchmarks.load.shop import ADDITIONS, NEW_AMONG_ADDITIONS, draw_pictures, fill_feature_store, vectors
 from benchmarks.result import write_result
-from benchmarks.shop import ADDITIONS, NEW_AMONG_ADDITIONS, draw_pictures, fill_feature_store, vectors
 from benchmarks.system import FIRST_PORT, BenchSystem, CpuMeter, bench_settings, drawn_weights, temporary_home
 from vision.extractor import dimension_of, extractor_id
 

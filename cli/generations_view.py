@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cli.tables import moment, table
-from indexing.generations import Generations
+from generations.folder import Generations
 from schemas.errors import CorruptError, OperatorError
 from schemas.generation import Alias
 from schemas.publish_report import PUBLISH, decode_publish_report

@@ -21,13 +21,13 @@ from cli.runtime.system import System
 from cli.runtime.watchdog.state import NAME as WATCHDOG
 from cli.runtime.watchdog.state import read_state
 from cli.topics_view import TopicView, topic_views
-from indexing.generations import Generations
-from jobs.full_index.publish import last_report
+from generations.folder import Generations
+from generations.publish import last_report
 from jobs.realtime_index import JOB_NAME
 from messaging.producer import now_ms
+from schemas.access.grpc import channel
 from schemas.errors import CorruptError, OperatorError, TransientError
 from schemas.generation import LIVE
-from schemas.grpc_access import channel
 from schemas.search_pb2 import ShardStatus, StatusRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings

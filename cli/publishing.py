@@ -5,7 +5,8 @@ from __future__ import annotations
 from cli.runtime.progress import Progress
 from cli.runtime.services import BROKER
 from cli.runtime.system import System
-from jobs.full_index.publish import WAIT_S, publish
+from generations.publish import WAIT_S, publish
+from jobs.full_index.build.answers import FileAnswers
 from schemas.generation import Generation
 from schemas.publish_report import PublishReport
 from schemas.settings import Settings
@@ -14,10 +15,11 @@ from schemas.settings import Settings
 def publish_generation(
     settings: Settings, name: str, progress: Progress, *, force: bool = False, wait_s: float = WAIT_S
 ) -> PublishReport:
-    """See `jobs.full_index.publish.publish`. Starts searchers for all its shards, where the broker runs here."""
+    """See `generations.publish.publish`. Starts searchers for all its shards, where the broker runs here."""
     return publish(
         settings,
         name,
+        FileAnswers.from_settings(settings),
         wait_s=wait_s,
         force=force,
         say=progress.say,

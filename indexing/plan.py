@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from indexing.build import MEASURED_QUERIES
-from indexing.build_lists import segment_rows
-from indexing.forward import ROW_SIZE
-from indexing.kinds import EXACT_BELOW, IndexKind, default_kind
-from indexing.kinds_codec import code_bytes
-from indexing.row_map import LOADED_IMAGE_BYTES
-from indexing.training import RECALL_AT, default_nlist
+from indexing.build.builder import MEASURED_QUERIES
+from indexing.build.lists import segment_rows
+from indexing.lists.kinds import EXACT_BELOW, IndexKind, default_kind
+from indexing.lists.quantisation import code_bytes
+from indexing.rows.forward import ROW_SIZE
+from indexing.rows.row_map import LOADED_IMAGE_BYTES
+from indexing.training.train import RECALL_AT, default_nlist
 from schemas.errors import OperatorError
 
 _CHUNK_ROWS = 1 << 14
@@ -43,7 +43,7 @@ class PlanRequest:
     images: valid images of all shards, each with its vector. kind None: from
     the images of a shard. text_bytes: an image's product id and URL, and its
     part of the attributes (JSON), which the images of a product share. machine_bytes: memory of one machine. The rest:
-    see `indexing.build.BuildSettings`.
+    see `indexing.build.builder.BuildSettings`.
     """
 
     images: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.kafka_access import Kafka, access_to
+from schemas.access.kafka import Kafka, access_to
 
 
 def client_options(kafka: Kafka) -> dict[str, Any]:

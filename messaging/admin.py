@@ -12,8 +12,8 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ign
 
 from messaging.access import client_options
 from messaging.producer import _quiet
+from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError, TransientError
-from schemas.kafka_access import Kafka
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS, TopicSpec, topic_specs
 

@@ -9,8 +9,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from messaging.access import client_options
 from messaging.producer import _quiet
+from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError, TransientError
-from schemas.kafka_access import Kafka
 
 
 class Message(NamedTuple):

@@ -10,8 +10,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from messaging.access import client_options
+from schemas.access.kafka import Kafka
 from schemas.errors import TransientError
-from schemas.kafka_access import Kafka
 
 
 class EventProducer:

@@ -12,10 +12,13 @@ from typing import Any
 import msgspec
 
 from schemas.checked_json import unwrap, wrap
-from schemas.delta import Progress
+from schemas.deltas.delta import Progress
 from schemas.errors import CorruptError
 
 FORMAT = 1
+
+MANIFEST = "manifest.json"
+"""Name of the file; whoever writes a shard writes it last."""
 
 
 class ShardFile(msgspec.Struct, frozen=True):
@@ -32,7 +35,7 @@ class ShardManifest(msgspec.Struct, frozen=True, kw_only=True):
     files older than `delta_offsets` have it alone.
 
     `kind`: exact, ivf_flat, ivf_sq8 or ivf_pq. `digest`: of the valid images, hex, see
-    `indexing.digest`. `training`: parameters and measured recall of the lists.
+    `indexing.rows.digest`. `training`: parameters and measured recall of the lists.
     """
 
     format: int

@@ -116,6 +116,7 @@ _UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError)
 """What decoding raises: ValueError stands for text that is not UTF-8 and for data_base64 that is not base64."""
 
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
+_JSON_SPACE = b" \t\n\r"
 
 
 def decode_event(value: bytes | None) -> AnyEvent:
@@ -158,7 +159,7 @@ def _bare(value: bytes) -> msgspec.Raw:
         event = _decoder.decode(value)
     except _UNREADABLE as error:
         return msgspec.Raw(_open_envelope(value, error)[1])
-    return event.event if isinstance(event, Forwarded) else msgspec.Raw(value)
+    return event.event if isinstance(event, Forwarded) else msgspec.Raw(value.strip(_JSON_SPACE))
 
 
 def _check_length(value: bytes | msgspec.Raw, limit: int = MAX_EVENT_BYTES) -> None:

@@ -172,7 +172,7 @@ class StatusRequest(_message.Message):
     def __init__(self, asker: _Optional[str] = ..., generations: _Optional[_Iterable[str]] = ..., extractor_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ShardStatus(_message.Message):
-    __slots__ = ("shard", "replica", "ready", "images", "searchable", "pending", "digest", "watermark_ms", "delta_offset", "lag", "extractor_id", "generation", "memory_bytes", "error", "index_kind", "rows", "shards", "serving", "delta_offsets", "failed", "health", "refused_images", "refused")
+    __slots__ = ("shard", "replica", "ready", "images", "searchable", "pending", "digest", "watermark_ms", "delta_offset", "lag", "extractor_id", "generation", "memory_bytes", "error", "index_kind", "rows", "shards", "serving", "delta_offsets", "failed", "health", "refused_images", "life", "refused")
     class DeltaOffsetsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -209,6 +209,7 @@ class ShardStatus(_message.Message):
     FAILED_FIELD_NUMBER: _ClassVar[int]
     HEALTH_FIELD_NUMBER: _ClassVar[int]
     REFUSED_IMAGES_FIELD_NUMBER: _ClassVar[int]
+    LIFE_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     shard: int
     replica: int
@@ -232,8 +233,9 @@ class ShardStatus(_message.Message):
     failed: bool
     health: str
     refused_images: int
+    life: str
     refused: _containers.ScalarMap[str, int]
-    def __init__(self, shard: _Optional[int] = ..., replica: _Optional[int] = ..., ready: bool = ..., images: _Optional[int] = ..., searchable: _Optional[int] = ..., pending: _Optional[int] = ..., digest: _Optional[bytes] = ..., watermark_ms: _Optional[int] = ..., delta_offset: _Optional[int] = ..., lag: _Optional[int] = ..., extractor_id: _Optional[str] = ..., generation: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., error: _Optional[str] = ..., index_kind: _Optional[str] = ..., rows: _Optional[int] = ..., shards: _Optional[int] = ..., serving: bool = ..., delta_offsets: _Optional[_Mapping[int, int]] = ..., failed: bool = ..., health: _Optional[str] = ..., refused_images: _Optional[int] = ..., refused: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    def __init__(self, shard: _Optional[int] = ..., replica: _Optional[int] = ..., ready: bool = ..., images: _Optional[int] = ..., searchable: _Optional[int] = ..., pending: _Optional[int] = ..., digest: _Optional[bytes] = ..., watermark_ms: _Optional[int] = ..., delta_offset: _Optional[int] = ..., lag: _Optional[int] = ..., extractor_id: _Optional[str] = ..., generation: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., error: _Optional[str] = ..., index_kind: _Optional[str] = ..., rows: _Optional[int] = ..., shards: _Optional[int] = ..., serving: bool = ..., delta_offsets: _Optional[_Mapping[int, int]] = ..., failed: bool = ..., health: _Optional[str] = ..., refused_images: _Optional[int] = ..., life: _Optional[str] = ..., refused: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class StatusResponse(_message.Message):
     __slots__ = ("shards", "serving", "serving_extractor_id")

@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from schemas.errors import OperatorError
 
+SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Buckets of every latency that is counted."""
 METRICS_PORT_OFFSET = 1000
 """A process on gRPC port p shows its metrics at http://host:(p + 1000)/metrics: 8100 broker, 8101.. searchers."""
 

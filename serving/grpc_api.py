@@ -97,7 +97,7 @@ def _time_left_s(context: Any) -> float:
 class GrpcBackend:
     """A searcher or broker at `address` (host:port). Connects lazily, and again after every failure.
 
-    `credentials`: see `schemas.grpc_access`; None: open.
+    `credentials`: see `schemas.access.grpc`; None: open.
     """
 
     def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:

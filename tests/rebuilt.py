@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from indexing.shard import Shard
+from indexing.shard.shard import Shard
 from jobs.pipeline.core import Origin, add_state, apply, display_attributes
 from messaging.consumer import Message, PartitionReader
-from schemas.delta import DeltaBatch
+from schemas.deltas.delta import DeltaBatch
 from schemas.errors import RejectedError
 from schemas.feature import decode_feature
 from schemas.ids import image_key, kafka_partition, sequence, shard_of_product

@@ -21,9 +21,9 @@ from cli.runtime.kafka import NAME as KAFKA
 from cli.runtime.services import blender_address
 from cli.runtime.system import System as Runtime
 from messaging.producer import EventProducer
+from schemas.access.grpc import channel
+from schemas.access.kafka import KafkaAccess
 from schemas.errors import TransientError
-from schemas.grpc_access import channel
-from schemas.kafka_access import KafkaAccess
 from schemas.search_pb2 import ProductRequest, ProductResponse
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings, load_settings
@@ -141,7 +141,9 @@ class System:
     def extraction_child(self) -> psutil.Process | None:
         """The process that fetches, decodes and embeds; None while there is none."""
         children = psutil.Process(self.pid(TASK_MANAGER)).children(recursive=True)
-        return next((child for child in children if "jobs.pipeline.extraction" in " ".join(_command_line(child))), None)
+        return next(
+            (child for child in children if "jobs.pipeline.extraction.child" in " ".join(_command_line(child))), None
+        )
 
     def kill_python_workers(self) -> int:
         """SIGKILL for all of them; returns how many there were."""

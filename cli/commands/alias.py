@@ -14,10 +14,10 @@ from collections.abc import Callable
 from cli.generations_view import as_json, as_text, generation_views
 from cli.publishing import start_searchers
 from cli.runtime.progress import Progress
-from indexing.generations import Generations
-from jobs.full_index.publish import WAIT_S
-from jobs.full_index.publish_broker import Broker, broker_of
-from jobs.full_index.publish_swap import wait_until_held, wait_until_let_go, wait_until_serving
+from generations.broker import Broker, broker_of
+from generations.folder import Generations
+from generations.publish import WAIT_S
+from generations.swap import wait_until_held, wait_until_let_go, wait_until_serving
 from schemas.errors import CorruptError, TransientError
 from schemas.generation import Alias
 from schemas.settings import Settings, load_settings

@@ -20,10 +20,10 @@ from cli.publishing import publish_generation
 from cli.runtime.batch_client import BatchClient
 from cli.runtime.progress import Progress, Silent
 from cli.tables import table
-from indexing.generations import Generations
-from jobs.full_index.build_arguments import add_build_arguments, build_arguments
-from jobs.full_index.build_folder import BuildFolder, latest_built
-from jobs.full_index.build_progress import read_progress
+from generations.folder import Generations
+from jobs.full_index.build.arguments import add_build_arguments, build_arguments
+from jobs.full_index.build.folder import BuildFolder, latest_built
+from jobs.full_index.build.progress import read_progress
 from schemas.generation import Generation
 from schemas.settings import Settings, load_settings
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from feature_store.open import catalogue_store
 from feature_store.products import ProductReader
-from indexing.generations import Generations
-from indexing.remains import remains, snapshot_remains
+from generations.folder import Generations
+from indexing.snapshot.remains import remains, snapshot_remains
 from schemas.errors import OperatorError
 from schemas.ids import EPOCH_SHIFT, kafka_partition
 from schemas.product_record import Erased, ProductRecord

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from cli.tables import table
-from schemas.api_keys import ApiKeys, Role, change_keys, new_key, read_keys
+from schemas.access.api_keys import ApiKeys, Role, change_keys, new_key, read_keys
 from schemas.errors import OperatorError, RejectedError
 from schemas.settings import Settings, load_settings
 

@@ -14,7 +14,7 @@ import textwrap
 import msgspec
 
 from cli.tables import table
-from indexing.kinds import IndexKind
+from indexing.lists.kinds import IndexKind
 from indexing.plan import Plan, PlanRequest, make_plan
 from schemas.settings import load_settings
 

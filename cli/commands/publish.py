@@ -12,8 +12,9 @@ import argparse
 
 from cli.publishing import publish_generation
 from cli.runtime.progress import Progress, Silent
-from indexing.generations import Generations
-from jobs.full_index.publish import WAIT_S, check
+from generations.folder import Generations
+from generations.publish import WAIT_S, check
+from jobs.full_index.build.answers import FileAnswers
 from schemas.errors import OperatorError
 from schemas.publish_report import encode_publish_report
 from schemas.settings import Settings, load_settings
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     name = latest(settings) if arguments.latest else arguments.name
     progress = Silent() if arguments.json else Progress()
     if arguments.check_only:
-        report = check(settings, name, say=progress.say)
+        report = check(settings, name, FileAnswers.from_settings(settings), say=progress.say)
         text = report.checks_text()
     else:
         report = publish_generation(settings, name, progress, force=arguments.force, wait_s=arguments.wait)

@@ -15,9 +15,9 @@ from pathlib import Path
 from cli.runtime.batch_client import BatchClient
 from cli.runtime.progress import Progress
 from cli.tables import table
-from jobs.full_index.replay_arguments import add_replay_arguments, replay_arguments
-from jobs.full_index.replay_position import ReplayFolder
-from jobs.full_index.replay_report import ReplayReport, decode_report
+from jobs.full_index.replay.arguments import add_replay_arguments, replay_arguments
+from jobs.full_index.replay.position import ReplayFolder
+from jobs.full_index.replay.report import ReplayReport, decode_report
 from schemas.settings import load_settings
 
 NAME = "replay"

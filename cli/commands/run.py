@@ -18,11 +18,11 @@ from cli.publishing import publish_generation
 from cli.runtime.progress import Progress
 from cli.runtime.services import blender_address
 from cli.runtime.system import System
-from cli.sample import make_sample
 from cli.searching import answer_text, search_photo
 from cli.settling import wait_until_searchable
-from indexing.generations import Generations
+from generations.folder import Generations
 from messaging.producer import now_ms
+from sample import make_sample
 from schemas.errors import OperatorError
 from schemas.product_event import ProductAdded
 from schemas.settings import Settings, load_settings

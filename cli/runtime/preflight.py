@@ -17,8 +17,8 @@ from cli.runtime.kafka import NAME as KAFKA
 from cli.runtime.layout import Layout, flink_home, jars, java
 from cli.runtime.processes import Processes
 from cli.runtime.services import BLENDER, BROKER, searcher_name, searcher_shards
+from schemas.access.exposure import check_grpc_exposure, check_http_exposure
 from schemas.errors import OperatorError
-from schemas.exposure import check_grpc_exposure, check_http_exposure
 from schemas.settings import Settings
 from serving.exposition import METRICS_PORT_OFFSET
 

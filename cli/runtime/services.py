@@ -10,7 +10,7 @@ import httpx
 
 from cli.runtime.layout import loopback_of, part_environment, python
 from cli.runtime.parts import Part
-from indexing.generations import Generations
+from generations.folder import Generations
 from schemas.errors import CorruptError, OperatorError
 from schemas.generation import LIVE
 from schemas.settings import Settings

@@ -17,14 +17,14 @@ from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import EnvironmentSettings, StreamTableEnvironment
 
-from jobs.full_index.build import Build
-from jobs.full_index.build_arguments import add_build_arguments, build_options
-from jobs.full_index.build_options import BuildOptions
-from jobs.full_index.replay import Replay, ReplayOptions
-from jobs.full_index.replay_arguments import add_replay_arguments
-from jobs.full_index.replay_position import ReplayFolder
-from jobs.pipeline.extractors import configured
-from jobs.pipeline.topology import MINI_CLUSTER, workers_in_processes
+from jobs.full_index.build.arguments import add_build_arguments, build_options
+from jobs.full_index.build.options import BuildOptions
+from jobs.full_index.build.run import Build
+from jobs.full_index.replay.arguments import add_replay_arguments
+from jobs.full_index.replay.position import ReplayFolder
+from jobs.full_index.replay.run import Replay, ReplayOptions
+from jobs.pipeline.extraction.extractors import configured
+from jobs.pipeline.flink.topology import MINI_CLUSTER, workers_in_processes
 from messaging.admin import offsets_at, wait_for_kafka
 from schemas.errors import OperatorError, VitrineError
 from schemas.settings import Settings, load_settings, settings_json

@@ -1,0 +1,1 @@
+"""The pure core, the two stages, and the shape that every stage has. Knows no job."""

@@ -24,7 +24,7 @@ from jobs.pipeline.core import Origin, Outcome, add_erased, add_state, apply, di
 from jobs.pipeline.dead_letters import dead_letter
 from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.stage import Metrics, Out, Record
-from schemas.delta import Progress
+from schemas.deltas.delta import Progress
 from schemas.errors import RejectedError
 from schemas.extract_request import ExtractRequest, encode_request
 from schemas.ids import (

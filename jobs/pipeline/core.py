@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.delta import DeltaBatch, attributes_json
+from schemas.deltas.delta import DeltaBatch, attributes_json
 from schemas.errors import RejectedError
 from schemas.ids import image_id, product_hash, url_hash
 from schemas.product_event import (

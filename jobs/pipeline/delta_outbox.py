@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jobs.pipeline.stage import Out
-from schemas.delta import DeltaBatch, Progress, encode_deltas
+from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.ids import routing_key
 from schemas.topics import INDEX_DELTAS
 

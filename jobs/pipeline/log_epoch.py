@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from indexing.durable import write_durably
+from disk.durable import write_durably
 from messaging.admin import topic_id
 from schemas.log_epoch import LogEpoch, epoch_file, read_epoch
 from schemas.settings import Settings

@@ -1,6 +1,6 @@
 """The one shape of every stage: a batch of records in, a list of records out.
 
-Plain Python: nothing here knows Flink. `jobs.pipeline.arrow_adapter` puts a
+Plain Python: nothing here knows Flink. `jobs.pipeline.flink.arrow_adapter` puts a
 stage into a Flink job; tests and the nightly replay call `process` directly.
 """
 

@@ -15,8 +15,8 @@ from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
-from jobs.pipeline.extractors import configured, warn_of_foreign_serving
-from jobs.pipeline.topology import MINI_CLUSTER, workers_in_processes
+from jobs.pipeline.extraction.extractors import configured, warn_of_foreign_serving
+from jobs.pipeline.flink.topology import MINI_CLUSTER, workers_in_processes
 from jobs.realtime_index import JOB_NAME
 from jobs.realtime_index.kept_plan import keep
 from jobs.realtime_index.pipeline import build

@@ -12,9 +12,9 @@ from functools import partial
 from pyflink.table import StreamTableEnvironment
 
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
-from jobs.pipeline.extraction import ExtractionConfig, ExtractionStage
-from jobs.pipeline.extractors import ExtractorSpec
-from jobs.pipeline.topology import KafkaSink, KafkaSource, Region, add_region
+from jobs.pipeline.extraction.extractors import ExtractorSpec
+from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
+from jobs.pipeline.flink.topology import KafkaSink, KafkaSource, Region, add_region
 from schemas.settings import Settings
 from schemas.topics import (
     CATALOGUE_GROUP,

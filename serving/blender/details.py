@@ -9,7 +9,7 @@ from schemas.errors import TransientError
 from schemas.search_pb2 import Detail, DetailsRequest, Hit
 from serving.backend import SearchBackend
 from serving.blender.answers import Result
-from serving.blender.ranking import result_of
+from serving.blender.products import result_of
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from messaging.producer import EventProducer
+from schemas.access.kafka import Kafka
 from schemas.errors import RejectedError, TransientError
-from schemas.kafka_access import Kafka
 from schemas.product_event import ProductErased, check_event
 from schemas.topics import PRODUCT_EVENTS
 from serving.blender.answers import ErasureAccepted

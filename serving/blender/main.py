@@ -13,27 +13,27 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from indexing.generations import Generations
+from generations.folder import Generations
+from schemas.access.exposure import check_http_exposure, near_host
+from schemas.access.grpc import channel_credentials
 from schemas.errors import OperatorError
-from schemas.exposure import check_http_exposure, near_host
-from schemas.grpc_access import channel_credentials
 from schemas.settings import Settings
 from serving.backend import SearchBackend
-from serving.blender.api import create_app
-from serving.blender.encoders import Encoders
+from serving.blender.embedding.encoders import Encoders
+from serving.blender.embedding.memory import FreedMemory, one_arena
+from serving.blender.embedding.vision_embedder import first_extractor, load_extractor
 from serving.blender.erasures import Erasures
 from serving.blender.examples import Examples
-from serving.blender.front_door import AllowedHosts
-from serving.blender.http_server import HttpServer, http_limits, http_server
-from serving.blender.keys import KeyRing
-from serving.blender.memory import FreedMemory, one_arena
+from serving.blender.http.api import create_app
+from serving.blender.http.front_door import AllowedHosts
+from serving.blender.http.keys import KeyRing
+from serving.blender.http.server import HttpServer, http_limits, http_server
+from serving.blender.http.tls import server_tls
+from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Fetch, Pictures
 from serving.blender.publication import Publication
 from serving.blender.service import BlenderService
-from serving.blender.tls import server_tls
-from serving.blender.uploads import Uploads
-from serving.blender.vision_embedder import first_extractor, load_extractor
 from serving.broker.recorded import RecordedQueries
 from serving.broker.service import BrokerService
 from serving.grpc_api import GrpcBackend
@@ -45,8 +45,8 @@ from serving.searcher.build import build_host
 from serving.searcher.host import SearcherHost
 from serving.searcher.main import SWITCH_INTERVAL_S
 from serving.searcher.metrics import SearcherMetricFamilies
-from vision.fetch import fetch
-from vision.fetch_policy import FetchPolicy
+from vision.fetching.fetch import fetch
+from vision.fetching.policy import FetchPolicy
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from serving.searcher.metrics import SECONDS
+from serving.exposition import SECONDS
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from indexing.generations import Generations
+from generations.folder import Generations
 from schemas.errors import CorruptError
 from schemas.publish_report import LAST_PUBLISH, PublishReport, decode_publish_report
 from serving.blender.metrics import BlenderMetrics

@@ -12,7 +12,7 @@ from serving.blender.answers import (
     SearcherStatus,
     rfc3339,
 )
-from serving.blender.ranking import decode_attributes, known_or_none
+from serving.blender.products import decode_attributes, known_or_none
 from vision.extractor import dimension_of
 
 

@@ -33,12 +33,12 @@ from serving.blender.answers import (
     TookMs,
     rfc3339,
 )
-from serving.blender.batching import MicroBatcher
 from serving.blender.details import shown
-from serving.blender.encoders import WAIT_FOR_LOAD_S, Encoders
+from serving.blender.embedding.batching import MicroBatcher
+from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
 from serving.blender.metrics import BlenderMetrics
+from serving.blender.products import collapse
 from serving.blender.publication import Publication
-from serving.blender.ranking import collapse
 from serving.blender.receipts import index_status, product_receipt, waiting_for
 from vision.extractor import dimension_of
 

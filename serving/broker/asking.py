@@ -20,9 +20,9 @@ from schemas.errors import RejectedError, TransientError
 from schemas.ids import shard_of_product
 from schemas.search_pb2 import DetailsRequest, DetailsResponse, Hit, Hits, SearchRequest, SearchResponse
 from serving.backend import NOT_READY, OVERDUE, UNREACHABLE, SearchBackend
+from serving.broker.coverage import Coverage
 from serving.broker.metrics import BrokerMetrics
-from serving.broker.slots import Slots
-from serving.broker.table import Held
+from serving.broker.replicas import Replicas
 
 _Answer = TypeVar("_Answer")
 _Call = Callable[[SearchBackend, float], Coroutine[None, None, _Answer]]
@@ -57,17 +57,17 @@ class Patience:
 
 
 class Asking:
-    """Asks slots for one generation at a time. Lives on one event loop.
+    """Asks replicas for one generation at a time. Lives on one event loop.
 
     `hedge_after_s`: the longest that a slow replica is waited for alone.
     """
 
-    def __init__(self, slots: Slots, hedge_after_s: float, metrics: BrokerMetrics) -> None:
-        self._slots = slots
+    def __init__(self, replicas: Replicas, hedge_after_s: float, metrics: BrokerMetrics) -> None:
+        self._replicas = replicas
         self._patience = Patience(hedge_after_s)
         self._metrics = metrics
 
-    async def search(self, request: SearchRequest, route: Held, budget_s: float) -> SearchResponse:
+    async def search(self, request: SearchRequest, route: Coverage, budget_s: float) -> SearchResponse:
         """The answer of `route`, all its shards merged; those that did not answer are in `missing_shards`.
 
         Raises `TransientError('not_ready', ...)` when no shard answers, and `RejectedError` as soon as one says so.
@@ -113,7 +113,7 @@ class Asking:
             search_ms=(time.perf_counter() - began) * 1000,
         )
 
-    async def details(self, request: DetailsRequest, route: Held, budget_s: float) -> DetailsResponse:
+    async def details(self, request: DetailsRequest, route: Coverage, budget_s: float) -> DetailsResponse:
         """What the products' shards show of them; those of a silent shard are left out."""
         wanted: dict[int, list[str]] = {}
         for product_id in request.product_ids:
@@ -139,7 +139,7 @@ class Asking:
         put aside), `RejectedError` as soon as one says so.
         """
         deadline = time.monotonic() + budget_s
-        untried = deque(self._slots.in_turn(shard, generation))
+        untried = deque(self._replicas.in_turn(shard, generation))
         running: dict[asyncio.Task[_Answer], float] = {}
         problem = TransientError(OVERDUE, f"no replica of shard {shard} answered within {budget_s:.2f} s")
         if not untried:
@@ -147,15 +147,15 @@ class Asking:
         try:
             while True:
                 left_s = deadline - time.monotonic()
-                slot = untried.popleft() if untried and left_s > 0 else None
-                if slot is not None:
-                    running[asyncio.create_task(call(slot.backend, left_s))] = time.monotonic()
+                replica = untried.popleft() if untried and left_s > 0 else None
+                if replica is not None:
+                    running[asyncio.create_task(call(replica.backend, left_s))] = time.monotonic()
                 elif not running or left_s <= 0:
                     raise problem
                 wait_s = min(left_s, self._patience.seconds) if untried else left_s
                 done, _ = await asyncio.wait(running, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
-                if not done and untried and slot is not None:
-                    slot.backend.slow()
+                if not done and untried and replica is not None:
+                    replica.backend.slow()
                     self._metrics.second_tries.labels("slow").inc()
                 for work in done:
                     began = running.pop(work)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from indexing.generations import Generations
-from schemas.exposure import check_grpc_exposure, near_host, open_host
-from schemas.grpc_access import channel_credentials, server_credentials
+from generations.folder import Generations
+from schemas.access.exposure import check_grpc_exposure, near_host, open_host
+from schemas.access.grpc import channel_credentials, server_credentials
 from schemas.settings import Settings
 from serving.broker.recorded import RecordedQueries
 from serving.broker.service import BrokerService

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from serving.exposition import SECONDS
 from serving.health import State
-from serving.searcher.metrics import SECONDS
 
 
 class BrokerMetrics:

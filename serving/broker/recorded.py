@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.durable import write_durably
+from disk.durable import write_durably
 from schemas.errors import CorruptError
 
 log = logging.getLogger(__name__)

@@ -13,13 +13,13 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 
-from indexing.generations import Generations
+from generations.folder import Generations
 from schemas.errors import RejectedError, TransientError
 from schemas.search_pb2 import SearchRequest, StatusRequest
 from serving.backend import EXTRACTOR_MISMATCH, NOT_READY, unknown_generation
+from serving.broker.coverage import Coverage, choose_serving, of_extractor, table
 from serving.broker.metrics import BrokerMetrics
-from serving.broker.slots import Slot, Slots
-from serving.broker.table import Held, choose_serving, of_extractor, table
+from serving.broker.replicas import Replica, Replicas
 from serving.broker.wanted import Wanted
 
 log = logging.getLogger(__name__)
@@ -37,40 +37,40 @@ TAKEOVER_S = 10.0
 
 
 class Routing:
-    """Watches the slots and the alias from `start` to `close`. Lives on one event loop.
+    """Watches the replicas and the alias from `start` to `close`. Lives on one event loop.
 
-    `shards`: slots to begin with.
+    `shards`: shards to begin with.
     """
 
     def __init__(
         self,
-        slots: Slots,
+        replicas: Replicas,
         shards: int,
         generations: Generations | None,
         metrics: BrokerMetrics,
         poll_s: float = POLL_S,
     ) -> None:
-        self.held: dict[str, Held] = {}
+        self.held: dict[str, Coverage] = {}
         self.serving = ""
-        self._slots = slots
+        self._replicas = replicas
         self._shards = shards
         self._wanted = Wanted(generations)
         self._metrics = metrics
         self._poll_s = poll_s
         self._asker = f"broker-{secrets.token_hex(6)}"
         self._blenders: dict[str, tuple[frozenset[str], float]] = {}
-        self._served: Held | None = None
+        self._served: Coverage | None = None
         self._whole = ""
         self._before = ""
         self._takeover_until = 0.0
         self._settled = asyncio.Event()
         self._waits_for = ""
-        self._watched: set[Slot] = set()
+        self._watched: set[Replica] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     # -- queries -------------------------------------------------------------------------------
 
-    def route(self, request: SearchRequest) -> Held:
+    def route(self, request: SearchRequest) -> Coverage:
         """The generation named, else the one that serves, else one of the query's extractor.
 
         Raises `RejectedError` (`unknown_generation`, `extractor_mismatch`), `TransientError` while nothing is held.
@@ -81,7 +81,9 @@ class Routing:
         else:
             serving = self.served
             if serving is None:
-                problem = next((slot.problem for slot in self._slots if slot.problem), "none holds an index")
+                problem = next(
+                    (replica.problem for replica in self._replicas if replica.problem), "none holds an index"
+                )
                 raise TransientError(NOT_READY, f"no shard answered ({problem}); see GET /v1/index for every searcher")
             route = serving
             if not serving.fits(extractor):
@@ -95,15 +97,15 @@ class Routing:
             )
         return route
 
-    def named(self, name: str) -> Held:
+    def named(self, name: str) -> Coverage:
         """Raises `RejectedError` when no searcher holds it."""
         if (held := self.held.get(name)) is None:
             raise unknown_generation(name, self.held)
         return held
 
     @property
-    def served(self) -> Held | None:
-        """The serving generation, as it was when a slot last held it: silent searchers are asked all the same."""
+    def served(self) -> Coverage | None:
+        """The serving generation, as it was when a replica last held it: silent searchers are asked all the same."""
         return self.held.get(self.serving) or self._served
 
     @property
@@ -134,7 +136,7 @@ class Routing:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def first_look(self, deadline: float) -> None:
-        """Waits until every slot has said once what it holds, but not for long. `deadline`: of `time.monotonic`."""
+        """Waits until every replica has said once what it holds, but not for long. `deadline`: of `time.monotonic`."""
         self.start()
         if not self._settled.is_set():
             wait_s = min(FIRST_LOOK_S, (deadline - time.monotonic()) / 2)
@@ -144,32 +146,32 @@ class Routing:
                 self._decide()
 
     async def look_at_all(self, timeout_s: float) -> None:
-        """Asks the alias and every slot now."""
+        """Asks the alias and every replica now."""
         deadline = time.monotonic() + timeout_s
         await self._wanted.read()
-        looked: set[Slot] = set()
-        while new := [slot for slot in self._slots if slot not in looked]:
+        looked: set[Replica] = set()
+        while new := [replica for replica in self._replicas if replica not in looked]:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return
             looked.update(new)
-            await asyncio.gather(*(self._look(slot, left_s) for slot in new))
+            await asyncio.gather(*(self._look(replica, left_s) for replica in new))
 
     async def _look_at_alias(self) -> None:
-        # Before any slot is watched: which generation is wanted must be known when one is chosen.
+        # Before any replica is watched: which generation is wanted must be known when one is chosen.
         await self._wanted.read()
         self._decide()
-        for slot in self._slots:
-            self._watch(slot)
+        for replica in self._replicas:
+            self._watch(replica)
 
-    async def _look(self, slot: Slot, timeout_s: float) -> None:
-        await slot.look(StatusRequest(asker=self._asker, generations=self._routes()), timeout_s)
+    async def _look(self, replica: Replica, timeout_s: float) -> None:
+        await replica.look(StatusRequest(asker=self._asker, generations=self._routes()), timeout_s)
         self._decide()
 
-    def _watch(self, slot: Slot) -> None:
-        if slot not in self._watched:
-            self._watched.add(slot)
-            self._tasks.append(asyncio.create_task(self._repeat(lambda: self._look(slot, POLL_TIMEOUT_S))))
+    def _watch(self, replica: Replica) -> None:
+        if replica not in self._watched:
+            self._watched.add(replica)
+            self._tasks.append(asyncio.create_task(self._repeat(lambda: self._look(replica, POLL_TIMEOUT_S))))
 
     async def _repeat(self, look: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -192,7 +194,7 @@ class Routing:
         oldest = time.monotonic() - HEARD_S
         self._blenders = {asker: said for asker, said in self._blenders.items() if said[1] > oldest}
         names = {serving.name}
-        if not serving.complete and any(slot.has_failed(self._wanted.serving) for slot in self._slots):
+        if not serving.complete and any(replica.has_failed(self._wanted.serving) for replica in self._replicas):
             names.add(self._wanted.served_before)
         for extractor in {extractor for extractors, _ in self._blenders.values() for extractor in extractors}:
             other = of_extractor(extractor, self.held, self._before) if extractor != serving.extractor_id else None
@@ -203,9 +205,9 @@ class Routing:
     # -- deciding ------------------------------------------------------------------------------
 
     def _decide(self) -> None:
-        self.held = table(self._slots, self._shards)
-        for slot in self._slots.reach(self.shards):
-            self._watch(slot)
+        self.held = table(self._replicas, self._shards)
+        for replica in self._replicas.reach(self.shards):
+            self._watch(replica)
         wanted = self.held.get(self._wanted.serving)
         # A choice binds once it was whole: what was chosen before all were heard, or for want of better, does not.
         present = self.serving if self.serving == self._whole else ""
@@ -218,7 +220,7 @@ class Routing:
         self._served = self.held.get(self.serving, self._served)
         if self._served is not None and self._served.complete:
             self._whole = self.serving
-        if all(slot.heard for slot in self._slots) or (wanted is not None and wanted.complete):
+        if all(replica.heard for replica in self._replicas) or (wanted is not None and wanted.complete):
             self._settled.set()
 
     def _serve(self, name: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from indexing.generations import Generations
+from generations.folder import Generations
+from generations.life import Life, life_of, step
 from schemas.errors import TransientError
 from schemas.ids import shard_of_product
 from schemas.search_pb2 import (
@@ -21,11 +22,11 @@ from schemas.search_pb2 import (
     StatusResponse,
 )
 from serving.broker.asking import Asking
+from serving.broker.coverage import Coverage
 from serving.broker.metrics import BrokerMetrics
 from serving.broker.recorded import RecordedQueries
+from serving.broker.replicas import Connect, Replica, Replicas
 from serving.broker.routing import FIRST_LOOK_S, POLL_S, Routing
-from serving.broker.slots import Connect, Slot, Slots
-from serving.broker.table import Held
 
 SHARE_OF_DEADLINE = 0.9
 """The broker stops waiting this early, so that an answer without the slow shard still arrives in time."""
@@ -34,9 +35,9 @@ ASK_AGAIN_FOR_S = 1.0
 
 
 class BrokerService:
-    """`SearchBackend` over all slots, which it connects, owns and closes. Lives on one event loop.
+    """`SearchBackend` over all replicas, which it connects, owns and closes. Lives on one event loop.
 
-    `shards`: slots to begin with. `generations`: where the alias is; None: the
+    `shards`: shards to begin with. `generations`: where the alias is; None: the
     index "live" alone. `recorded`: where queries are sampled. Watching begins
     with `start`, or with the first call.
     """
@@ -55,15 +56,15 @@ class BrokerService:
     ) -> None:
         self.metrics = metrics or BrokerMetrics()
         self._shards = shards
-        self._slots = Slots(connect, shards, replicas, self.metrics.replica_is)
-        self._asking = Asking(self._slots, hedge_after_s, self.metrics)
-        self._routing = Routing(self._slots, shards, generations, self.metrics, poll_s)
+        self._replicas = Replicas(connect, shards, replicas, self.metrics.replica_is)
+        self._asking = Asking(self._replicas, hedge_after_s, self.metrics)
+        self._routing = Routing(self._replicas, shards, generations, self.metrics, poll_s)
         self._recorded = recorded
         self._recording: asyncio.Task[None] | None = None
         self._told_ms = 0
 
     def start(self) -> None:
-        """Begins to watch the alias and the slots, and to record queries; needs the running loop."""
+        """Begins to watch the alias and the replicas, and to record queries; needs the running loop."""
         self._routing.start()
         if self._recorded is not None and self._recording is None:
             self._recording = asyncio.create_task(self._recorded.run())
@@ -74,8 +75,8 @@ class BrokerService:
             self._recording.cancel()
             await asyncio.gather(self._recording, return_exceptions=True)
             await self._recorded.write()
-        for slot in self._slots:
-            await slot.backend.close()
+        for replica in self._replicas:
+            await replica.backend.close()
 
     async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
         """Asks one generation: that named, else the one that serves, else one of the query's extractor.
@@ -128,10 +129,10 @@ class BrokerService:
         where = [(held.name, held.shards) for held in routes] or [("", self._shards)]
         found = await asyncio.gather(
             *(
-                _ask_product(slot, ProductRequest(product_id=request.product_id, generation=name), deadline)
+                _ask_product(replica, ProductRequest(product_id=request.product_id, generation=name), deadline)
                 for name, shards in where
-                for slot in self._slots.of(shard_of_product(request.product_id, shards))
-                if not name or slot.may_hold(name)
+                for replica in self._replicas.of(shard_of_product(request.product_id, shards))
+                if not name or replica.may_hold(name)
             )
         )
         return ProductResponse(replicas=[status for statuses in found for status in statuses])
@@ -145,9 +146,9 @@ class BrokerService:
         return await self._asking.details(request, route, deadline - time.monotonic())
 
     async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
-        """Asks every slot now: an entry per generation that it holds, or one that says in `error` why it is silent.
+        """Asks every replica now: an entry per generation that it holds, or one that says in `error` why it is silent.
 
-        A slot that holds nothing, and needs not, has none. A blender that asks
+        A replica that holds nothing, and needs not, has none. A blender that asks
         is remembered with the extractors that it embeds with.
         """
         self.start()
@@ -156,21 +157,23 @@ class BrokerService:
         await self._routing.look_at_all(timeout_s * SHARE_OF_DEADLINE)
         name, serving = self._routing.serving, self._routing.served
         entries: list[ShardStatus] = []
-        for slot in self._slots:
-            if slot.problem and slot.shard < self._routing.shards:
-                entries.append(_silent(slot, name, self._shards if serving is None else serving.shards))
-            for held in slot.held.values():
+        for replica in self._replicas:
+            if replica.problem and replica.shard < self._routing.shards:
+                entries.append(_silent(replica, name, self._shards if serving is None else serving.shards))
+            for held in replica.held.values():
                 entry = ShardStatus()
                 entry.CopyFrom(held)
                 entry.serving = entry.generation == name
-                entry.health = slot.backend.state.value
+                if entry.serving and life_of(entry) is Life.READY:
+                    entry.life = step(Life.READY, Life.SERVING).value
+                entry.health = replica.backend.state.value
                 entries.append(entry)
         entries.sort(key=lambda entry: (entry.shard, entry.replica, not entry.serving, entry.generation))
         extractor = "" if serving is None else serving.extractor_id
         return StatusResponse(shards=entries, serving=name, serving_extractor_id=extractor)
 
     async def _not_older(
-        self, request: SearchRequest, route: Held, answer: SearchResponse, oldest_ms: int, deadline: float
+        self, request: SearchRequest, route: Coverage, answer: SearchResponse, oldest_ms: int, deadline: float
     ) -> SearchResponse:
         """Right after a swap: an answer no older than any before it.
 
@@ -191,18 +194,22 @@ class BrokerService:
         return answer
 
 
-async def _ask_product(slot: Slot, request: ProductRequest, deadline: float) -> list[ReplicaStatus]:
+async def _ask_product(replica: Replica, request: ProductRequest, deadline: float) -> list[ReplicaStatus]:
     try:
-        answer = await slot.backend.product(request, deadline - time.monotonic())
+        answer = await replica.backend.product(request, deadline - time.monotonic())
     except TransientError as error:
-        silent = ReplicaStatus(shard=slot.shard, replica=slot.replica, generation=request.generation, error=str(error))
+        silent = ReplicaStatus(
+            shard=replica.shard, replica=replica.number, generation=request.generation, error=str(error)
+        )
         return [silent]
     return list(answer.replicas)
 
 
-def _silent(slot: Slot, serving: str, shards: int) -> ShardStatus:
-    """The entry of a slot that did not answer; of the serving generation, if that needs this slot."""
-    status = ShardStatus(shard=slot.shard, replica=slot.replica, error=slot.problem, health=slot.backend.state.value)
-    if slot.shard < shards:
+def _silent(replica: Replica, serving: str, shards: int) -> ShardStatus:
+    """The entry of a replica that did not answer; of the serving generation, if that needs this replica."""
+    status = ShardStatus(
+        shard=replica.shard, replica=replica.number, error=replica.problem, health=replica.backend.state.value
+    )
+    if replica.shard < shards:
         status.generation, status.shards, status.serving = serving, shards, True
     return status

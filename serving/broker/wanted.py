@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from indexing.generations import Generations
+from generations.folder import Generations
 from schemas.errors import CorruptError, OperatorError
 from schemas.generation import LIVE, Alias
 

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from indexing.shard import Shard
-from indexing.shard_deltas import ShardDeltas
+from indexing.shard.deltas import ShardDeltas
+from indexing.shard.shard import Shard
 from messaging.consumer import Message
-from schemas.delta_check import UNDECODABLE, DeltaCheck
+from schemas.deltas.check import UNDECODABLE, DeltaCheck
 from schemas.errors import OperatorError, TransientError, VitrineError
 from serving.searcher.full_index import FullIndex
 from serving.searcher.refusals import Refusals

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from indexing import snapshot
-from indexing.generations import Generations, file_checksum
-from indexing.shard_deltas import ShardDeltas
+from generations.folder import Generations, file_checksum
+from indexing.shard.deltas import ShardDeltas
+from indexing.snapshot import snapshot
 from schemas.errors import CorruptError
 from schemas.generation import Generation
+from schemas.manifest import MANIFEST
 from serving.searcher.snapshots import Beginning
 
 _NEXT = "build anew (vitrine build), or go back with vitrine alias --rollback"
@@ -26,8 +27,8 @@ class FullIndex:
         folder = self._generations.shard_folder(generation.name, number)
         try:
             # The manifest names every other file's checksum, and the generation names the manifest's.
-            if file_checksum(folder / snapshot.MANIFEST) != generation.shards[number].manifest:
-                raise CorruptError(f"{folder / snapshot.MANIFEST} is not the one that the generation was sealed with")
+            if file_checksum(folder / MANIFEST) != generation.shards[number].manifest:
+                raise CorruptError(f"{folder / MANIFEST} is not the one that the generation was sealed with")
             shard, _ = snapshot.load_files(folder)
         except CorruptError as error:
             raise CorruptError(f"{error}: {_NEXT}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from generations.life import Life
 from schemas.errors import TransientError
 from schemas.search_pb2 import (
     DetailsRequest,
@@ -96,5 +97,10 @@ class SearcherHost:
 
     def _entry(self, generation: str, problem: str) -> ShardStatus:
         return ShardStatus(
-            shard=self._slot.shard, replica=self._slot.replica, generation=generation, error=problem, failed=True
+            shard=self._slot.shard,
+            replica=self._slot.replica,
+            generation=generation,
+            error=problem,
+            failed=True,
+            life=Life.FAILED.value,
         )

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from generations.life import Life
 from schemas.errors import CorruptError, VitrineError
 from schemas.generation import LIVE, Alias, Generation
 from serving.searcher.slot import Held, Slot, is_generation, newest_first
@@ -39,6 +40,27 @@ class Failure:
     again_s: float
 
 
+@dataclass(slots=True)
+class _Known:
+    """One generation as the keeper knows it, on its thread. `named_at`: when it was last wanted (monotonic)."""
+
+    named_at: float
+    described: Generation | None = None
+    held: Held | None = None
+    leaving: Held | None = None
+    failure: Failure | None = None
+    tried_at_version: int = 0
+
+    @property
+    def life(self) -> Life | None:
+        """None: it was never opened here, or is gone."""
+        if self.held is not None:
+            return self.held.searcher.life
+        if self.leaving is not None:
+            return Life.LEAVING
+        return None if self.failure is None else Life.FAILED
+
+
 class GenerationKeeper:
     """Owns what a slot holds. `named` and the properties are for any thread; `look` runs on the keeper's own."""
 
@@ -51,15 +73,12 @@ class GenerationKeeper:
         self._alias_known = False
         self._alias_problem = ""
         self._alias_expected = False
+        self._known: dict[str, _Known] = {}
         self._held: dict[str, Held] = {}
         self._preferred: list[str] = []
-        self._leaving: dict[str, Held] = {}
-        self._described: dict[str, Generation] = {}
         self._failed: dict[str, Failure] = {}
-        self._tried_at_version: dict[str, int] = {}
-        self._named_at: dict[str, float] = {}
         self._asked: dict[str, tuple[float, frozenset[str]]] = {}
-        self._asking = threading.Lock()
+        self._asked_lock = threading.Lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._started = time.monotonic()
@@ -90,7 +109,7 @@ class GenerationKeeper:
     def named(self, asker: str, generations: Iterable[str]) -> None:
         """A broker routes queries to these; they are held while it goes on saying so."""
         names = frozenset(name for name in generations if is_generation(name))
-        with self._asking:
+        with self._asked_lock:
             before = self._asked.get(asker)
             self._asked[asker] = (time.monotonic(), names)
         if before is None or before[1] != names:
@@ -111,7 +130,7 @@ class GenerationKeeper:
             self._thread.join()
         for held in self._held.values():
             held.feed.end()
-        for held in (*self._held.values(), *self._leaving.values()):
+        for held in (*self._held.values(), *(known.leaving for known in self._known.values() if known.leaving)):
             held.feed.join()
         self._finish_leaving()
 
@@ -132,13 +151,26 @@ class GenerationKeeper:
         self._read_alias()
         now = time.monotonic()
         wanted = self._wanted(now)
-        self._named_at.update(dict.fromkeys(wanted, now))
+        for name in wanted:
+            self._of(name).named_at = now
         self._finish_leaving()
         for name in wanted:
             self._hold(name, now)
         if self._alias_known and self._serving_is_ready():
             self._let_go(now)
-        self._failed = {name: failure for name, failure in self._failed.items() if name in {*wanted, *self._held}}
+        for name, known in self._known.items():
+            if known.held is None and name not in wanted:
+                known.failure = None
+        self._show()
+
+    def _of(self, name: str) -> _Known:
+        """What is known of it; a generation that nobody has named since the start counts as named then."""
+        return self._known.setdefault(name, _Known(self._started))
+
+    def _show(self) -> None:
+        """Puts what other threads see in the place of what they saw."""
+        self._held = {name: known.held for name, known in self._known.items() if known.held is not None}
+        self._failed = {name: known.failure for name, known in self._known.items() if known.failure is not None}
         order = [] if self._alias is None else [self._alias.serving, *self._alias.previous]
         self._preferred = list(dict.fromkeys(n for n in (*order, *newest_first([*self._held])) if n in self._held))
         self._slot.metrics.generations.set(len(self._held))
@@ -181,86 +213,90 @@ class GenerationKeeper:
         wanted = [LIVE] if self._alias is None else self._alias.held
         if not self._alias_known:
             wanted = self._slot.kept()  # what it held when it ended
-        with self._asking:
+        with self._asked_lock:
             self._asked = {a: said for a, said in self._asked.items() if now - said[0] < self._forget_after_s}
             asked = {name for _, names in self._asked.values() for name in names}
         return list(dict.fromkeys((*wanted, *newest_first([*asked]))))
 
     def _hold(self, name: str, now: float) -> None:
         """Begins to load a generation, if this slot has a part in it, and it is not held and did not fail just now."""
-        held, failure = self._held.get(name), self._failed.get(name)
-        if held is not None:
-            if held.searcher.is_ready:
-                self._failed = {other: why for other, why in self._failed.items() if other != name}
-            if name == LIVE or not (held.searcher.has_failed and held.feed.has_ended()):
+        known = self._of(name)
+        if known.life is not None and known.life.answers:
+            known.failure = None
+        if known.held is not None:
+            ended = known.life is Life.FAILED and known.held.feed.has_ended()
+            if name == LIVE or not ended:
                 return
-            if failure is None or failure.held is not held:
-                self._fail(name, held.searcher.problem, now)
+            if known.failure is None or known.failure.held is not known.held:
+                self._fail(known, known.held.searcher.problem, now)
                 return
+        failure = known.failure
         due = failure is None or now >= failure.again_s or failure.alias_version != self._alias_version
-        if name in self._leaving or not due:
+        if known.leaving is not None or not due:
             return
-        self._tried_at_version[name] = self._alias_version
+        known.tried_at_version = self._alias_version
         try:
-            fresh = self._opened(name)
+            fresh = self._opened(name, known)
         except (VitrineError, OSError) as error:
-            self._fail(name, str(error), now)
+            self._fail(known, str(error), now)
             self._slot.metrics.failed_generations.inc()
             log.error("event=generation_unusable %s generation=%s problem=%s", self._labels, name, error)
             return
         if fresh is not None:
-            self._held = {**self._held, name: fresh}
+            known.held = fresh
+            self._show()
             fresh.feed.start()
             log.info("event=generation_loading %s generation=%s", self._labels, name)
 
-    def _opened(self, name: str) -> Held | None:
+    def _opened(self, name: str, known: _Known) -> Held | None:
         """The generation, not started; None when it has fewer shards than this slot would need."""
         slot = self._slot
         if name == LIVE:
             return slot.live() if slot.shard < slot.settings.shards else None
-        if name not in self._described:
-            self._described[name] = slot.describe(name)
-        generation = self._described[name]
-        return slot.full(generation) if slot.shard < len(generation.shards) else None
+        if known.described is None:
+            known.described = slot.describe(name)
+        return slot.full(known.described) if slot.shard < len(known.described.shards) else None
 
-    def _fail(self, name: str, problem: str, now: float) -> None:
-        tries = self._failed[name].tries + 1 if name in self._failed else 0
+    def _fail(self, known: _Known, problem: str, now: float) -> None:
+        tries = 0 if known.failure is None else known.failure.tries + 1
         again_s = now + min(TRY_AGAIN_S * 2**tries, TRY_AGAIN_AT_MOST_S)
-        failure = Failure(problem, self._held.get(name), tries, self._tried_at_version.get(name, 0), again_s)
-        self._failed = {**self._failed, name: failure}
+        known.failure = Failure(problem, known.held, tries, known.tried_at_version, again_s)
+        self._show()
 
     def _serving_is_ready(self) -> bool:
         serving = LIVE if self._alias is None else self._alias.serving
-        held = self._held.get(serving)
-        if held is not None:
-            return held.searcher.is_ready
-        shards = self._slot.settings.shards if serving == LIVE else self._shards_of(serving)
+        known = self._of(serving)
+        if known.held is not None:
+            return known.held.searcher.is_ready
+        shards = self._slot.settings.shards if serving == LIVE else None
+        if known.described is not None:
+            shards = len(known.described.shards)
         return shards is not None and self._slot.shard >= shards
-
-    def _shards_of(self, name: str) -> int | None:
-        generation = self._described.get(name)
-        return None if generation is None else len(generation.shards)
 
     def _let_go(self, now: float) -> None:
         """Of every generation not named for a while: its feed, its memory, and then its folder."""
-        for name in {*self._held, *self._slot.kept()} - self._leaving.keys():
-            if now - self._named_at.get(name, self._started) <= self._forget_after_s:
+        for name in {*self._held, *self._slot.kept()}:
+            known = self._of(name)
+            if known.leaving is not None or now - known.named_at <= self._forget_after_s:
                 continue
-            self._described.pop(name, None)
-            held = self._held.get(name)
-            if held is None:
+            known.described = None
+            if known.held is None:
                 self._remove(name)
                 continue
-            self._held = {other: kept for other, kept in self._held.items() if other != name}
+            left, known.held = known.held, None
+            self._show()
             self._slot.metrics.unwatch(name)
-            held.feed.end(save=False)
-            self._leaving[name] = held
+            left.feed.end(save=False)
+            known.leaving = left
             log.info("event=generation_let_go %s generation=%s", self._labels, name)
 
     def _finish_leaving(self) -> None:
         """Frees what nobody has asked for longer than any query takes, once its feed has ended."""
-        for name in [name for name, held in self._leaving.items() if held.feed.has_ended()]:
-            index = self._leaving.pop(name).searcher.index
+        for name, known in [*self._known.items()]:
+            if known.leaving is None or not known.leaving.feed.has_ended():
+                continue
+            index = known.leaving.searcher.index
+            known.leaving = None
             memory = [] if index is None else index.take_apart()
             del index
             while memory:
@@ -274,4 +310,5 @@ class GenerationKeeper:
             # The next start finds it and tries again.
             log.warning("event=folder_left %s folder=%s problem=%s", self._labels, self._slot.folder(name), error)
             return
+        self._known.pop(name, None)
         log.info("event=generation_freed %s generation=%s", self._labels, name)

@@ -9,8 +9,8 @@ import sys
 
 from prometheus_client import CollectorRegistry
 
-from schemas.exposure import check_grpc_exposure, open_host
-from schemas.grpc_access import server_credentials
+from schemas.access.exposure import check_grpc_exposure, open_host
+from schemas.access.grpc import server_credentials
 from schemas.settings import Settings
 from serving.exposition import serve_metrics
 from serving.grpc_api import serve_until, start_server

@@ -10,9 +10,9 @@ from weakref import ref
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from indexing.shard import Shard
+from indexing.shard.shard import Shard
+from serving.exposition import SECONDS
 
-SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Bucket bounds for latencies, shared by all services so that their histograms compare."""
 
 _LABELS = ("shard", "replica")

@@ -6,7 +6,7 @@ import logging
 import time
 
 from messaging.consumer import Message
-from schemas.delta_check import UNDECODABLE, Taken
+from schemas.deltas.check import UNDECODABLE, Taken
 from serving.searcher.service import SearcherService
 
 log = logging.getLogger(__name__)

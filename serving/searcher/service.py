@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 import time
 from collections.abc import Mapping
 
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from indexing.results import Hit, ImageState
-from indexing.shard import Shard
+from generations.life import Life, step
+from indexing.shard.results import Hit, ImageState
+from indexing.shard.shard import Shard
 from schemas.errors import RejectedError, TransientError
 from schemas.generation import LIVE
 from schemas.search_pb2 import (
@@ -35,15 +35,6 @@ from serving.searcher.shown import bearer_of_attributes, trimmed
 
 STALLED_S = 3.0
 """A feed that was not heard of for so long, in a process that was stopped, say, may lack what is removed since."""
-
-
-class Phase(enum.Enum):
-    """A searcher answers queries in `READY` only: before, it would show products that are removed since."""
-
-    RESTORING = "loading its index"
-    CATCHING_UP = "catching up with index-deltas"
-    READY = "ready"
-    FAILED = "stopped taking deltas"
 
 
 class SearcherService:
@@ -79,7 +70,7 @@ class SearcherService:
         self.is_stalled = False
         self._beat_at: float | None = None
         self._index: Shard | None = None
-        self._phase = Phase.RESTORING
+        self._life = Life.RESTORING
         self._problem = ""
         self.metrics.watch(self)
 
@@ -88,11 +79,11 @@ class SearcherService:
     def begin(self, index: Shard) -> None:
         """Takes the shard that the feed restored or made; queries wait until `ready`."""
         self._index = index
-        self._phase = Phase.CATCHING_UP
+        self._life = step(self._life, Life.CATCHING_UP)
 
     def begin_anew(self) -> None:
         """Lets go of the shard; another is being loaded."""
-        self._phase = Phase.RESTORING
+        self._life = step(self._life, Life.RESTORING)
         self._index = None
 
     def at(self, positions: dict[int, int], lag: int) -> None:
@@ -110,35 +101,40 @@ class SearcherService:
 
     def resumed(self, behind: bool) -> None:
         """The feed knows where the log is after a pause; `behind`: queries wait until it says `ready` again."""
-        if behind and self._phase is Phase.READY:
-            self._phase = Phase.CATCHING_UP
+        if behind and self._life is Life.READY:
+            self._life = step(self._life, Life.CATCHING_UP)
         self.is_stalled = False
 
     def refuse(self, counts: Mapping[str, int]) -> None:
-        """That much of index-deltas was not taken, by reason (`schemas.delta_check`)."""
+        """That much of index-deltas was not taken, by reason (`schemas.deltas.check`)."""
         self.refused = {
             reason: self.refused.get(reason, 0) + counts.get(reason, 0) for reason in {**self.refused, **counts}
         }
 
     def ready(self) -> None:
         """The shard has every delta that was in the topic when the feed began: queries are answered from now on."""
-        self._phase = Phase.READY
+        self._life = step(self._life, Life.READY)
         self.was_ready = True
 
     def fail(self, problem: str) -> None:
         """Takes this replica out: an index that no longer follows the log would show what is removed."""
         self._problem = problem
-        self._phase = Phase.FAILED
+        self._life = step(self._life, Life.FAILED)
 
     # The queries' side.
 
     @property
+    def life(self) -> Life:
+        """Where the generation is here; LEAVING and SERVING are words of others."""
+        return self._life
+
+    @property
     def is_ready(self) -> bool:
-        return self._phase is Phase.READY
+        return self._life.answers
 
     @property
     def has_failed(self) -> bool:
-        return self._phase is Phase.FAILED
+        return self._life is Life.FAILED
 
     @property
     def problem(self) -> str:
@@ -223,7 +219,7 @@ class SearcherService:
 
     def status(self, request: StatusRequest | None = None) -> StatusResponse:
         """Answers in every phase; before the shard is there, with zeros. Who asks makes no difference here."""
-        problem = self._problem if self._phase is Phase.FAILED else ""
+        problem = self._problem if self.has_failed else ""
         status = ShardStatus(
             shard=self.shard,
             replica=self.replica,
@@ -234,8 +230,9 @@ class SearcherService:
             extractor_id=self.extractor_id,
             generation=self.generation,
             shards=self.shards,
-            error=problem or ("" if self.is_ready else self._phase.value),
+            error=problem or ("" if self.is_ready else self._life.text),
             failed=self.has_failed,
+            life=self._life.value,
             refused=self.refused,
         )
         if (index := self._index) is not None:
@@ -251,12 +248,12 @@ class SearcherService:
         """The shard, if it answers queries and is of the generation asked for ("": of any)."""
         if generation not in ("", self.generation):
             raise TransientError(NOT_READY, f"{self.name} holds generation {self.generation}, not {generation}")
-        if self._phase is Phase.READY and self._index is not None:
+        if self.is_ready and self._index is not None:
             if self.is_stalled or (self._beat_at is not None and time.monotonic() - self._beat_at > STALLED_S):
                 problem = f"{self.name} has not followed index-deltas for over {STALLED_S:.0f} s: it was stopped"
                 raise TransientError(NOT_READY, f"{problem}, or its feed hangs; it answers once it has caught up")
             return self._index
-        raise TransientError(NOT_READY, f"{self.name} is {self._problem or self._phase.value}")
+        raise TransientError(NOT_READY, f"{self.name} is {self._problem or self._life.text}")
 
     def _vectors(self, request: SearchRequest) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
         if request.extractor_id and request.extractor_id != self.extractor_id:

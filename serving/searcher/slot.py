@@ -7,10 +7,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexing.durable import write_durably
-from indexing.generations import GENERATION, Generations
-from indexing.shard_deltas import ShardDeltas
-from schemas.delta_check import DeltaCheck
+from disk.durable import write_durably
+from generations.folder import GENERATION, Generations
+from indexing.shard.deltas import ShardDeltas
+from schemas.deltas.check import DeltaCheck
 from schemas.errors import CorruptError, OperatorError
 from schemas.generation import LIVE, Generation, check_name, decode_generation, encode_generation
 from schemas.settings import Settings

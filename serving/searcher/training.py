@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from indexing.shard import Shard
+from indexing.shard.shard import Shard
 from serving.searcher.service import SearcherService
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from indexing.shard import Shard
-from indexing.training import omp_threads
+from indexing.shard.shard import Shard
+from indexing.training.train import omp_threads
 
 log = logging.getLogger(__name__)
 

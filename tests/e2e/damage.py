@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cli.runtime.services import searcher_name
-from indexing import snapshot
-from indexing.shard import Shard
+from indexing.shard.shard import Shard
+from indexing.snapshot import snapshot
 from messaging.admin import describe
 from messaging.consumer import read_all
 from schemas.dead_letter import DeadLetter, decode_dead_letter

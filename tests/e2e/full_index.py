@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from cli.runtime.layout import child_environment
-from indexing.generations import Generations, new_name, seal_generation
+from generations.folder import Generations, new_name, seal_generation
 from schemas.generation import Alias, Generation
 from tests.e2e.pictures import write_pictures
 from tests.e2e.test_life_of_a_product import added

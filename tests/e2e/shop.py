@@ -12,27 +12,27 @@ from typing import Any
 
 import httpx
 
-from cli.sample import SampleCatalogue, make_sample
-from indexing.shard import Shard
-from schemas.delta import DeltaBatch, Progress, attributes_json, decode_deltas, encode_deltas
+from indexing.shard.shard import Shard
+from sample import SampleCatalogue, make_sample
+from schemas.deltas.delta import DeltaBatch, Progress, attributes_json, decode_deltas, encode_deltas
 from schemas.generation import LIVE
 from schemas.ids import image_id, sequence, shard_of_product
 from schemas.settings import load_settings
-from serving.blender.api import create_app
-from serving.blender.encoders import Encoders
+from serving.blender.embedding.encoders import Encoders
+from serving.blender.embedding.vision_embedder import load_embedder
 from serving.blender.examples import Examples
-from serving.blender.http_server import http_server
+from serving.blender.http.api import create_app
+from serving.blender.http.server import http_server
+from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Pictures
 from serving.blender.service import BlenderService
-from serving.blender.uploads import Uploads
-from serving.blender.vision_embedder import load_embedder
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
 from vision.extractor import dimension_of, extractor_id
-from vision.fetch import fetch
-from vision.fetch_policy import FetchPolicy
+from vision.fetching.fetch import fetch
+from vision.fetching.policy import FetchPolicy
 
 SHARDS = 2
 _EMBEDDED_AT_ONCE = 16

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from cli.runtime.services import searcher_name
-from indexing.build import ShardBuilder
-from indexing.generations import file_checksum, new_name, seal_generation
+from generations.folder import file_checksum, new_name, seal_generation
+from indexing.build.builder import ShardBuilder
 from schemas.generation import LIVE, GenerationShard
 from schemas.ids import shard_of_product
 from tests.e2e.full_index import (

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer
 from kafka import KafkaProducer
 
-from jobs.full_index.live_log import wait_for_extraction
+from jobs.full_index.truth.live_log import wait_for_extraction
 from messaging.admin import describe
 from messaging.consumer import read_all
 from messaging.producer import EventProducer

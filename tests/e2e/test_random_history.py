@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 
 import pytest
 
-from jobs.full_index.live_log import wait_for_extraction
+from jobs.full_index.truth.live_log import wait_for_extraction
 from tests.e2e.full_index import build, digests
 from tests.e2e.histories import History
 from tests.e2e.pictures import write_pictures

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from cli.runtime.layout import child_environment
-from jobs.full_index.live_log import wait_for_extraction
-from jobs.full_index.replay_report import ReplayReport, decode_report
+from jobs.full_index.replay.report import ReplayReport, decode_report
+from jobs.full_index.truth.live_log import wait_for_extraction
 from messaging.producer import EventProducer
 from schemas.dead_letter import DeadLetter, encode_dead_letter
 from schemas.topics import DEAD_LETTERS

@@ -19,12 +19,12 @@ import numpy as np
 from PIL import Image
 from starlette.requests import Request
 
-from indexing.shard import Shard
+from indexing.shard.shard import Shard
 from jobs.pipeline.core import apply
 from schemas.checked_json import wrap
 from schemas.dead_letter import decode_dead_letter, encode_dead_letter, make_dead_letter
-from schemas.delta import DeltaBatch, Progress, encode_deltas
-from schemas.delta_check import DeltaCheck
+from schemas.deltas.check import DeltaCheck
+from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.errors import CorruptError, OperatorError, RejectedError
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.feature import FeatureRecord, decode_feature, encode_feature
@@ -34,7 +34,7 @@ from schemas.manifest import ShardFile, ShardManifest, decode_manifest
 from schemas.product_event import Forwarded, Heartbeat, decode_event, decode_forwarded
 from schemas.product_record import ImageEntry, ProductRecord, decode_record, encode_record
 from schemas.settings import load_settings
-from serving.blender.uploads import Uploads
+from serving.blender.http.uploads import Uploads
 from tests.support.hostile_events import hostile_events
 from vision.decode import ImageLimits, decode_image
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.full_index import build_cut
-from jobs.full_index.build_cut import last_progress
+from jobs.full_index.build import cut as build_cut
+from jobs.full_index.build.cut import last_progress
 from messaging.admin import describe
 from messaging.producer import EventProducer
-from schemas.delta import DeltaBatch, Progress, encode_deltas
-from schemas.delta_check import DeltaCheck
+from schemas.deltas.check import DeltaCheck
+from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.ids import sequence
 from schemas.topics import INDEX_DELTAS
 

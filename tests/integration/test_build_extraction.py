@@ -11,11 +11,11 @@ import pytest
 
 from cli.runtime.system import System as Runtime
 from feature_store.open import feature_store
-from jobs.full_index import build_extraction
-from jobs.full_index.audit import MissingFeature
-from jobs.full_index.build_extraction import MissingVectors
-from jobs.pipeline.extraction import NOT_CONFIGURED
-from jobs.pipeline.extractors import ExtractorSpec, configured
+from jobs.full_index.build import missing as build_extraction
+from jobs.full_index.build.missing import MissingVectors
+from jobs.full_index.truth.audit import MissingFeature
+from jobs.pipeline.extraction.extractors import ExtractorSpec, configured
+from jobs.pipeline.extraction.stage import NOT_CONFIGURED
 from messaging.admin import describe
 from messaging.consumer import PartitionsReader
 from messaging.producer import EventProducer

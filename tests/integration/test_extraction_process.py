@@ -17,16 +17,16 @@ import pytest
 from PIL import Image
 
 from feature_store.open import feature_store
-from jobs.pipeline.extraction_child import CRASHES, MAX_DEATHS, ExtractionChild
-from jobs.pipeline.extraction_config import ExtractionConfig
-from jobs.pipeline.extraction_messages import Embed, Failed, Order
-from jobs.pipeline.extraction_work import Extraction
+from jobs.pipeline.extraction.config import ExtractionConfig
+from jobs.pipeline.extraction.protocol import Embed, Failed, Order
+from jobs.pipeline.extraction.supervisor import CRASHES, MAX_DEATHS, ExtractionChild
+from jobs.pipeline.extraction.worker import Extraction
 from schemas.errors import OperatorError
 from schemas.feature import FeatureRecord
 from schemas.ids import image_key
 from tests.unit.pipeline.metrics import CountingMetrics
 from vision.extractor import extractor_id
-from vision.fetch_policy import FetchPolicy
+from vision.fetching.policy import FetchPolicy
 
 ENCODER = "efficientnet_lite0"
 
@@ -166,8 +166,8 @@ def test_process_that_cannot_do_the_jobs_work_is_the_operators_to_mend(
 def test_process_ends_when_its_parent_is_killed() -> None:
     script = (
         "import sys, time\n"
-        "from jobs.pipeline.extraction_child import ExtractionChild\n"
-        "from jobs.pipeline.extraction_config import ExtractionConfig\n"
+        "from jobs.pipeline.extraction.supervisor import ExtractionChild\n"
+        "from jobs.pipeline.extraction.config import ExtractionConfig\n"
         f"config = ExtractionConfig('unused', 1, 1, {extractor_id(ENCODER)!r}, {ENCODER!r})\n"
         "child = ExtractionChild(config.configure())\n"
         "while not child.ready: child.reports(1.0)\n"

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from jobs.pipeline.extraction import ExtractionStage
-from jobs.pipeline.extraction_several import BACKLOG_BATCHES
-from jobs.pipeline.extractors import ExtractorSpec
+from jobs.pipeline.extraction.extractors import ExtractorSpec
+from jobs.pipeline.extraction.schedule import BACKLOG_BATCHES
+from jobs.pipeline.extraction.stage import ExtractionStage
 from jobs.pipeline.stage import Out
-from schemas.delta import decode_deltas
+from schemas.deltas.delta import decode_deltas
 from schemas.extract_request import ExtractRequest, decode_request
 from schemas.feature import decode_feature
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS

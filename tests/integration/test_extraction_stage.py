@@ -20,22 +20,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.image_hosts import ImageHosts, silence
+from benchmarks.load.image_hosts import ImageHosts, silence
 from feature_store.open import feature_store
-from jobs.pipeline.extraction import ExtractionConfig, ExtractionStage
-from jobs.pipeline.extraction_fetching import MOST
-from jobs.pipeline.extraction_hosts import Standing
-from jobs.pipeline.extractors import ExtractorSpec
+from jobs.pipeline.extraction.extractors import ExtractorSpec
+from jobs.pipeline.extraction.fetch_queue import MOST
+from jobs.pipeline.extraction.rooms import Standing
+from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.stage import Out, Record
 from schemas.dead_letter import DeadLetter, decode_dead_letter
-from schemas.delta import decode_deltas
+from schemas.deltas.delta import decode_deltas
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.feature import decode_feature, refusals_of
 from schemas.ids import ImageKey, feature_partition, image_id, image_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
 from tests.unit.pipeline.metrics import CountingMetrics
 from vision.extractor import extractor_id
-from vision.fetch_policy import FetchPolicy
+from vision.fetching.policy import FetchPolicy
 
 ENCODER = "efficientnet_lite0"
 

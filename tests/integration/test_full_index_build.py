@@ -16,14 +16,14 @@ import pytest
 from cli.runtime.batch_client import BatchClient
 from cli.runtime.flink import flink_environment
 from cli.runtime.layout import jars, layout_of
-from indexing.generations import Generations
-from indexing.shard import Shard
-from indexing.shard_deltas import ShardDeltas
-from indexing.snapshot import load_files
-from jobs.full_index.build_folder import UNFINISHED, BuildFolder, latest_built
-from jobs.full_index.live_log import wait_for_extraction
+from generations.folder import Generations
+from indexing.shard.deltas import ShardDeltas
+from indexing.shard.shard import Shard
+from indexing.snapshot.snapshot import load_files
+from jobs.full_index.build.folder import UNFINISHED, BuildFolder, latest_built
+from jobs.full_index.truth.live_log import wait_for_extraction
 from messaging.consumer import PartitionReader
-from schemas.delta import decode_deltas
+from schemas.deltas.delta import decode_deltas
 from schemas.errors import OperatorError
 from schemas.generation import Generation
 from schemas.ids import delta_partitions_of_shard, image_id, shard_of_image

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.full_index.live_log import given_up
+from jobs.full_index.truth.live_log import given_up
 from jobs.pipeline.dead_letters import dead_letter
-from jobs.pipeline.extraction import NOT_CONFIGURED, STAGE
+from jobs.pipeline.extraction.stage import NOT_CONFIGURED, STAGE
 from jobs.pipeline.stage import Record
 from messaging.producer import EventProducer
 from schemas.extract_request import ExtractRequest, encode_request

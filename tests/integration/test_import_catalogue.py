@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from cli.importers import import_catalogue
-from cli.sample import make_sample
 from messaging.consumer import Message, read_all
+from sample import make_sample
 from schemas.errors import OperatorError
 from schemas.ids import kafka_partition
 from schemas.product_event import ProductAdded, ProductRemoved, ProductUpdated, decode_event

@@ -13,7 +13,7 @@ import pytest
 from cli.runtime.layout import jars, settings_environment
 from messaging.consumer import read_all
 from messaging.producer import EventProducer
-from schemas.delta import decode_deltas
+from schemas.deltas.delta import decode_deltas
 from schemas.settings import load_settings
 from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
 from tests.e2e.pictures import write_pictures

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from feature_store.open import feature_store
-from indexing.digest import add_digest, digest_bytes
-from indexing.shard import Shard
-from indexing.shard_deltas import ShardDeltas
-from jobs.full_index.audit import PartitionAudit
-from jobs.full_index.replay_stages import AuditStage, AuditUnit, Healed, HealStage, HealUnit, StoreCopies
-from jobs.full_index.store_copies import complete_catalogue
+from indexing.rows.digest import add_digest, digest_bytes
+from indexing.shard.deltas import ShardDeltas
+from indexing.shard.shard import Shard
+from jobs.full_index.replay.stages import AuditStage, AuditUnit, Healed, HealStage, HealUnit, StoreCopies
+from jobs.full_index.truth.audit import PartitionAudit
+from jobs.full_index.truth.copies import complete_catalogue
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Record
 from messaging.admin import describe
 from messaging.consumer import read_all
-from schemas.delta import decode_deltas
+from schemas.deltas.delta import decode_deltas
 from schemas.feature import FeatureRecord
 from schemas.ids import image_key, kafka_partition, sequence, shard_of_product
 from schemas.topics import INDEX_DELTAS

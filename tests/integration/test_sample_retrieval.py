@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cli.sample import make_sample
+from sample import make_sample
 from schemas.settings import Settings
 from vision.decode import ImageLimits
 from vision.embedder import create_embedder

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from indexing.generations import Generations
+from generations.folder import Generations
 from messaging.admin import describe
 from messaging.consumer import PartitionsReader
 from messaging.producer import EventProducer
-from schemas.delta import DeltaBatch
+from schemas.deltas.delta import DeltaBatch
 from schemas.generation import Generation
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS

@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 import pytest
 
-from schemas.delta import DeltaBatch, Progress
+from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.ids import sequence, shard_of_product
 from tests.integration.test_serving_processes import ENCODER, SHARDS, eventually, process, send
 from tests.ports import free_block

@@ -20,7 +20,7 @@ from PIL import Image
 
 from messaging.consumer import read_all
 from messaging.producer import EventProducer
-from schemas.delta import DeltaBatch, Progress, encode_deltas
+from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.ids import sequence, shard_of_product
 from schemas.product_event import Heartbeat, decode_event
 from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexing.kinds import IndexKind
-from indexing.shard import Shard
-from indexing.snapshot import restore, save
-from schemas.delta import DeltaBatch, decode_deltas, encode_deltas
+from indexing.lists.kinds import IndexKind
+from indexing.shard.shard import Shard
+from indexing.snapshot.snapshot import restore, save
+from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.ids import image_id
 
 EXTRACTOR = "test/1"

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexing.progress import SourceProgress
-from indexing.shard_deltas import ShardDeltas
-from schemas.delta import DeltaBatch, Progress
+from indexing.shard.deltas import ShardDeltas
+from indexing.shard.progress import SourceProgress
+from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.ids import image_id, product_hash, sequence, shard_of_product
 
 counts = st.integers(1, 9)

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from numpy.typing import NDArray
 
-from indexing.digest import NO_VECTOR, add_digest, digest_bytes, image_digest, vector_hash
-from indexing.forward import ForwardIndex
-from indexing.shard import Shard
-from indexing.snapshot import restore, save
-from schemas.delta import DeltaBatch, Progress, decode_deltas, encode_deltas
+from indexing.rows.digest import NO_VECTOR, add_digest, digest_bytes, image_digest, vector_hash
+from indexing.rows.forward import ForwardIndex
+from indexing.shard.shard import Shard
+from indexing.snapshot.snapshot import restore, save
+from schemas.deltas.delta import DeltaBatch, Progress, decode_deltas, encode_deltas
 from schemas.ids import image_id
 
 EXTRACTOR = "test/1"

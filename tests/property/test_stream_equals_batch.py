@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from feature_store.features import FeatureWriter
 from feature_store.rocks import RocksStore
-from indexing.shard import Shard
-from indexing.shard_deltas import ShardDeltas
+from indexing.shard.deltas import ShardDeltas
+from indexing.shard.shard import Shard
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.core import Origin, add_state, apply, display_attributes
 from jobs.pipeline.stage import Out, Record
-from schemas.delta import DeltaBatch, decode_deltas, encode_deltas
+from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.errors import RejectedError
 from schemas.extract_request import decode_request
 from schemas.feature import FeatureRecord

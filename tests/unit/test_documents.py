@@ -23,7 +23,10 @@ from jobs.pipeline.core import Outcome
 from schemas.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("schemas", "vision", "feature_store", "indexing", "messaging", "jobs", "serving", "cli", "benchmarks")
+PACKAGES = (
+    "disk", "schemas", "vision", "feature_store", "indexing", "messaging",
+    "generations", "sample", "jobs", "serving", "cli", "benchmarks",
+)  # fmt: skip
 FOLDERS = (*PACKAGES, "tests", "docs", "docker")
 SUFFIXES = (".py", ".md", ".proto", ".toml", ".yaml", ".xml", ".html", ".png")
 MADE_LATER = (".venv", ".vitrine", ".cache", "VITRINE_HOME", "logs/")
@@ -261,7 +264,7 @@ def test_every_rule_notices_a_wrong_name(rule: Rule, text: str) -> None:
 
 
 def test_metrics_of_the_streaming_job_are_documented_and_counted() -> None:
-    jobs = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "jobs" / "pipeline").glob("*.py"))
+    jobs = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "jobs" / "pipeline").rglob("*.py"))
     counted = set(re.findall(r"_metrics\.(?:count|gauge)\(\s*\"(\w+)\"", jobs))
     counted |= set(re.findall(r"counts\[\"(\w+)\"\]", jobs))
     counted |= {outcome.value for outcome in Outcome}

@@ -16,7 +16,7 @@ from cli.runtime.kafka import format_storage, server_properties
 from cli.runtime.layout import Layout, jars, java
 from messaging.access import client_options
 from messaging.admin import wait_for_kafka
-from schemas.kafka_access import KafkaAccess
+from schemas.access.kafka import KafkaAccess
 from schemas.settings import load_settings
 from tests.hostile.doors.authority import Authority
 from tests.ports import free_block

@@ -21,8 +21,8 @@ from cli.runtime.flink import FlinkRest
 from cli.runtime.layout import REPOSITORY, child_environment
 from jobs.realtime_index import JOB_NAME
 from messaging.admin import wait_for_kafka
+from schemas.access.grpc import channel
 from schemas.errors import OperatorError
-from schemas.grpc_access import channel
 from schemas.search_pb2 import StatusRequest
 from schemas.search_pb2_grpc import SearchStub
 from tests.e2e.pictures import picture, write_pictures

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from indexing.shard import Shard
+from indexing.shard.shard import Shard
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.core import Outcome
 from jobs.pipeline.stage import Out, Record
 from schemas.dead_letter import decode_dead_letter
-from schemas.delta import decode_deltas
+from schemas.deltas.delta import decode_deltas
 from schemas.extract_request import decode_request
 from schemas.ids import kafka_partition
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS

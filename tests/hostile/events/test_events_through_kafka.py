@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs.full_index.live_log import wait_for_stream
+from jobs.full_index.truth.live_log import wait_for_stream
 from messaging.admin import describe
 from messaging.producer import EventProducer
 from schemas.topics import PRODUCT_EVENTS

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.blender.front_door import AllowedHosts
+from serving.blender.http.front_door import AllowedHosts
 from serving.searcher.service import SearcherService
 from tests.hostile.http.raw import wire
 from tests.unit.serving.http_world import error, over, ready, serving

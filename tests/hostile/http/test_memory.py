@@ -11,7 +11,7 @@ from vision.environment import MALLOC_ENV
 _PROGRAM = """
 import asyncio, threading
 import psutil
-from serving.blender.memory import FreedMemory, one_arena
+from serving.blender.embedding.memory import FreedMemory, one_arena
 
 one_arena()
 

@@ -15,9 +15,9 @@ from PIL import Image
 
 from schemas.errors import RejectedError
 from schemas.settings import Settings
-from serving.blender.decoding import LARGE_COST
-from serving.blender.uploads import Uploads
-from serving.blender.vision_embedder import query_limits
+from serving.blender.embedding.decoding import LARGE_COST
+from serving.blender.embedding.vision_embedder import query_limits
+from serving.blender.http.uploads import Uploads
 from serving.searcher.service import SearcherService
 from tests.hostile.http import bombs
 from tests.hostile.http.raw import PART, photo_head, wire

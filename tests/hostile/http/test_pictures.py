@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.delta import DeltaBatch
+from schemas.deltas.delta import DeltaBatch
 from schemas.ids import image_id, sequence
 from serving.searcher.service import SearcherService
 from tests.unit.serving.http_world import error, over, picture, serving

@@ -15,8 +15,8 @@ import pytest
 from cli.runtime.services import blender_address, blender_ready, blender_trust
 from schemas.errors import OperatorError
 from schemas.settings import Settings
-from serving.blender.http_protocol import HttpLimits
-from serving.blender.tls import ServerTls, server_tls
+from serving.blender.http.protocol import HttpLimits
+from serving.blender.http.tls import ServerTls, server_tls
 from serving.searcher.service import SearcherService
 from tests.hostile.http.raw import get
 from tests.unit.serving.http_world import ids, over, post_vector, ready, serving

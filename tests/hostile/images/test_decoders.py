@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.image_hosts import ImageHosts, picture
-from benchmarks.stage_loop import StageLoop
-from jobs.pipeline.extraction import ExtractionConfig
-from jobs.pipeline.extraction_child import CRASHES
+from benchmarks.load.image_hosts import ImageHosts, picture
+from benchmarks.load.stage_loop import StageLoop
+from jobs.pipeline.extraction.stage import ExtractionConfig
+from jobs.pipeline.extraction.supervisor import CRASHES
 from schemas.errors import RejectedError
 from tests.hostile.images.files import hostile_files
 from tests.unit.pipeline.metrics import CountingMetrics
 from vision.decode import ImageLimits, decode_image
 from vision.extractor import extractor_id
-from vision.fetch_policy import FetchPolicy
+from vision.fetching.policy import FetchPolicy
 
 ENCODER = "efficientnet_lite0"
 FILES = hostile_files()

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.image_hosts import ImageHosts, after, drip, endless_body, endless_headers, picture
+from benchmarks.load.image_hosts import ImageHosts, after, drip, endless_body, endless_headers, picture
 from schemas.errors import RejectedError, TransientError
-from vision.fetch import Fetcher
-from vision.fetch_policy import FetchPolicy
+from vision.fetching.fetch import Fetcher
+from vision.fetching.policy import FetchPolicy
 
 POLICY = FetchPolicy(allowed_networks=("127.0.0.0/8",), timeout_s=60.0, max_bytes=1_000_000)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.image_hosts import ImageHosts, after, drip, dripped_headers, endless_redirects, picture, silence
-from benchmarks.stage_loop import StageLoop
-from jobs.pipeline.extraction import ExtractionConfig
+from benchmarks.load.image_hosts import ImageHosts, after, drip, dripped_headers, endless_redirects, picture, silence
+from benchmarks.load.stage_loop import StageLoop
+from jobs.pipeline.extraction.stage import ExtractionConfig
 from tests.unit.pipeline.metrics import CountingMetrics
 from vision.extractor import extractor_id
-from vision.fetch_policy import FetchPolicy
+from vision.fetching.policy import FetchPolicy
 
 ENCODER = "efficientnet_lite0"
 HANGING = 120

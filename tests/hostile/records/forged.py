@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from indexing.shard_deltas import ShardDeltas
-from schemas.delta import DELTA_SCHEMA, FORMAT, DeltaBatch, Progress
-from schemas.delta_check import DeltaCheck
+from indexing.shard.deltas import ShardDeltas
+from schemas.deltas.check import DeltaCheck
+from schemas.deltas.delta import DELTA_SCHEMA, FORMAT, DeltaBatch, Progress
 from schemas.ids import EPOCH_SHIFT, image_id, sequence
 from serving.searcher.feed import DeltaFeed
 from serving.searcher.service import SearcherService

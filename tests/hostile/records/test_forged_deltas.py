@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexing.shard import Shard
-from indexing.shard_deltas import ShardDeltas
-from schemas.arrow_frames import is_compressed
-from schemas.delta import DELTA_SCHEMA, Progress, encode_deltas
-from schemas.delta_check import MOST_ATTRIBUTES_BYTES, UNDECODABLE, DeltaCheck
+from indexing.shard.deltas import ShardDeltas
+from indexing.shard.shard import Shard
+from schemas.deltas.check import MOST_ATTRIBUTES_BYTES, UNDECODABLE, DeltaCheck
+from schemas.deltas.delta import DELTA_SCHEMA, Progress, encode_deltas
+from schemas.deltas.frames import is_compressed
 from schemas.ids import image_id, sequence, shard_of_product
 from tests.hostile.records.forged import (
     EPOCH,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.shop import Kind, Shop, draw_pictures, product_id
+from benchmarks.load.shop import Kind, Shop, draw_pictures, product_id
 from jobs.pipeline.core import apply
 from schemas.product_event import Forwarded, Heartbeat, decode_event
 from schemas.product_record import ProductRecord

@@ -20,8 +20,8 @@ from cli.runtime.flink import (
 from cli.runtime.kafka import server_properties
 from cli.runtime.layout import REPOSITORY, Layout, child_environment, settings_environment
 from cli.runtime.services import services
+from schemas.access.exposure import check_grpc_exposure, check_http_exposure, is_loopback
 from schemas.errors import OperatorError
-from schemas.exposure import check_grpc_exposure, check_http_exposure, is_loopback
 from schemas.settings import load_settings
 
 

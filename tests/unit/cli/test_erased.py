@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli.main import OPERATOR, main
-from indexing.shard import Shard
-from indexing.snapshot import save, write_files
+from indexing.shard.shard import Shard
+from indexing.snapshot.snapshot import save, write_files
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Record
 from schemas.ids import image_id, kafka_partition, sequence

@@ -24,7 +24,7 @@ from cli.runtime import preflight
 from cli.runtime.layout import layout_of, settings_environment
 from cli.runtime.processes import Processes
 from cli.runtime.services import searcher_name, searcher_shards, services
-from indexing.generations import ALIAS
+from generations.folder import ALIAS
 from schemas.errors import OperatorError
 from schemas.generation import LIVE
 from schemas.publish_report import LAST_PUBLISH
@@ -157,9 +157,7 @@ def test_unreadable_alias_is_told_beside_the_list_and_set_anew(shop: Shop, capsy
 @pytest.fixture
 def log_in_memory(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """`vitrine publish` reads index-deltas from the shop's topic, there being no Kafka."""
-    monkeypatch.setattr(
-        "jobs.full_index.publish.PartitionsReader", lambda _, __, offsets: shop.tier.topic.open(offsets)
-    )
+    monkeypatch.setattr("generations.publish.PartitionsReader", lambda _, __, offsets: shop.tier.topic.open(offsets))
 
 
 @pytest.mark.usefixtures("log_in_memory")

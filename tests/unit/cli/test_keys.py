@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from schemas.api_keys import Role, read_keys
+from schemas.access.api_keys import Role, read_keys
 
 
 @pytest.fixture

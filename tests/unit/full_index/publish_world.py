@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from indexing.generations import Generations, new_name, seal_generation
-from jobs.full_index.publish import publish
-from jobs.full_index.publish_broker import broker_of
-from schemas.delta import DeltaBatch
+from generations.broker import broker_of
+from generations.folder import Generations, new_name, seal_generation
+from generations.publish import publish
+from jobs.full_index.build.answers import FileAnswers
+from schemas.deltas.delta import DeltaBatch
 from schemas.generation import Generation
 from schemas.publish_report import PublishReport
 from schemas.settings import Settings
@@ -65,7 +66,7 @@ class Shop:
     def publish(self, name: str, **options: Any) -> PublishReport:
         settings = options.pop("settings", self.settings)
         options = {"wait_s": WAIT_S, "say": self.said.append, "open_deltas": self.tier.topic.open} | options
-        return publish(settings, name, **options)
+        return publish(settings, name, FileAnswers.from_settings(settings), **options)
 
     def serving(self) -> str:
         return self.run(self._broker.status(TIMEOUT_S)).serving

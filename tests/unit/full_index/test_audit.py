@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from indexing.shard import Shard
-from jobs.full_index.audit import Comparison, PartitionAudit, Truth
+from indexing.shard.shard import Shard
+from jobs.full_index.truth.audit import Comparison, PartitionAudit, Truth
 from jobs.pipeline.core import add_state, display_attributes
-from schemas.delta import DeltaBatch
+from schemas.deltas.delta import DeltaBatch
 from schemas.feature import FeatureRecord
 from schemas.ids import ImageKey, image_key, shard_of_product
 from schemas.product_record import ImageEntry, ProductRecord

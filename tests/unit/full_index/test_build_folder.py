@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from indexing.build import ShardBuilder
-from jobs.full_index.build import describe_shard
-from jobs.full_index.build_folder import BuildFolder, latest_built
+from indexing.build.builder import ShardBuilder
+from jobs.full_index.build.folder import BuildFolder, latest_built
+from jobs.full_index.build.run import describe_shard
 from schemas.errors import OperatorError
 from schemas.generation import Generation
 from schemas.settings import Settings, load_settings

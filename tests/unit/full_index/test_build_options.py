@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from indexing.kinds import IndexKind
-from jobs.full_index.build_arguments import add_build_arguments, build_arguments, build_options
-from jobs.full_index.build_options import BuildOptions, build_target
+from indexing.lists.kinds import IndexKind
+from jobs.full_index.build.arguments import add_build_arguments, build_arguments, build_options
+from jobs.full_index.build.options import BuildOptions, build_target
 from schemas.errors import OperatorError
 from schemas.generation import Generation, GenerationShard
 from schemas.settings import Settings, load_settings

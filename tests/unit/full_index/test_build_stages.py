@@ -15,18 +15,17 @@ from numpy.typing import NDArray
 
 from feature_store.open import catalogue_store, feature_store
 from feature_store.products import ProductReader, ProductStore
-from indexing.build import BuildSettings
-from indexing.build_rows import RowBuilder
-from indexing.digest import add_digest, digest_bytes
-from indexing.kinds import IndexKind
-from indexing.shard import Shard
-from indexing.snapshot import load_files
-from jobs.full_index.audit import PartitionAudit, Truth
-from jobs.full_index.build_count import refuse_lost_products
-from jobs.full_index.build_cut import Cut
-from jobs.full_index.build_options import BuildTarget
-from jobs.full_index.build_progress import read_progress
-from jobs.full_index.build_stages import (
+from indexing.build.builder import BuildSettings
+from indexing.build.rows import RowBuilder
+from indexing.lists.kinds import IndexKind
+from indexing.rows.digest import add_digest, digest_bytes
+from indexing.shard.shard import Shard
+from indexing.snapshot.snapshot import load_files
+from jobs.full_index.build.count import refuse_lost_products
+from jobs.full_index.build.cut import Cut
+from jobs.full_index.build.options import BuildTarget
+from jobs.full_index.build.progress import read_progress
+from jobs.full_index.build.stages import (
     Answer,
     BuildPlan,
     BuildShard,
@@ -38,9 +37,10 @@ from jobs.full_index.build_stages import (
     Unit,
     missing_features,
 )
-from jobs.pipeline.extractors import ExtractorSpec
+from jobs.full_index.truth.audit import PartitionAudit, Truth
+from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.stage import Record
-from schemas.delta import DeltaBatch, Progress
+from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError
 from schemas.feature import FeatureRecord
 from schemas.ids import image_id, image_key, kafka_partition, sequence, shard_of_product

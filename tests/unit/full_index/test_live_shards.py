@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.full_index.audit import ExpectedImage, ExpectedProduct
-from jobs.full_index.live_shards import verdict_on
+from jobs.full_index.replay.live_shards import verdict_on
+from jobs.full_index.truth.audit import ExpectedImage, ExpectedProduct
 from schemas.search_pb2 import ImageStatus, ReplicaStatus
 
 IMAGE = bytes(range(16))

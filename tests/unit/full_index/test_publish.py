@@ -9,9 +9,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from indexing.snapshot_sample import sample_files
-from jobs.full_index.publish import check
-from jobs.full_index.publish_overlap import SAMPLED_QUERIES, overlap
+from generations.overlap import SAMPLED_QUERIES, overlap
+from generations.publish import check
+from indexing.snapshot.sample import sample_files
+from jobs.full_index.build.answers import FileAnswers
 from schemas.errors import OperatorError
 from schemas.generation import Generation
 from schemas.publish_report import LAST_PUBLISH, PublishCheck, PublishReport
@@ -142,8 +143,9 @@ def test_force_publishes_despite_failed_checks_and_the_report_says_so(shop: Shop
 
 
 def test_checks_alone_move_nothing_and_keep_no_report(shop: Shop) -> None:
+    answers = FileAnswers.from_settings(shop.settings)
     verdicts = [
-        check(shop.settings, made.name, say=shop.said.append, open_deltas=shop.tier.topic.open).passed
+        check(shop.settings, made.name, answers, say=shop.said.append, open_deltas=shop.tier.topic.open).passed
         for made in (shop.build(), half(shop))
     ]
     assert verdicts == [True, False]

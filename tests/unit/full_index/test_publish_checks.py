@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from indexing.generations import ALIAS, GENERATION
-from jobs.full_index.publish import last_report
-from schemas.delta import DeltaBatch
+from generations.folder import ALIAS, GENERATION
+from generations.publish import last_report
+from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
 from schemas.generation import LIVE, Generation
 from schemas.publish_report import PUBLISH, PublishCheck, PublishReport, decode_publish_report

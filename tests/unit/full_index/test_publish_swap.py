@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from indexing.generations import Generations
+from generations.folder import Generations
 from schemas.errors import OperatorError
 from schemas.generation import LIVE, Alias
 from schemas.settings import Settings

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from indexing.generations import Generations, seal_generation
-from jobs.full_index.live_shards import LiveShards, ReplicaState, of_serving
-from jobs.full_index.replay_index import ServingIndex, kept_beside, serving_index
-from jobs.full_index.replay_shards import verdicts
-from jobs.pipeline.extractors import ExtractorSpec
+from generations.folder import Generations, seal_generation
+from jobs.full_index.replay.index import ServingIndex, kept_beside, serving_index
+from jobs.full_index.replay.live_shards import LiveShards, ReplicaState, of_serving
+from jobs.full_index.replay.shards import verdicts
+from jobs.pipeline.extraction.extractors import ExtractorSpec
 from schemas.generation import LIVE, Generation, GenerationShard
 from schemas.search_pb2 import ShardStatus, StatusResponse
 from schemas.settings import Settings, load_settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.full_index.replay_position import ReplayFolder, ReplayPosition
+from jobs.full_index.replay.position import ReplayFolder, ReplayPosition
 from schemas.errors import CorruptError, OperatorError
 from schemas.settings import load_settings
 

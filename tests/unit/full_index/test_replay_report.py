@@ -6,8 +6,8 @@ import argparse
 import json
 
 from cli.commands.replay import as_text
-from jobs.full_index.replay_arguments import add_replay_arguments, replay_arguments
-from jobs.full_index.replay_report import (
+from jobs.full_index.replay.arguments import add_replay_arguments, replay_arguments
+from jobs.full_index.replay.report import (
     CatalogueVerdict,
     FeatureVerdict,
     ReplayReport,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.delta import DeltaBatch
+from schemas.deltas.delta import DeltaBatch
 from schemas.ids import image_id
 
 EXTRACTOR = "test/1"

@@ -11,14 +11,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from indexing import snapshot
-from indexing.build import BuildSettings, ShardBuilder, assign
-from indexing.build_sample import draw_keys
-from indexing.inverted_lists import InvertedLists
-from indexing.kinds import EXACT_BELOW, IndexKind, default_kind
-from indexing.shard import Hit, Shard
-from indexing.training import train_centroids
-from schemas.delta import DeltaBatch, Progress
+from indexing.build.builder import BuildSettings, ShardBuilder, assign
+from indexing.build.sample import draw_keys
+from indexing.lists.inverted_lists import InvertedLists
+from indexing.lists.kinds import EXACT_BELOW, IndexKind, default_kind
+from indexing.shard.shard import Hit, Shard
+from indexing.snapshot import snapshot
+from indexing.training.train import train_centroids
+from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError, OperatorError, RejectedError
 from schemas.ids import image_id
 from schemas.manifest import ShardManifest
@@ -231,7 +231,7 @@ def test_row_without_state_or_image_id_is_refused_whole(tmp_path: Path) -> None:
 
 def test_killed_build_leaves_no_result_and_runs_again(tmp_path: Path) -> None:
     program = (
-        "import os, signal, sys; from pathlib import Path; from indexing import snapshot\n"
+        "import os, signal, sys; from pathlib import Path; from indexing.snapshot import snapshot\n"
         "from tests.unit.indexing.test_build import build, whole_catalogue, IVF\n"
         "snapshot.map_lists = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "build(Path(sys.argv[1]), whole_catalogue(), IVF)\n"

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexing import snapshot
-from indexing.build import BuildSettings, ShardBuilder
-from indexing.inverted_lists import Part
-from indexing.kinds import IndexKind
-from indexing.kinds_codec import Codec, code_bytes
-from indexing.kinds_coded import CodedLists
-from indexing.shard import Shard
-from schemas.delta import DeltaBatch
+from indexing.build.builder import BuildSettings, ShardBuilder
+from indexing.lists.inverted_lists import Part
+from indexing.lists.kinds import IndexKind
+from indexing.lists.quantisation import Codec, code_bytes
+from indexing.lists.reranked import CodedLists
+from indexing.shard.shard import Shard
+from indexing.snapshot import snapshot
+from schemas.deltas.delta import DeltaBatch
 from schemas.errors import CorruptError, OperatorError
 from schemas.ids import image_id
 from schemas.manifest import ShardManifest

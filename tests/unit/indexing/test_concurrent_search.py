@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexing import snapshot
-from indexing.shard import Shard
-from schemas.delta import DeltaBatch
+from indexing.shard.shard import Shard
+from indexing.snapshot import snapshot
+from schemas.deltas.delta import DeltaBatch
 from tests.unit.indexing.catalogue import EXTRACTOR, add_image, random_vectors
 
 DIMENSION = 16

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from indexing.build import ShardBuilder
-from indexing.generations import ALIAS, Generations, file_checksum, new_name, seal_generation
-from schemas.delta import DeltaBatch
+from generations.folder import ALIAS, Generations, file_checksum, new_name, seal_generation
+from indexing.build.builder import ShardBuilder
+from schemas.deltas.delta import DeltaBatch
 from schemas.errors import CorruptError, OperatorError
 from schemas.generation import LIVE, Generation, GenerationShard, check_name, decode_alias, decode_generation
 from schemas.ids import image_id

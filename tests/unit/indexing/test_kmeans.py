@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexing.kmeans import spherical_kmeans
-from indexing.nearest import CentroidSearch
+from indexing.training.kmeans import spherical_kmeans
+from indexing.training.nearest import CentroidSearch
 from tests.unit.indexing.test_nearest import CASES
 
 faiss: Any = _faiss

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexing.nearest import CentroidSearch, principal_axes
+from indexing.training.nearest import CentroidSearch, principal_axes
 
 CENTROIDS, DIMENSION, VECTORS = 1100, 288, 5000
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexing import snapshot
-from indexing.build import BuildSettings, ShardBuilder
-from indexing.kinds import EXACT_BELOW, IndexKind
+from indexing.build.builder import BuildSettings, ShardBuilder
+from indexing.lists.kinds import EXACT_BELOW, IndexKind
 from indexing.plan import PlanRequest, make_plan
-from schemas.delta import DeltaBatch
+from indexing.snapshot import snapshot
+from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
 from schemas.ids import image_id
 from tests.unit.indexing.catalogue import EXTRACTOR, random_vectors

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from indexing import snapshot
-from indexing.build import ShardBuilder
-from indexing.shard import Shard
-from schemas.delta import DeltaBatch, decode_deltas, encode_deltas
+from indexing.build.builder import ShardBuilder
+from indexing.shard.shard import Shard
+from indexing.snapshot import snapshot
+from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.ids import image_id
 from tests.unit.indexing.catalogue import EXTRACTOR, URL
 

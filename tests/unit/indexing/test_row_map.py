@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from indexing.row_map import LOADED_IMAGE_BYTES, RowMap
+from indexing.rows.row_map import LOADED_IMAGE_BYTES, RowMap
 from schemas.ids import image_id, product_hash
 
 

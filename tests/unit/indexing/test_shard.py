@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import indexing.shard as shard_module
-from indexing.inverted_lists import Part
-from indexing.shard import Hit, Shard
-from schemas.delta import DeltaBatch, Progress
+import indexing.shard.shard as shard_module
+from indexing.lists.inverted_lists import Part
+from indexing.shard.shard import Hit, Shard
+from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.ids import image_id, sequence
 from tests.unit.indexing.catalogue import EXTRACTOR, URL, add_image, listed, random_vectors
 

@@ -7,10 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from indexing import snapshot
-from indexing.contents import ShardContents
-from indexing.shard import Shard
-from schemas.delta import DeltaBatch, Progress
+from indexing.shard.shard import Shard
+from indexing.snapshot import snapshot
+from indexing.snapshot.contents import ShardContents
+from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError
 from schemas.manifest import decode_manifest
 from tests.unit.indexing.catalogue import EXTRACTOR, add_image, listed, random_vectors

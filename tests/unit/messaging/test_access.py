@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.pipeline.kafka_properties import connector_properties
-from jobs.pipeline.topology import kafka_options
+from jobs.pipeline.flink.kafka_properties import connector_properties
+from jobs.pipeline.flink.topology import kafka_options
 from messaging.access import client_options
+from schemas.access.kafka import KafkaAccess
 from schemas.errors import OperatorError
-from schemas.kafka_access import KafkaAccess
 
 PASSWORD = 'a "long" \\ and {odd}'
 KEY = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"

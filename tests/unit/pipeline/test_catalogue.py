@@ -12,11 +12,11 @@ import pytest
 
 from feature_store.features import FeatureWriter
 from feature_store.rocks import RocksStore
-from indexing.shard import Shard
+from indexing.shard.shard import Shard
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Out, Record
 from schemas.dead_letter import decode_dead_letter
-from schemas.delta import DeltaBatch, decode_deltas
+from schemas.deltas.delta import DeltaBatch, decode_deltas
 from schemas.extract_request import decode_request
 from schemas.feature import FeatureRecord
 from schemas.ids import image_id, image_key, kafka_partition, sequence

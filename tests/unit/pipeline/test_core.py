@@ -17,7 +17,7 @@ from jobs.pipeline.core import (
     apply,
     display_attributes,
 )
-from schemas.delta import DeltaBatch
+from schemas.deltas.delta import DeltaBatch
 from schemas.errors import RejectedError
 from schemas.ids import image_id, url_hash
 from schemas.product_event import (

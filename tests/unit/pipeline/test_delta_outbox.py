@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from jobs.pipeline.delta_outbox import MAX_BATCH_BYTES, PROGRESS_APART_BYTES, DeltaOutbox
 from jobs.pipeline.stage import Out
-from schemas.delta import DeltaBatch, Progress, decode_deltas
+from schemas.deltas.delta import DeltaBatch, Progress, decode_deltas
 from schemas.ids import kafka_partition
 
 PARTITIONS = 3

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs.pipeline import extraction_fetching
-from jobs.pipeline.extraction_fetching import FEW, MAX_PUT_OFF_S, MOST, CutShort, FetchQueue, Turn
-from jobs.pipeline.extraction_hosts import GIVE_UP_AFTER, Outcome, Standing
+from jobs.pipeline.extraction import fetch_queue as extraction_fetching
+from jobs.pipeline.extraction.fetch_queue import FEW, MAX_PUT_OFF_S, MOST, CutShort, FetchQueue, Turn
+from jobs.pipeline.extraction.rooms import GIVE_UP_AFTER, Outcome, Standing
 from schemas.errors import TransientError
 
 

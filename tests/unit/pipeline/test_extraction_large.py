@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from jobs.pipeline import extraction_large
-from jobs.pipeline.extraction_large import LargePictures
+from jobs.pipeline.extraction import large_pictures as extraction_large
+from jobs.pipeline.extraction.large_pictures import LargePictures
 
 
 class Decoder:

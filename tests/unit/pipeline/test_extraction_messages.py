@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from jobs.pipeline.extraction_messages import (
+from jobs.pipeline.extraction.protocol import (
     Embed,
     Embedded,
     Failed,
@@ -51,5 +51,5 @@ def test_report_of_other_bytes_is_an_error_not_a_result() -> None:
 
 
 def test_the_stage_does_not_import_the_network_into_the_flink_worker() -> None:
-    script = "import sys, jobs.pipeline.extraction; sys.exit('torch' in sys.modules)"
+    script = "import sys, jobs.pipeline.extraction.stage; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from indexing.generations import Generations, new_name, seal_generation
-from jobs.pipeline.extractors import ExtractorSpec, configured, warn_of_foreign_serving
+from generations.folder import Generations, new_name, seal_generation
+from jobs.pipeline.extraction.extractors import ExtractorSpec, configured, warn_of_foreign_serving
 from schemas.errors import OperatorError
 from schemas.generation import Generation
 from schemas.settings import Settings, load_settings

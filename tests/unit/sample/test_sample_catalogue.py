@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from cli.importers import Refusal, read_catalogue
-from cli.sample import SampleCatalogue, make_sample
-from cli.sample.products import KINDS, product
+from sample import SampleCatalogue, make_sample
+from sample.products import KINDS, product
 from schemas.errors import OperatorError
 
 
@@ -36,8 +36,8 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_processes_draw_the_same_bytes_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = make_sample(tmp_path / "alone", products=4, images=6)
-    monkeypatch.setattr("cli.sample.making._PICTURES_PER_PROCESS", 1)
-    monkeypatch.setattr("cli.sample.making._cores", lambda: 2)
+    monkeypatch.setattr("sample.making._PICTURES_PER_PROCESS", 1)
+    monkeypatch.setattr("sample.making._cores", lambda: 2)
     together = make_sample(tmp_path / "together", products=4, images=6)
     assert _digests(alone.folder) == _digests(together.folder)
 

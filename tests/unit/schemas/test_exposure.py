@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from schemas.access.exposure import check_grpc_exposure, check_http_exposure, is_loopback, near_host, open_host
+from schemas.access.grpc import channel_credentials, server_credentials
 from schemas.errors import OperatorError
-from schemas.exposure import check_grpc_exposure, check_http_exposure, is_loopback, near_host, open_host
-from schemas.grpc_access import channel_credentials, server_credentials
 from schemas.settings import Settings, load_settings
 
 HTTP = {"api_keys_file": "/k", "tls_certificate": "/c", "tls_key": "/t"}

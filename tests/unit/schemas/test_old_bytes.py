@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.dead_letter import decode_dead_letter
-from schemas.delta import DELTA_SCHEMA, DeltaBatch, decode_deltas, encode_deltas
+from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, decode_deltas, encode_deltas
 from schemas.errors import CorruptError, RejectedError
 from schemas.extract_request import decode_request
 from schemas.feature import decode_feature, feature_topic_key

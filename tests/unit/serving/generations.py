@@ -10,10 +10,10 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from indexing.build import BuildSettings, ShardBuilder
-from indexing.generations import Generations, file_checksum, new_name, seal_generation
-from indexing.shard_deltas import ShardDeltas
-from schemas.delta import DeltaBatch, decode_deltas, encode_deltas
+from generations.folder import Generations, file_checksum, new_name, seal_generation
+from indexing.build.builder import BuildSettings, ShardBuilder
+from indexing.shard.deltas import ShardDeltas
+from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.generation import Generation, GenerationShard
 from schemas.ids import shard_of_image
 from schemas.search_pb2 import SearchRequest, ShardStatus, StatusRequest

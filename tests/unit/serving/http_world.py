@@ -17,27 +17,27 @@ from PIL import Image
 
 from schemas.generation import LIVE
 from serving.backend import SearchBackend
-from serving.blender.api import create_app
-from serving.blender.encoders import MOST_WAITING, Encoders, Load
+from serving.blender.embedding.encoders import MOST_WAITING, Encoders, Load
 from serving.blender.erasures import Erasures
 from serving.blender.examples import Examples
-from serving.blender.front_door import AllowedHosts
-from serving.blender.http_protocol import HttpLimits
-from serving.blender.http_server import http_server
-from serving.blender.keys import KeyRing
+from serving.blender.http.api import create_app
+from serving.blender.http.front_door import AllowedHosts
+from serving.blender.http.keys import KeyRing
+from serving.blender.http.protocol import HttpLimits
+from serving.blender.http.server import http_server
+from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Pictures
 from serving.blender.publication import Publication
 from serving.blender.service import SEARCH_TIMEOUT_S, BlenderService
-from serving.blender.uploads import Uploads
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
 from tests.unit.serving.broker_world import broker_over
 from tests.unit.serving.world import DIMENSION, EXTRACTOR, direction
 from vision.decode import ImageLimits, checked_header, decode_image
-from vision.fetch import fetch
-from vision.fetch_policy import FetchPolicy
+from vision.fetching.fetch import fetch
+from vision.fetching.policy import FetchPolicy
 
 QUERY_MAX_BYTES = 200_000
 LIMITS = ImageLimits(max_bytes=QUERY_MAX_BYTES, max_pixels=1_000_000)

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexing.generations import ALIAS
+from generations.folder import ALIAS
 from schemas.errors import OperatorError
 from schemas.generation import Generation
 from schemas.publish_report import LAST_PUBLISH, PublishCheck, PublishReport, encode_publish_report
-from serving.blender.photos import PhotoEmbedder
+from serving.blender.embedding.photos import PhotoEmbedder
 from serving.broker.service import BrokerService
 from tests.unit.serving.generations import build_generation
 from tests.unit.serving.http_world import GreyEmbedder, picture, ready, serving

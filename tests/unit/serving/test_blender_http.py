@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from indexing.shard import Shard
+from indexing.shard.shard import Shard
 from schemas.generation import LIVE
 from schemas.search_pb2 import SearchRequest, SearchResponse
 from serving.backend import SearchBackend
-from serving.blender.photos import PhotoEmbedder
+from serving.blender.embedding.photos import PhotoEmbedder
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService

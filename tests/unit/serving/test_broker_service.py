@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from indexing.shard import Shard
+from indexing.shard.shard import Shard
 from schemas.errors import RejectedError, TransientError
 from schemas.search_pb2 import SearchRequest, SearchResponse
 from serving.backend import SearchBackend

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indexing.generations import ALIAS
+from generations.folder import ALIAS
 from schemas.errors import RejectedError, TransientError
 from schemas.generation import LIVE
 from schemas.ids import shard_of_product

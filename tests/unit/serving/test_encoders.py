@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from schemas.errors import OperatorError, TransientError
-from serving.blender import encoders as module
-from serving.blender.encoders import Encoders
+from serving.blender.embedding import encoders as module
+from serving.blender.embedding.encoders import Encoders
+from serving.blender.embedding.photos import PhotoEmbedder
 from serving.blender.metrics import BlenderMetrics
-from serving.blender.photos import PhotoEmbedder
 from tests.unit.serving.http_world import GreyEmbedder, picture
 
 pytestmark = pytest.mark.anyio

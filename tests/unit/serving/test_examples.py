@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from serving.blender.examples import MAX_EXAMPLES, Example, Examples
-from serving.blender.page_files import CONTENT_SECURITY_POLICY
+from serving.blender.http.page_files import CONTENT_SECURITY_POLICY
 from tests.unit.serving.http_world import error, over, picture, serving
 from tests.unit.serving.world import ready_searcher
 

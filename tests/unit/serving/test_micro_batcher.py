@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from schemas.errors import TransientError
-from serving.blender.batching import MicroBatcher
+from serving.blender.embedding.batching import MicroBatcher
 
 pytestmark = pytest.mark.anyio
 

@@ -12,10 +12,10 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from indexing.build import BuildSettings
-from indexing.durable import write_durably
-from indexing.generations import ALIAS
-from indexing.kinds import IndexKind
+from disk.durable import write_durably
+from generations.folder import ALIAS
+from indexing.build.builder import BuildSettings
+from indexing.lists.kinds import IndexKind
 from schemas.errors import RejectedError, TransientError
 from schemas.generation import LIVE, Alias, encode_alias
 from schemas.settings import Settings

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from indexing import snapshot
-from indexing.build import BuildSettings, ShardBuilder
-from indexing.kinds import IndexKind
-from schemas.delta import DeltaBatch
+from indexing.build.builder import BuildSettings, ShardBuilder
+from indexing.lists.kinds import IndexKind
+from indexing.snapshot import snapshot
+from schemas.deltas.delta import DeltaBatch
 from serving.searcher.training import Trainer
 from tests.unit.serving.world import DIMENSION, EXTRACTOR, apply, batch, direction, listed, query, ready_searcher
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from indexing.generations import Generations
-from schemas.delta import DeltaBatch
+from generations.folder import Generations
+from schemas.deltas.delta import DeltaBatch
 from schemas.errors import TransientError
 from schemas.generation import Generation
 from schemas.search_pb2 import (

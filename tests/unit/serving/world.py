@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.shard import Shard
+from indexing.shard.shard import Shard
 from messaging.consumer import Message
-from schemas.delta import DELTA_SCHEMA, DeltaBatch, Progress, attributes_json, decode_deltas, encode_deltas
+from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, Progress, attributes_json, decode_deltas, encode_deltas
 from schemas.errors import OperatorError
 from schemas.ids import image_id, sequence, shard_of_image, shard_of_product
 from schemas.search_pb2 import SearchRequest

@@ -12,8 +12,8 @@ import pytest
 from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.settings import load_settings
 from tests.unit.vision.local_server import PICTURE, LocalServer, start_server
-from vision.fetch import Fetcher, fetch
-from vision.fetch_policy import FetchPolicy
+from vision.fetching.fetch import Fetcher, fetch
+from vision.fetching.policy import FetchPolicy
 
 LOCAL = FetchPolicy(allowed_networks=("127.0.0.0/8",), timeout_s=60.0, max_bytes=1_000_000)
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from schemas.errors import TransientError
-from vision import resolver as module
-from vision.resolver import Answer, Resolver
+from vision.fetching import resolver as module
+from vision.fetching.resolver import Answer, Resolver
 
 
 class Names:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from schemas.dead_letter import encode_dead_letter, make_dead_letter
-from schemas.delta import DeltaBatch, Progress, encode_deltas
+from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.extract_request import ExtractRequest, encode_request
 from schemas.feature import FeatureRecord, encode_feature
 from schemas.ids import content_hash, image_id, image_key, sequence

@@ -1,0 +1,91 @@
+"""The broker as a publication sees it: what serves, what searchers hold, what a generation answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.access.exposure import near_host
+from schemas.access.grpc import channel
+from schemas.errors import TransientError
+from schemas.search_pb2 import ProductRequest, SearchRequest, ShardStatus, StatusRequest, StatusResponse
+from schemas.search_pb2_grpc import SearchStub
+from schemas.settings import Settings
+
+MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+ANSWER_S = 30.0
+QUERIES_AT_ONCE = 50
+
+Vectors = NDArray[np.float32]
+
+
+class Broker:
+    """One thread. Every method raises `TransientError('broker_unreachable', ...)` when it does not answer."""
+
+    def __init__(self, channel: grpc.Channel, address: str) -> None:
+        self._stub = SearchStub(channel)  # type: ignore[no-untyped-call]
+        self.address = address
+
+    def status(self, timeout_s: float = 10.0) -> StatusResponse:
+        """What serves, and an entry per replica and generation."""
+        try:
+            response: StatusResponse = self._stub.Status(StatusRequest(), timeout=timeout_s)
+        except grpc.RpcError as error:
+            raise self._silent(error) from error
+        return response
+
+    def search(self, generation: str, extractor_id: str, queries: Vectors, limit: int) -> list[list[bytes]]:
+        """Ids of the `limit` best images in `generation`, by query. Incomplete answers are a `TransientError` too."""
+        answers: list[list[bytes]] = []
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            part = queries[start : start + QUERIES_AT_ONCE]
+            request = SearchRequest(
+                vectors=part.astype("<f4").tobytes(),
+                count=len(part),
+                limit=limit,
+                extractor_id=extractor_id,
+                generation=generation,
+            )
+            try:
+                response = self._stub.Search(request, timeout=ANSWER_S)
+            except grpc.RpcError as error:
+                raise self._silent(error) from error
+            if response.missing_shards:
+                raise TransientError("partial", f"{generation}: no answer from shards {list(response.missing_shards)}")
+            answers += [[hit.image_id for hit in hits.hits] for hits in response.results]
+        return answers
+
+    def vector(self, generation: str, product_id: str, image_id: bytes) -> bytes:
+        """The vector that `generation` has of an image (little-endian float32); empty when it has none."""
+        request = ProductRequest(product_id=product_id, generation=generation)
+        try:
+            response = self._stub.Product(request, timeout=ANSWER_S)
+        except grpc.RpcError as error:
+            raise self._silent(error) from error
+        images = (image for replica in response.replicas for image in replica.images)
+        return next((image.vector for image in images if image.image_id == image_id and image.vector), b"")
+
+    def _silent(self, error: grpc.RpcError) -> TransientError:
+        return TransientError("broker_unreachable", f"{self.address}: {error.details()}")
+
+
+@contextmanager
+def broker_of(settings: Settings) -> Iterator[Broker]:
+    """Connects lazily: that nobody is there shows at the first question."""
+    address = f"{near_host(settings)}:{settings.grpc_port}"
+    options = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
+    with channel(settings, address, options) as connected:
+        yield Broker(connected, address)
+
+
+def replicas_of(status: StatusResponse, generation: str) -> dict[int, list[ShardStatus]]:
+    """The replicas that hold a generation, or should, by shard."""
+    found: dict[int, list[ShardStatus]] = {}
+    for entry in status.shards:
+        if entry.generation == generation:
+            found.setdefault(entry.shard, []).append(entry)
+    return found

@@ -1,0 +1,145 @@
+"""The same queries, answered by a new generation and by the one that serves: how much the answers have in common.
+
+The new one is answered with the deltas since its cut applied. What was
+removed or added since then is so in both, and a difference is one of the index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generations.broker import Broker
+from generations.checks import OVERLAP
+from generations.reach import OpenDeltas
+from schemas.errors import CorruptError, OperatorError, RejectedError, TransientError
+from schemas.generation import Generation
+from schemas.publish_report import PublishCheck
+from schemas.settings import Settings
+
+LIMIT = 10
+MOST_QUERIES = 500
+SAMPLED_QUERIES = 200
+SEED = 20180527
+
+Vectors = NDArray[np.float32]
+
+
+class Found(NamedTuple):
+    image_id: bytes
+    product_id: str
+
+
+class UnservedAnswers(Protocol):
+    """A generation's own images and answers while nobody serves it; `jobs.full_index.build.answers` reads its files."""
+
+    def sample(self, generation: Generation, queries: int, random: np.random.Generator) -> Vectors: ...
+
+    def answer(
+        self, generation: Generation, queries: Vectors, limit: int, open_deltas: OpenDeltas
+    ) -> list[list[Found]]: ...
+
+
+def check_overlap(
+    settings: Settings,
+    generation: Generation,
+    answers: UnservedAnswers,
+    broker: Broker,
+    open_deltas: OpenDeltas,
+) -> PublishCheck:
+    """Mean share of the @10 answers that both generations have in common.
+
+    Between two extractors it is reported and passes whatever it is: that they
+    answer otherwise is why one builds with another.
+    """
+    least = settings.publish_min_overlap
+    try:
+        status = broker.status()
+        serving, extractor = status.serving, status.serving_extractor_id
+        other = extractor != generation.extractor_id
+        queries, what = _queries(settings, answers, generation, sampled=other)
+        if not len(queries):
+            return PublishCheck(
+                name=OVERLAP, passed=True, detail="the generation is empty: there is nothing to ask for"
+            )
+        if not serving or not extractor:
+            detail = "nothing that serves answers; vitrine status says why, --force publishes without this check"
+            return PublishCheck(name=OVERLAP, passed=False, threshold=least, detail=detail)
+        own = answers.answer(generation, queries, LIMIT, open_deltas)
+        found = [[hit.image_id for hit in hits] for hits in own]
+        if other:
+            return _of_extractors(broker, serving, extractor, own)
+        shown = broker.search(serving, extractor, queries, LIMIT)
+    except (CorruptError, OperatorError) as error:
+        return PublishCheck(name=OVERLAP, passed=False, threshold=least, detail=f"not compared: {error}")
+    except (TransientError, RejectedError) as error:
+        detail = f"not compared: {error}; vitrine status says what answers, --force publishes without this check"
+        return PublishCheck(name=OVERLAP, passed=False, threshold=least, detail=detail)
+    value = overlap(found, shown)
+    passed = value >= least
+    detail = f"@{LIMIT} with {serving}, {len(queries)} {what}"
+    if not passed:
+        detail += ": compare by vitrine alias --beside and ?generation=; if the difference is meant, --force"
+    return PublishCheck(name=OVERLAP, passed=passed, value=value, threshold=least, detail=detail)
+
+
+def overlap(left: Sequence[Sequence[bytes]], right: Sequence[Sequence[bytes]]) -> float:
+    """Mean over the queries of the share of images in both answers, of the longer one; two empty ones agree."""
+    shares = [
+        len({*one} & {*other}) / max(len(one), len(other)) if one or other else 1.0
+        for one, other in zip(left, right, strict=True)
+    ]
+    return float(np.mean(shares))
+
+
+def _of_extractors(broker: Broker, serving: str, extractor: str, answers: Sequence[Sequence[Found]]) -> PublishCheck:
+    """Each image that the queries were drawn from is asked for again, by the vector that the serving index has of it.
+
+    Queries of the new extractor are vectors of its own images, so the best hit is the image itself.
+    """
+    found: list[list[bytes]] = []
+    queries: list[Vectors] = []
+    for hits in answers:
+        vector = broker.vector(serving, hits[0].product_id, hits[0].image_id) if hits else b""
+        if vector:
+            queries.append(np.frombuffer(vector, "<f4"))
+            found.append([hit.image_id for hit in hits])
+    if not queries:
+        detail = f"{serving} is of another extractor and has none of the sampled images: not compared"
+        return PublishCheck(name=OVERLAP, passed=True, detail=detail)
+    value = overlap(found, broker.search(serving, extractor, np.stack(queries), LIMIT))
+    detail = (
+        f"@{LIMIT} with {serving}, {len(queries)} sampled images; reported only: that is of another extractor "
+        f"({extractor})"
+    )
+    return PublishCheck(name=OVERLAP, passed=True, value=value, detail=detail)
+
+
+def _queries(
+    settings: Settings, answers: UnservedAnswers, generation: Generation, *, sampled: bool
+) -> tuple[Vectors, str]:
+    """Recorded ones of its extractor, else (or if `sampled`) vectors of its own images; and what they are."""
+    random = np.random.default_rng(SEED)
+    recorded = _recorded(settings.home_path / "recorded-queries" / f"{generation.extractor_id}.npy")
+    if not sampled and len(recorded) and recorded.shape[1] == generation.dimension:
+        chosen = random.permutation(len(recorded))[:MOST_QUERIES]
+        return recorded[chosen], "recorded queries"
+    own = answers.sample(generation, SAMPLED_QUERIES, random)
+    return own, "vectors of its own images, for want of recorded queries"
+
+
+def _recorded(file: Path) -> Vectors:
+    """What the broker wrote (serving/broker/recorded.py); empty when there is none. Raises `CorruptError`."""
+    try:
+        rows = np.load(file, allow_pickle=False)
+    except FileNotFoundError:
+        return np.empty((0, 0), np.float32)
+    except (OSError, ValueError, EOFError) as error:
+        raise CorruptError(f"{file} holds no recorded queries: {error}; remove it") from error
+    if rows.dtype != np.float32 or rows.ndim != 2 or not np.isfinite(rows).all():
+        raise CorruptError(f"{file} holds no recorded queries, but {rows.dtype} {rows.shape}; remove it")
+    return np.asarray(rows, np.float32)

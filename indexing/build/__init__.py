@@ -1,0 +1,1 @@
+"""A shard's files from whole images, without a living shard. Builds on everything else here."""

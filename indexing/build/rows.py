@@ -1,0 +1,150 @@
+"""Rows of the forward index from whole images, without a shard: what the delta writer would have made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexing.build.spool import Spool, TextSpool
+from indexing.rows.forward import ROW_DTYPE, VALID
+from indexing.shard.state import NameCodes
+from schemas.deltas.delta import DeltaBatch
+from schemas.errors import RejectedError
+
+_NAN = float("nan")
+_UNKNOWN = -1
+
+
+class RowBuilder:
+    """Appends images to the spools; a row's number is its place in the order of arrival. One thread.
+
+    Vectors are kept without their rows' numbers in between: `vector_rows` has
+    the row of each. Digests come later, from what was written.
+    """
+
+    def __init__(self, extractor_id: str, dimension: int, rows: Spool, texts: Spool, vectors: Spool) -> None:
+        self._extractor_id = extractor_id
+        self._dimension = dimension
+        self._rows = rows
+        self._texts = TextSpool(texts)
+        self._vectors = vectors
+        self._vector_rows: list[NDArray[np.int64]] = []
+        self.categories = NameCodes()
+        self.brands = NameCodes()
+        self.refusals: dict[bytes, int] = {}
+        self.count = 0
+        self.ignored_vectors = 0
+
+    def add(self, batch: DeltaBatch) -> None:
+        """Appends a batch. Raises `RejectedError` for a row that is not a whole image; then none of it was added."""
+        for image_id, state_seq in zip(batch.image_id, batch.state_seq, strict=True):
+            if not isinstance(image_id, bytes) or len(image_id) != 16:
+                raise RejectedError("invalid_image_id", f"{image_id!r}: an image id has 16 bytes; see schemas.ids")
+            if not state_seq or state_seq < 0:
+                raise RejectedError(
+                    "image_without_state", f"image {image_id.hex()}: a build takes whole images, state and vector"
+                )
+        if len(batch):
+            usable = self._usable_vectors(batch)
+            self._rows.append(self._records(batch, usable).tobytes())
+            self._vector_rows.append(np.nonzero(usable)[0] + self.count)
+            self.refusals |= {i: seq for i, seq in zip(batch.image_id, batch.refused_seq, strict=True) if seq}
+            self.count += len(batch)
+
+    def _usable_vectors(self, batch: DeltaBatch) -> NDArray[np.bool_]:
+        """Which rows have a vector that a shard would take, (n,); appends these vectors."""
+        usable = np.zeros(len(batch), dtype=np.bool_)
+        vectors: list[bytes] = []
+        for i, (vector, vector_seq) in enumerate(zip(batch.vector, batch.vector_seq, strict=True)):
+            if not vector or not vector_seq or vector_seq < 0:
+                continue
+            if batch.extractor_id != self._extractor_id or len(vector) != 4 * self._dimension:
+                self.ignored_vectors += 1
+                continue
+            usable[i] = True
+            vectors.append(vector)
+        matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), self._dimension)
+        finite = np.isfinite(matrix).all(axis=1)
+        if not finite.all():
+            self.ignored_vectors += int(np.count_nonzero(~finite))
+            usable[usable] = finite
+            matrix = matrix[finite]
+        self._vectors.append(matrix.reshape(-1).view(np.uint8).data)
+        return usable
+
+    def _records(self, batch: DeltaBatch, usable: NDArray[np.bool_]) -> NDArray[np.void]:
+        records = np.zeros(len(batch), dtype=ROW_DTYPE)
+        valid = np.array([bool(value) for value in batch.valid])
+        prices = [_NAN if value is None else value for value in batch.price]
+        sales = [_UNKNOWN if value is None else value for value in batch.sales]
+        praises = [_NAN if value is None else value for value in batch.praise]
+        image_seqs = [value or 0 for value in batch.image_seq]
+        # As the delta writer does it: of an erased image older vectors have no business here, nor has any text.
+        vector_seqs = [
+            seq if use else erased or 0
+            for seq, use, erased in zip(batch.vector_seq, usable.tolist(), batch.erased_seq, strict=True)
+        ]
+        product_ids = [
+            "" if erased and erased == state else each
+            for each, erased, state in zip(batch.product_id, batch.erased_seq, batch.state_seq, strict=True)
+        ]
+        texts: list[tuple[int, int, int, int, int, int, int]] = []
+        placed: dict[bytes, int] = {}
+        for product_id, image_url, category, brand, displayed in zip(
+            product_ids, batch.url, batch.category, batch.brand, batch.attributes, strict=True
+        ):
+            product, url, attributes = (product_id or "").encode(), (image_url or "").encode(), displayed or b""
+            place = placed.get(attributes)
+            if place is None:
+                place = placed[attributes] = self._texts.append(attributes)
+            texts.append(
+                (
+                    self._texts.append(product + url),
+                    place,
+                    len(product),
+                    len(url),
+                    len(attributes),
+                    self.categories.code(category or ""),
+                    self.brands.code(brand or ""),
+                )
+            )
+        records["image_id"] = np.frombuffer(b"".join(batch.image_id), dtype="V16")
+        records["state_seq"], records["image_seq"], records["vector_seq"] = batch.state_seq, image_seqs, vector_seqs
+        records["price"], records["sales"], records["praise"] = prices, sales, praises
+        columns = np.array(texts, dtype=np.int64).T
+        for name, column in zip(_TEXT_COLUMNS, columns, strict=True):
+            records[name] = column
+        records["flags"] = np.where(valid, VALID, 0)
+        return records
+
+    def rows(self) -> NDArray[np.void]:
+        """All records, mapped and writable; without digests, which `indexing.build.digest` fills in."""
+        return self._rows.mapped(writable=True).view(ROW_DTYPE)
+
+    def texts(self) -> list[memoryview]:
+        """The text chunks that the records point into, mapped. Nothing can be added any more."""
+        return self._texts.chunks()
+
+    def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """(vectors (n, dimension), mapped; their row numbers (n,)). Nothing can be added any more."""
+        matrix = self._vectors.mapped().view(np.float32).reshape(-1, self._dimension)
+        rows = np.concatenate(self._vector_rows) if self._vector_rows else np.empty(0, dtype=np.int64)
+        return matrix, rows
+
+
+_TEXT_COLUMNS = (
+    "identity_offset",
+    "attributes_offset",
+    "product_size",
+    "url_size",
+    "attributes_size",
+    "category",
+    "brand",
+)
+
+
+def searchable(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Which rows a search may return, shape (n,)."""
+    flags, vector_seq = rows["flags"], rows["vector_seq"]
+    usable: NDArray[np.bool_] = (flags == VALID) & (vector_seq > 0) & (vector_seq >= rows["image_seq"])
+    return usable

@@ -1,0 +1,146 @@
+"""Lists that are scanned by code and ranked by vector: ivf_sq8 and ivf_pq.
+
+Two sets of inverted lists with the same rows: codes, in memory, which a scan
+goes over, and the vectors themselves, which only the best of a scan are
+compared with again. Vectors loaded from files are mapped and stay on disk;
+those that deltas bring are in memory until the next snapshot is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexing.lists.inverted_lists import InvertedLists, Part
+from indexing.lists.kinds import IndexKind
+from indexing.lists.quantisation import Codec
+from indexing.lists.view import new_block
+
+_CANDIDATES = {IndexKind.IVF_SQ8: 4, IndexKind.IVF_PQ: 16}
+"""How many times the wanted number of rows a scan by code brings to be ranked again."""
+_LEAST_CANDIDATES = 64
+_ENCODED_ROWS = 1 << 12
+
+
+class CodedLists:
+    """What `InvertedLists` promises, for a coded kind. One thread appends, any thread searches."""
+
+    def __init__(self, codec: Codec, vectors: InvertedLists, codes: InvertedLists) -> None:
+        """codes: of `codec.width` words, scanned by `codec.make_index`, with the rows of `vectors`."""
+        self.codec = codec
+        self._vectors = vectors
+        self._codes = codes
+
+    @classmethod
+    def over(cls, codec: Codec, vectors: InvertedLists) -> CodedLists:
+        """Codes for the vectors of lists that nobody appends to meanwhile."""
+        parts = vectors.parts()
+        sizes = [len(ids) for _, ids in parts]
+        capacities = [(size + (size >> 2) + 2) & ~1 for size in sizes]
+        blocks = [new_block(capacity, codec.width) for capacity in capacities]
+        for (stored, ids), block in zip(parts, blocks, strict=True):
+            block.ids[: len(ids)] = ids
+            for first in range(0, len(ids), _ENCODED_ROWS):
+                encoded = codec.encode(stored[first : first + _ENCODED_ROWS])
+                block.codes[first : first + len(encoded)] = encoded
+        codes = InvertedLists.load(codec.width, vectors.centroids, blocks, sizes, codec.make_index)
+        return cls(codec, vectors, codes)
+
+    @property
+    def kind(self) -> str:
+        """ivf_sq8 or ivf_pq."""
+        return self.codec.kind.value
+
+    @property
+    def dimension(self) -> int:
+        return self._vectors.dimension
+
+    @property
+    def centroids(self) -> NDArray[np.float32] | None:
+        """(number of lists, dimension)."""
+        return self._vectors.centroids
+
+    def __len__(self) -> int:
+        """Number of lists."""
+        return len(self._vectors)
+
+    @property
+    def entries(self) -> int:
+        """Vectors held, those of dead rows included."""
+        return self._vectors.entries
+
+    @property
+    def allocated(self) -> int:
+        """Bytes of memory held: codes, and the vectors that came by deltas."""
+        return self._vectors.allocated + self._codes.allocated
+
+    def memory(self) -> list[object]:
+        """What holds its memory, in pieces."""
+        return [*self._vectors.memory(), *self._codes.memory()]
+
+    def assign(self, vectors: NDArray[np.float32]) -> list[int]:
+        """The list that each vector belongs to. Any thread."""
+        return self._vectors.assign(vectors)
+
+    def append(self, list_number: int, row: int, vector: NDArray[np.float32]) -> None:
+        """Adds a row's vector and code. Writer thread only; a row is added once."""
+        code = self.codec.encode(vector[None])[0]
+        # The vector first: a row that a scan finds by its code can be ranked.
+        self._vectors.append(list_number, row, vector)
+        self._codes.append(list_number, row, code)
+
+    def erase(self, rows: Iterable[int]) -> None:
+        """Overwrites vectors and codes of these rows, see `InvertedLists.erase`. Of mapped files the copy in memory."""
+        rows = list(rows)
+        self._vectors.erase(rows)
+        self._codes.erase(rows)
+
+    def vector(self, row: int) -> NDArray[np.float32] | None:
+        """A row's vector, or None when it has none. Any thread."""
+        return self._vectors.vector(row)
+
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Copies of these rows' vectors, (n, dimension); each row must have one. Any thread."""
+        return self._vectors.vectors(rows)
+
+    def search(
+        self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Exact scores and row numbers of the best by code, (n, k) each, best first, -1 at the end. Any thread."""
+        wanted = max(_LEAST_CANDIDATES, k * _CANDIDATES[self.codec.kind])
+        _, candidates = self._codes.search(vectors, min(wanted, max(k, self.entries)), selector, nprobe)
+        scores = np.full((len(vectors), k), -np.inf, dtype=np.float32)
+        rows = np.full((len(vectors), k), -1, dtype=np.int64)
+        for i, found in enumerate(candidates):
+            found = found[found >= 0]
+            if not len(found):
+                continue
+            exact = self.vectors(found) @ vectors[i]
+            order = np.lexsort((found, -exact))[:k]
+            scores[i, : len(order)], rows[i, : len(order)] = exact[order], found[order]
+        return scores, rows
+
+    def parts(self) -> list[Part]:
+        """Every list's vectors as far as written now; not copied, never changes. Any thread."""
+        return self._vectors.parts()
+
+    def code_parts(self) -> list[Part]:
+        """Every list's codes, as words; writer idle: of the same rows as `parts`."""
+        return self._codes.parts()
+
+    def rebuilt(
+        self,
+        centroids: NDArray[np.float32],
+        parts: list[Part],
+        dead: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
+        headroom: float,
+    ) -> CodedLists:
+        """New lists of this kind around other centroids, with the codec there is; see `InvertedLists.build`."""
+        return self.over(self.codec, InvertedLists.build(self.dimension, centroids, parts, dead, headroom))
+
+
+Lists: TypeAlias = InvertedLists | CodedLists
+"""What a shard keeps its vectors in."""

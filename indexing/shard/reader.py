@@ -1,0 +1,141 @@
+"""The reading side of a shard: scan, then look every row up in the forward index. No locks, any thread."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexing.rows.digest import NO_VECTOR
+from indexing.rows.forward import SUPERSEDED, VALID, Row, Texts
+from indexing.shard.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES, Hit, ImageState, ProductState
+from indexing.shard.state import ShardState
+from schemas.ids import product_hash
+
+_RESCANS = 4
+
+
+class ShardReader:
+    """Searches and looks up in a shard's state while its writer goes on."""
+
+    def __init__(self, state: ShardState) -> None:
+        self._state = state
+
+    def search(self, vectors: NDArray[np.float32], limit: int, nprobe: int = 0) -> list[list[Hit]]:
+        """See `Shard.search`."""
+        queries = self._checked(vectors)
+        if limit < 1 or not len(queries):
+            return [[] for _ in queries]
+        nprobe = nprobe or self._state.nprobe
+        k = max(1, min(limit + 1, len(self._state.forward)))
+        scores, rows = self._state.lists.search(queries, k, self._state.validity.selector, nprobe)
+        results = []
+        for i in range(len(queries)):
+            results.append(self._hits(queries[i : i + 1], limit, nprobe, scores[i].tolist(), rows[i].tolist()))
+        return results
+
+    def _checked(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        queries = np.ascontiguousarray(vectors, dtype=np.float32)
+        if queries.ndim != 2 or queries.shape[1] != self._state.dimension:
+            raise ValueError(
+                f"query of shape {queries.shape}; "
+                f"this index ({self._state.extractor_id}) takes (n, {self._state.dimension})"
+            )
+        if not np.isfinite(queries).all():
+            raise ValueError("query vector holds NaN or infinite numbers; embed the photo again")
+        return queries
+
+    def _hits(
+        self, query: NDArray[np.float32], limit: int, nprobe: int, scores: list[float], rows: list[int]
+    ) -> list[Hit]:
+        """Checks what a scan found against the forward index, and scans again where that is not enough.
+
+        Twice it is not: a row was removed or replaced since the scan saw it and
+        another should take its place; or as many rows as were asked for end in
+        equal scores, so that which of them came first is chance.
+        """
+        forward = self._state.forward
+        for attempt in range(_RESCANS + 1):
+            hits: list[Hit] = []
+            dropped = tied = False
+            room = ANSWER_ATTRIBUTES_BYTES
+            for score, number in zip(scores, rows, strict=True):
+                if number < 0:
+                    break
+                if len(hits) >= limit and score != hits[-1].score:
+                    break
+                hit = forward.hit(number, score, min(room, HIT_ATTRIBUTES_BYTES))
+                if hit is None:
+                    dropped = True
+                else:
+                    hits.append(hit)
+                    room -= len(hit.attributes)
+            else:
+                tied = len(hits) > limit and len(rows) < len(forward)
+            if attempt == _RESCANS or not (tied or (dropped and len(hits) < limit)):
+                break
+            k = min(2 * len(rows) + 16, len(forward))
+            found_scores, found_rows = self._state.lists.search(query, k, self._state.validity.selector, nprobe)
+            scores, rows = found_scores[0].tolist(), found_rows[0].tolist()
+        if len(set(scores)) < len(scores):
+            hits.sort(key=lambda hit: (-hit.score, hit.image_id))
+        return hits[:limit]
+
+    def _current(self, number: int) -> tuple[Row, Texts, int]:
+        """The image's present row, its texts and its number, whichever of its rows `number` was."""
+        while True:
+            row = self._state.forward.read(number)
+            if row.flags & SUPERSEDED:
+                number = self._present(row.image_id)
+            elif (texts := self._state.forward.texts_of(row)) is not None:
+                return row, texts, number
+
+    def _present(self, image_id: bytes) -> int:
+        number = self._state.rows.get(image_id)
+        assert number is not None, "a known image stays known"
+        return number
+
+    def product(self, product_id: str) -> list[ImageState]:
+        """See `Shard.product`."""
+        wanted = product_id.encode()
+        images = []
+        shared: dict[bytes, bytes] = {}
+        for number in self._state.rows.of_product(product_hash(product_id)):
+            row, texts, current = self._current(number)
+            vector = self._vector_of(row, current)
+            while (
+                row.vector_hash != NO_VECTOR and vector is None and self._state.forward.read(current).flags & SUPERSEDED
+            ):
+                # Replaced since it was read, and a training has left its vector behind.
+                row, texts, current = self._current(number)
+                vector = self._vector_of(row, current)
+            if texts.product_id == wanted:
+                images.append(
+                    ImageState(
+                        row.image_id,
+                        texts.url.decode(),
+                        bool(row.flags & VALID),
+                        row.searchable,
+                        row.state_seq,
+                        row.vector_seq,
+                        row.price,
+                        row.sales,
+                        row.praise,
+                        shared.setdefault(texts.attributes, texts.attributes),
+                        b"" if vector is None else vector.tobytes(),
+                    )
+                )
+        return sorted(images, key=lambda image: image.image_id)
+
+    def _vector_of(self, row: Row, number: int) -> NDArray[np.float32] | None:
+        """None also where it was erased and its place in the lists is still there."""
+        return self._state.lists.vector(number) if row.vector_hash != NO_VECTOR else None
+
+    def shown(self, product_id: str) -> ProductState | None:
+        """See `Shard.shown`."""
+        wanted = product_id.encode()
+        best: Row | None = None
+        for number in self._state.rows.of_product(product_hash(product_id)):
+            row, texts, _ = self._current(number)
+            if row.flags & VALID and texts.product_id == wanted and (best is None or row.state_seq > best.state_seq):
+                best, attributes = row, texts.attributes
+        return None if best is None else ProductState(best.price, best.sales, best.praise, attributes)

@@ -1,0 +1,205 @@
+"""The writing side of a shard: deltas into registers, rows, bits and lists."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexing.rows.digest import NO_VECTOR, vector_hash
+from indexing.rows.forward import SUPERSEDED, VALID, Row
+from indexing.shard.state import NEW_ROW, ShardState
+from schemas.deltas.delta import DeltaBatch
+
+_NAN = float("nan")
+
+
+class _NewVector:
+    """A delta's vector, checked, hashed, and with the list it belongs to."""
+
+    __slots__ = ("array", "hash", "list_number")
+
+    def __init__(self, array: NDArray[np.float32], list_number: int) -> None:
+        self.array = array
+        self.hash = vector_hash(array.tobytes())
+        self.list_number = list_number
+
+
+class DeltaWriter:
+    """Applies deltas to a shard's state. One thread at a time."""
+
+    def __init__(self, state: ShardState) -> None:
+        self._state = state
+        self._placed: dict[bytes, int] = {}
+
+    def apply(self, batch: DeltaBatch) -> None:
+        """See `Shard.apply`."""
+        vectors = self._usable_vectors(batch)
+        self._placed.clear()
+        for i, image_id in enumerate(batch.image_id):
+            if not isinstance(image_id, bytes) or len(image_id) != 16:
+                self._state.ignored_rows += 1
+                continue
+            self._apply_row(batch, i, image_id, vectors.get(i))
+        self._state.applied_rows += len(batch)
+        self._state.forward.reclaim_texts()
+        self._state.progress.advance(batch.progress)
+
+    def _usable_vectors(self, batch: DeltaBatch) -> dict[int, _NewVector]:
+        """The batch's vectors that may be news, assigned to lists in one go."""
+        positions: list[int] = []
+        contents: list[bytes] = []
+        for i, (vector, vector_seq) in enumerate(zip(batch.vector, batch.vector_seq, strict=True)):
+            if not vector or not vector_seq or vector_seq < 0:
+                continue
+            if batch.extractor_id != self._state.extractor_id or len(vector) != 4 * self._state.dimension:
+                self._state.ignored_vectors += 1
+                continue
+            row = self._state.rows.get(batch.image_id[i])
+            if row is None or self._state.forward.read(row).vector_seq < vector_seq:
+                positions.append(i)
+                contents.append(vector)
+        if not positions:
+            return {}
+        matrix = np.frombuffer(b"".join(contents), dtype="<f4").reshape(len(contents), self._state.dimension)
+        finite = np.isfinite(matrix).all(axis=1)
+        if not finite.all():
+            self._state.ignored_vectors += int((~finite).sum())
+            positions = [position for position, good in zip(positions, finite.tolist(), strict=True) if good]
+            matrix = matrix[finite]
+        lists = self._state.lists.assign(matrix)
+        return {i: _NewVector(matrix[j], lists[j]) for j, i in enumerate(positions)}
+
+    def _apply_row(self, batch: DeltaBatch, i: int, image_id: bytes, vector: _NewVector | None) -> None:
+        number = self._state.rows.get(image_id)
+        old = NEW_ROW if number is None else self._state.forward.read(number)
+        new_state = (batch.state_seq[i] or 0) > old.state_seq
+        new_vector = vector is not None and batch.vector_seq[i] > old.vector_seq
+        erased_seq = batch.erased_seq[i] or 0
+        forgets_vector = erased_seq > old.vector_seq
+        refusals = self._state.refusals
+        refused = refusals.concern(old)
+        if batch.refused_seq[i] and batch.extractor_id == self._state.extractor_id:
+            refusals.note(image_id, batch.refused_seq[i])
+        if not new_state and not new_vector and not forgets_vector:
+            refusals.count += refusals.concern(old) - refused
+            return
+        row = self._with_state(image_id, old, batch, i) if new_state else old
+        if erased_seq:
+            row = self._erased(row, image_id, new_state)
+        elif number is None or not row.product_size:
+            row = self._with_identity(row, image_id, batch.product_id[i] or "", batch.url[i] or "")
+        elif new_state and not old.url_size and batch.url[i]:
+            # Known from its vector or a tombstone alone until now: the URL comes with the first valid state.
+            row = self._with_identity(row, image_id, batch.product_id[i] or "", batch.url[i] or "")
+        if new_vector:
+            assert vector is not None
+            row = row._replace(vector_seq=batch.vector_seq[i], vector_hash=vector.hash)
+        elif forgets_vector:
+            # A register with nothing in it: older vectors lose against it as against any newer one.
+            row = row._replace(vector_seq=erased_seq, vector_hash=NO_VECTOR)
+        attributes = (batch.attributes[i] or b"") if new_state else None
+        row = row._replace(digest=self._state.digest_of(row, attributes) if row.flags & VALID else NO_VECTOR)
+        if vector is not None and new_vector and vector.hash != old.vector_hash:
+            self._write_vector(number, old, row, vector)
+        else:
+            self._write_state(number, row)
+        self._state.account(old, row)
+        refusals.count += refusals.concern(row) - refused
+        if row.usable_vector:
+            refusals.forget(image_id)
+
+    def _with_state(self, image_id: bytes, old: Row, batch: DeltaBatch, i: int) -> Row:
+        attributes = batch.attributes[i] or b""
+        offset, size = old.attributes_offset, old.attributes_size
+        if size != len(attributes) or self._state.forward.texts.read(offset, size) != attributes:
+            self._state.forward.texts.release(offset, size)
+            offset, size = self._place(image_id, attributes), len(attributes)
+        price, sales, praise = batch.price[i], batch.sales[i], batch.praise[i]
+        return old._replace(
+            state_seq=batch.state_seq[i],
+            image_seq=batch.image_seq[i] or 0,
+            price=_NAN if price is None else price,
+            sales=-1 if sales is None else sales,
+            praise=_NAN if praise is None else praise,
+            attributes_offset=offset,
+            attributes_size=size,
+            category=self._state.categories.code(batch.category[i] or ""),
+            brand=self._state.brands.code(batch.brand[i] or ""),
+            flags=VALID if batch.valid[i] else 0,
+        )
+
+    def _erased(self, row: Row, image_id: bytes, new_state: bool) -> Row:
+        """The row without texts where its state is erased; what is behind them goes with `ShardState.scrub`."""
+        self._state.note_erased(image_id)
+        if not new_state:
+            return row._replace(image_id=image_id)
+        self._state.forward.texts.release(row.identity_offset, row.product_size + row.url_size)
+        return row._replace(
+            image_id=image_id, identity_offset=0, product_size=0, url_size=0, attributes_offset=0, category=-1, brand=-1
+        )
+
+    def _place(self, image_id: bytes, attributes: bytes) -> int:
+        """Where these attributes lie: the images of a product refer to one text, also those that come later."""
+        if not attributes:
+            return 0
+        texts = self._state.forward.texts
+        place = self._placed.get(attributes)
+        if place is None:
+            place = self._of_sibling(image_id, attributes)
+        if place is None:
+            place = texts.append(attributes)
+        else:
+            texts.share(place, len(attributes))
+        self._placed[attributes] = place
+        return place
+
+    def _of_sibling(self, image_id: bytes, attributes: bytes) -> int | None:
+        """Where the product's first or last image has the same attributes."""
+        siblings = self._state.rows.of_product(image_id[:8])
+        for number in {*siblings[:1], *siblings[-1:]}:
+            row = self._state.forward.read(number)
+            offset, size = row.attributes_offset, row.attributes_size
+            if size == len(attributes) and self._state.forward.texts.read(offset, size) == attributes:
+                return offset
+        return None
+
+    def _with_identity(self, row: Row, image_id: bytes, product_id: str, url: str) -> Row:
+        product, address = product_id.encode(), url.encode()
+        self._state.forward.texts.release(row.identity_offset, row.product_size + row.url_size)
+        return row._replace(
+            image_id=image_id,
+            identity_offset=self._state.forward.texts.append(product + address),
+            product_size=len(product),
+            url_size=len(address),
+        )
+
+    def _write_state(self, number: int | None, row: Row) -> None:
+        if number is None:
+            number = self._state.forward.append(row)
+            self._state.validity.reserve(number + 1)
+            self._state.rows.add(row.image_id, number)
+        else:
+            self._state.forward.write(number, row)
+        if row.searchable:
+            self._state.validity.set(number)
+        else:
+            self._state.validity.clear(number)
+
+    def _write_vector(self, number: int | None, old: Row, row: Row, vector: _NewVector) -> None:
+        """A row's vector never changes: another vector is another row, and the old row is dead."""
+        in_place = number is not None and not old.vector_seq
+        target = number if number is not None and in_place else self._state.forward.append(row)
+        self._state.validity.reserve(target + 1)
+        self._state.lists.append(vector.list_number, target, vector.array)
+        if number is None:
+            self._state.rows.add(row.image_id, target)
+        elif in_place:
+            self._state.forward.write(target, row)
+        else:
+            self._state.rows.move(row.image_id, target)
+            # Dead before its successor can be found: no scan ever yields both.
+            self._state.forward.write(number, old._replace(flags=SUPERSEDED))
+        if row.searchable:
+            self._state.validity.set(target)
+        if number is not None and not in_place:
+            self._state.validity.clear(number)

@@ -1,0 +1,1 @@
+"""Centroids, nearest centroids, and the nprobe that reaches a recall. Builds on `lists`."""

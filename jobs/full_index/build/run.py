@@ -1,0 +1,208 @@
+"""The weekly full index: a generation, cut out of the running stream and built from copies of its stores.
+
+Steps: extract what a further extractor lacks (job `vitrine_build_missing`
+finds it, the stream's extraction stage extracts it); take the cut; build the
+shards, each a unit of work (job `vitrine_build`), and compare them with what
+the catalogue says; seal, and make it a generation by a rename. A build that was killed at any
+moment is simply run again. See docs/adr/0012.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from pyflink.table import StreamTableEnvironment
+
+from generations.folder import file_checksum, new_name
+from jobs.full_index.build.count import refuse_lost_products
+from jobs.full_index.build.cut import Cut, take_cut
+from jobs.full_index.build.folder import BuildFolder
+from jobs.full_index.build.missing import Extracted, MissingVectors
+from jobs.full_index.build.options import BuildOptions, BuildTarget, build_target
+from jobs.full_index.build.stages import (
+    Answer,
+    BuildPlan,
+    BuildShard,
+    BuildStage,
+    Built,
+    FindMissing,
+    Found,
+    Refused,
+    Unit,
+    missing_features,
+)
+from jobs.pipeline.flink.bounded import run_units
+from schemas.errors import CorruptError, OperatorError, TransientError
+from schemas.generation import Generation, GenerationShard
+from schemas.manifest import MANIFEST, decode_manifest
+from schemas.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Tables = Callable[[int], StreamTableEnvironment]
+"""Makes a batch table environment of that parallelism; each job gets its own."""
+
+
+class Build:
+    """One build. `execute` is called once; it takes the folder's lock."""
+
+    def __init__(self, settings: Settings, options: BuildOptions, tables: Tables) -> None:
+        self._settings = settings
+        self._options = options
+        self._tables = tables
+        self._folder = BuildFolder(settings)
+        self._took_s: dict[str, float] = {}
+
+    def execute(self) -> Generation:
+        """Raises `OperatorError` (another build is under way, impossible options), `TransientError`, `CorruptError`."""
+        folder = self._folder
+        with folder.lock():
+            folder.sweep()
+            alias = folder.generations.alias()
+            serving = None if alias is None else folder.generations.read(alias.serving)
+            target = build_target(self._settings, self._options, serving)
+            name = new_name()
+            log.info("event=build_start generation=%s extractor=%s shards=%d", name, target.extractor.extractor_id,
+                     target.shards)  # fmt: skip
+            extracted = self._extract(target)
+            with self._phase("copy"):
+                cut = take_cut(self._settings, folder.work / "cut")
+            unfinished = folder.unfinished(name)
+            generation = build_generation(name, target, cut, unfinished, folder.work, self._tables)
+            generation = msgspec.structs.replace(
+                generation,
+                settings=generation.settings | ({"extracted": msgspec.to_builtins(extracted)} if extracted else {}),
+                took_s={**self._took_s, **generation.took_s},
+            )
+            folder.finish(generation)
+        log.info("event=build_end generation=%s images=%d bytes=%d took_s=%s", name, generation.searchable,
+                 generation.bytes, generation.took_s)  # fmt: skip
+        return generation
+
+    def _extract(self, target: BuildTarget) -> Extracted | None:
+        """Vectors that the copies lack, of an extractor that the stream does not ask for by itself."""
+        settings, options, folder = self._settings, self._options, self._folder
+        vectors = MissingVectors(settings, target.extractor, options.wait_s)
+        if not (options.extract or vectors.of_further_extractor):
+            return None
+        with self._phase("find_missing"):
+            work = folder.work / "missing"
+            cut = take_cut(settings, work / "cut")
+            plan = BuildPlan(name="", cut=cut, target=target, folder=work, progress=folder.work / "progress",
+                             missing=work / "lists")  # fmt: skip
+            units = [FindMissing(partition) for partition in range(cut.event_partitions)]
+            count = sum(
+                answer.missing
+                for answer in _run(self._tables, "vitrine_build_missing", plan, units, work / "results")
+                if isinstance(answer, Found)
+            )
+        with self._phase("extract"):
+            return vectors.extract(missing_features(work / "lists"), count, folder.work / "progress")
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._took_s[name] = round(time.monotonic() - began, 3)
+
+
+def build_generation(name: str, target: BuildTarget, cut: Cut, folder: Path, work: Path, tables: Tables) -> Generation:
+    """Builds the shards in `folder`, which is not there yet, and says what they are; sealing is the caller's.
+
+    Knows no Kafka and no live store. `work`: for results and progress.
+    """
+    began = time.monotonic()
+    cores = len(os.sched_getaffinity(0))
+    units = [BuildShard(shard) for shard in range(target.shards)]
+    plan = BuildPlan(
+        name=name,
+        cut=cut,
+        target=target,
+        folder=folder,
+        progress=work / "progress",
+        threads=max(1, cores // min(cores, target.shards)),
+    )
+    folder.mkdir(parents=True)
+    built: dict[int, Built] = {}
+    for answer in _run(tables, "vitrine_build", plan, units, work / "results"):
+        if isinstance(answer, Built):
+            built[answer.shard] = answer
+    if len(built) != target.shards:
+        raise TransientError("build_incomplete", f"{len(built)} shards were answered; run the build again")
+    counts = [built[shard].count for shard in range(target.shards)]
+    refuse_lost_products(counts)
+    ignored = sum(answer.ignored_vectors for answer in built.values())
+    if ignored:
+        log.warning("event=vectors_ignored count=%d extractor=%s", ignored, target.extractor.extractor_id)
+    digests = [count.digest for count in counts]
+    shards = [describe_shard(folder / f"shard-{shard}") for shard in range(target.shards)]
+    if digests != [shard.digest for shard in shards]:
+        # Not raised: the files are there to look into, and the publication refuses them.
+        log.error("event=build_differs_from_catalogue generation=%s catalogue=%s", name, digests)
+    slowest = {phase: max(each.took_s.get(phase, 0.0) for each in built.values()) for phase in _phases(built)}
+    return Generation(
+        name=name,
+        created_ms=time.time_ns() // 1_000_000,
+        extractor_id=target.extractor.extractor_id,
+        encoder=target.extractor.encoder,
+        weights=target.extractor.weights,
+        dimension=target.dimension,
+        delta_partitions=cut.delta_partitions,
+        delta_offsets=list(cut.delta_ends),
+        shards=shards,
+        catalogue_valid=sum(count.valid_images for count in counts),
+        catalogue_digests=digests,
+        settings={
+            "kind": None if target.settings.kind is None else target.settings.kind.value,
+            "lists": target.settings.nlist,
+            "recall": target.settings.recall,
+            "headroom": target.settings.headroom,
+            "seed": target.settings.seed,
+            "threads": plan.threads,
+        },
+        took_s={
+            "build": round(time.monotonic() - began, 3),
+            **{f"shard_{phase}": seconds for phase, seconds in slowest.items()},
+        },
+    )
+
+
+def describe_shard(folder: Path) -> GenerationShard:
+    """What a generation says of the shard whose files lie in `folder`. Raises `CorruptError`."""
+    data = (folder / MANIFEST).read_bytes()
+    manifest = decode_manifest(data)
+    return GenerationShard(
+        manifest=file_checksum(folder / MANIFEST),
+        bytes=len(data) + sum(file.size for file in manifest.files.values()),
+        images=manifest.images,
+        valid=manifest.valid,
+        searchable=manifest.searchable,
+        digest=manifest.digest,
+        kind=manifest.kind,
+        lists=manifest.lists,
+        nprobe=manifest.nprobe,
+        recall=float(manifest.training.get("recall_at_10", 1.0)),
+        training=manifest.training,
+    )
+
+
+def _run(tables: Tables, job: str, plan: BuildPlan, units: Iterable[Unit], results: Path) -> Iterator[Answer]:
+    """The units' answers; a task that was run again answers twice. Raises what a unit refused."""
+    encoded = [msgspec.json.encode(unit) for unit in units]
+    parallelism = min(len(encoded), len(os.sched_getaffinity(0)))
+    for result in run_units(tables(parallelism), job, encoded, partial(BuildStage, plan), results):
+        answer: Answer = msgspec.json.decode(result, type=Answer)
+        if isinstance(answer, Refused):
+            raise (CorruptError if answer.corrupt else OperatorError)(answer.what)
+        yield answer
+
+
+def _phases(built: dict[int, Built]) -> list[str]:
+    return sorted({phase for each in built.values() for phase in each.took_s})

@@ -1,0 +1,254 @@
+"""The stages of a replay: events into the truth; audits and healing, a catalogue partition a unit of work.
+
+They run in Flink workers on copies of the stores; what they answer goes to
+the job's client as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from feature_store.open import catalogue_store, feature_store
+from feature_store.products import ProductReader
+from jobs.full_index.truth.audit import Comparison, PartitionAudit, Truth, vectors_of
+from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.core import add_erased, add_state, display_attributes
+from jobs.pipeline.delta_outbox import DeltaOutbox
+from jobs.pipeline.stage import Metrics, Out, Record
+from messaging.producer import EventProducer
+from schemas.access.kafka import Kafka
+from schemas.ids import image_id, shard_of_product
+from schemas.product_record import ProductRecord
+
+RESULT = "result"
+"""Stands where Kafka's topic would: a result for the client of the job."""
+
+CHUNK = 500
+"""Products audited or worded at a time: bounds the memory of a unit."""
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """What one batch of the log came to. `ends`: the next offset by partition; `counts`: the stage's counters."""
+
+    ends: dict[int, int]
+    counts: dict[str, int]
+
+
+class _Counts:
+    """The catalogue stage's counters, for the client, beside Flink's own."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self.values: dict[str, int] = {}
+
+    def count(self, name: str, n: int = 1) -> None:
+        self.values[name] = self.values.get(name, 0) + n
+        self._metrics.count(name, n)
+
+    def gauge(self, name: str, value: float) -> None:
+        self._metrics.gauge(name, value)
+
+
+class ReplayCatalogueStage:
+    """The streaming job's catalogue stage on the truth's store.
+
+    Its deltas are not sent on: most of the range changes nothing that the
+    shards do not have, and what they lack is worded once, from the final
+    state, when the audit has shown it. Its dead letters lie in the topic since
+    the stream saw these events, and misplaced events lie in the log as
+    forwarded ones.
+    """
+
+    def __init__(self, config: CatalogueConfig) -> None:
+        self._stage = CatalogueStage(replace(config, forward_misplaced=False))
+
+    def open(self, metrics: Metrics) -> None:
+        self._counts = _Counts(metrics)
+        self._stage.open(self._counts)
+
+    def process(self, batch: Sequence[Record]) -> list[Out]:
+        self._counts.values = {}
+        self._stage.process(batch)
+        ends = {record.partition: record.offset + 1 for record in batch}
+        return [Out(RESULT, None, msgspec.json.encode(Replayed(ends, self._counts.values)))]
+
+    def close(self) -> None:
+        self._stage.close()
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCopies:
+    """Folders that a replay's units read, and the index they speak of; travels to the Flink worker by pickle.
+
+    `shards`, `extractor_id`: of the index that is compared. Deltas are routed
+    by `delta_partitions`, whatever its shards are. `further_extractors`: ids of
+    those whose vectors are looked after as well.
+    """
+
+    truth: str
+    live: str
+    features: str
+    event_partitions: int
+    feature_partitions: int
+    shards: int
+    extractor_id: str
+    delta_partitions: int
+    further_extractors: tuple[str, ...] = ()
+
+
+class AuditUnit(msgspec.Struct, frozen=True):
+    """Compare this partition. Sequences as in `audit.Comparison`; `salt` in hex."""
+
+    partition: int
+    end_sequence: int
+    live_sequence: int
+    sample: int
+    salt: str
+
+
+class AuditStage:
+    """Answers each `AuditUnit` with a `PartitionAudit`."""
+
+    def __init__(self, copies: StoreCopies) -> None:
+        self._copies = copies
+
+    def open(self, metrics: Metrics) -> None:
+        copies = self._copies
+        self._metrics = metrics
+        self._truth = ProductReader(catalogue_store(Path(copies.truth), copies.event_partitions))
+        self._live = ProductReader(catalogue_store(Path(copies.live), copies.event_partitions))
+        self._features = feature_store(Path(copies.features), copies.feature_partitions).reader()
+
+    def process(self, batch: Sequence[Record]) -> list[Out]:
+        units = [msgspec.json.decode(record.value or b"", type=AuditUnit) for record in batch]
+        return [Out(RESULT, None, msgspec.json.encode(self._audit(unit))) for unit in units]
+
+    def close(self) -> None:
+        for reader in (self._truth, self._live, self._features):
+            reader.close()
+
+    def _audit(self, unit: AuditUnit) -> PartitionAudit:
+        copies = self._copies
+        audit = PartitionAudit(partition=unit.partition)
+        comparison = Comparison(audit, unit.end_sequence, unit.live_sequence)
+        truth = Truth(
+            audit,
+            copies.shards,
+            copies.extractor_id,
+            self._features.get_many,
+            beside=copies.further_extractors,
+            sample=unit.sample,
+            salt=bytes.fromhex(unit.salt),
+        )
+        merged = comparison.merge(self._truth.scan(unit.partition), self._live.scan(unit.partition))
+        for records in chunks(merged):
+            truth.add(records)
+            self._metrics.count("products_audited", len(records))
+        return truth.finish()
+
+
+class HealUnit(msgspec.Struct, frozen=True):
+    """Send the state of this partition's products: all in `whole` shards, in `touched` shards the range's."""
+
+    partition: int
+    whole: list[int]
+    touched: list[int]
+    since_sequence: int
+
+
+class Healed(msgspec.Struct, frozen=True):
+    """How many products' states, and how many rows of deltas for their images, were sent."""
+
+    products: int
+    rows: int
+
+
+class HealStage:
+    """Sends the truth to the shards as deltas with the sequences it has, so that what a shard has already stays.
+
+    It writes to Kafka by itself: a whole shard must not pass through memory
+    as one answer. The deltas carry no progress: what the stream has not
+    delivered yet must not be said to be there. Answers `Healed`.
+    """
+
+    def __init__(self, copies: StoreCopies, bootstrap: Kafka) -> None:
+        self._copies = copies
+        self._bootstrap = bootstrap
+
+    def open(self, metrics: Metrics) -> None:
+        copies = self._copies
+        self._metrics = metrics
+        self._truth = ProductReader(catalogue_store(Path(copies.truth), copies.event_partitions))
+        self._features = feature_store(Path(copies.features), copies.feature_partitions).reader()
+        self._producer = EventProducer(self._bootstrap)
+
+    def process(self, batch: Sequence[Record]) -> list[Out]:
+        units = [msgspec.json.decode(record.value or b"", type=HealUnit) for record in batch]
+        return [Out(RESULT, None, msgspec.json.encode(self._heal(unit))) for unit in units]
+
+    def close(self) -> None:
+        self._truth.close()
+        self._features.close()
+
+    def _heal(self, unit: HealUnit) -> Healed:
+        products = rows = 0
+        wanted = (record for record in self._truth.scan(unit.partition) if self._is_wanted(unit, record))
+        for records in chunks(wanted):
+            rows += self._send(records)
+            products += len(records)
+            self._metrics.count("products_healed", len(records))
+        self._producer.flush()
+        return Healed(products, rows)
+
+    def _is_wanted(self, unit: HealUnit, record: ProductRecord) -> bool:
+        shard = shard_of_product(record.product_id, self._copies.shards)
+        return shard in unit.whole or (shard in unit.touched and record.sequence > unit.since_sequence)
+
+    def _send(self, records: Sequence[ProductRecord]) -> int:
+        copies = self._copies
+        outbox = DeltaOutbox(copies.delta_partitions, copies.extractor_id)
+        vectors = vectors_of(records, self._features.get_many, copies.extractor_id)
+        rows = 0
+        for record in records:
+            partition = shard_of_product(record.product_id, copies.delta_partitions)
+            attributes = display_attributes(record)
+            if record.erased is not None:
+                add_erased(partial(outbox.batch, partition, None), record)
+                rows += len(record.erased.urls)
+            for entry in record.images:
+                vector = vectors.get((record.product_id, entry.url))
+                add_state(outbox.batch(partition, vector, attributes), record, entry, vector, attributes)
+                rows += 1
+        for extractor_id in copies.further_extractors:
+            rows += self._add_further(records, extractor_id, outbox)
+        for out in outbox.seal([], everywhere=False):
+            self._producer.send(out.topic, out.key, out.value)
+        return rows
+
+    def _add_further(self, records: Sequence[ProductRecord], extractor_id: str, outbox: DeltaOutbox) -> int:
+        """Known vectors under a further extractor, for generations that are held beside the compared one."""
+        vectors = vectors_of(records, self._features.get_many, extractor_id)
+        for record in records:
+            partition = shard_of_product(record.product_id, self._copies.delta_partitions)
+            for entry in record.images:
+                vector = vectors.get((record.product_id, entry.url))
+                if vector is not None:
+                    outbox.batch(partition, vector, extractor_id=extractor_id).add(
+                        image_id(record.product_id, entry.url),
+                        record.product_id,
+                        vector_seq=entry.image_seq,
+                        vector=vector,
+                    )
+        return len(vectors)
+
+
+def chunks(records: Iterator[ProductRecord], size: int = CHUNK) -> Iterator[list[ProductRecord]]:
+    """Lists of up to `size` records."""
+    while chunk := list(islice(records, size)):
+        yield chunk

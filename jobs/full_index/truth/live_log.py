@@ -1,0 +1,129 @@
+"""The log as a replay needs it: how far the stream is, what came after the range, what the dead letters say."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from jobs.full_index.replay.range import LogState
+from jobs.pipeline.extraction.stage import NOT_CONFIGURED
+from messaging.admin import committed_offsets, describe
+from messaging.consumer import Message, PartitionReader
+from schemas.dead_letter import decode_dead_letter
+from schemas.errors import OperatorError, RejectedError, TransientError
+from schemas.extract_request import decode_request
+from schemas.log_epoch import epoch_file, read_epoch
+from schemas.product_event import Heartbeat, decode_event
+from schemas.settings import Settings
+from schemas.topics import CATALOGUE_GROUP, DEAD_LETTERS, EXTRACT_REQUESTS, EXTRACTION_GROUP, PRODUCT_EVENTS
+
+_POLL_S = 0.3
+_IDLE_POLLS = 50
+
+
+def log_state(settings: Settings) -> LogState:
+    """`product-events` now. Raises `OperatorError` when it does not exist or the streaming job has never seen it."""
+    found = describe(settings.kafka, [PRODUCT_EVENTS])
+    if PRODUCT_EVENTS not in found:
+        raise OperatorError(f"{settings.bootstrap} has no topic {PRODUCT_EVENTS}; vitrine start creates it")
+    state = found[PRODUCT_EVENTS]
+    epoch = read_epoch(epoch_file(settings))
+    if epoch is not None and epoch.topic_id != state.topic_id:
+        raise OperatorError("product-events was created anew; start the streaming job, which begins its epoch, first")
+    return LogState(state.topic_id, 0 if epoch is None else epoch.epoch, state.beginnings, state.ends)
+
+
+def wait_for_stream(settings: Settings, ends: list[int], timeout_s: float) -> tuple[list[int], bool]:
+    """Until the stream has applied the log up to `ends` and has answered the extractions that it then knew of.
+
+    Returns how far the catalogue has come (next offset per partition) and
+    whether both were reached; a stream that does not run is no error.
+    """
+    deadline = time.monotonic() + timeout_s
+    reached = _wait(settings, CATALOGUE_GROUP, PRODUCT_EVENTS, ends, deadline)
+    requests = describe(settings.kafka, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
+    answered = _wait(settings, EXTRACTION_GROUP, EXTRACT_REQUESTS, requests, deadline)
+    committed = _committed(settings, CATALOGUE_GROUP, PRODUCT_EVENTS, len(ends))
+    return committed, reached and answered
+
+
+def wait_for_extraction(settings: Settings, timeout_s: float) -> bool:
+    """Until the extraction stage has read all its requests, those that went round included."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        ends = describe(settings.kafka, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
+        if _committed(settings, EXTRACTION_GROUP, EXTRACT_REQUESTS, len(ends)) == ends:
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+
+
+def events_after(settings: Settings, ends: list[int]) -> int:
+    """Product events (heartbeats are none) that lie in the log behind `ends`."""
+    return sum(
+        _is_event(message)
+        for partition, end in enumerate(ends)
+        for message in _read(settings, PRODUCT_EVENTS, partition, end)
+    )
+
+
+def given_up(settings: Settings) -> dict[tuple[str, bytes], bool]:
+    """Extractor ids and image keys that extraction gave up, and whether the latest reason may pass.
+
+    It may when it is transient, and when the job just did not run that
+    extractor: a replay asks about those that it runs.
+    """
+    letters: dict[tuple[str, bytes], bool] = {}
+    beginnings = describe(settings.kafka, [DEAD_LETTERS])[DEAD_LETTERS].beginnings
+    for partition, begin in enumerate(beginnings):
+        for message in _read(settings, DEAD_LETTERS, partition, begin):
+            try:
+                letter = decode_dead_letter(message.value or b"")
+                if letter.topic != EXTRACT_REQUESTS:
+                    continue
+                request = decode_request(letter.value_bytes())
+            except (msgspec.MsgspecError, RejectedError):
+                continue  # no letter of extraction about an image
+            passing = letter.transient or letter.reason == NOT_CONFIGURED
+            letters[request.extractor_id, bytes.fromhex(request.image_key)] = passing
+    return letters
+
+
+def _wait(settings: Settings, group: str, topic: str, ends: list[int], deadline: float) -> bool:
+    while True:
+        committed = _committed(settings, group, topic, len(ends))
+        if all(offset >= end for offset, end in zip(committed, ends, strict=True)):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+
+
+def _committed(settings: Settings, group: str, topic: str, partitions: int) -> list[int]:
+    return [offset or 0 for offset in committed_offsets(settings.kafka, group, topic, partitions)]
+
+
+def _is_event(message: Message) -> bool:
+    try:
+        return not isinstance(decode_event(message.value), Heartbeat)
+    except RejectedError:
+        return False
+
+
+def _read(settings: Settings, topic: str, partition: int, begin: int) -> list[Message]:
+    """All records from `begin` to the end of this moment."""
+    reader = PartitionReader(settings.kafka, topic, partition, begin)
+    found: list[Message] = []
+    try:
+        end, idle = reader.end_offset(), 0
+        while reader.position < end:
+            messages = reader.poll(10_000, 0.1)
+            idle = 0 if messages else idle + 1
+            if idle > _IDLE_POLLS:
+                raise TransientError("kafka_unavailable", f"{topic}/{partition} does not answer at {reader.position}")
+            found += messages
+        return found
+    finally:
+        reader.close()

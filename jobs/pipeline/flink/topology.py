@@ -1,0 +1,172 @@
+"""Kafka in, stage, Kafka out: the Table API plumbing that both jobs build on."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from pyflink.table import StreamTableEnvironment
+
+from jobs.pipeline.flink.arrow_adapter import stage_udf
+from jobs.pipeline.flink.kafka_properties import connector_properties
+from jobs.pipeline.stage import Stage
+from messaging.producer import EventProducer
+from schemas.access.kafka import Kafka
+
+CALL_RECORDS = 256
+"""Most records of one call: a message of that many of the longest events still fits the task manager's memory."""
+FETCH_BYTES = 8 * 1024 * 1024
+
+RECORD_COLUMNS = (
+    "k, v, p, o, CAST(EXTRACT(EPOCH FROM t) AS BIGINT) * 1000 + CAST(EXTRACT(MILLISECOND FROM t) AS BIGINT) AS t"
+)
+"""A stage's five columns, from a `raw_table`; the timestamp in ms."""
+
+
+def workers_in_processes() -> None:
+    """For a mini-cluster, whose Python workers are otherwise threads of the client that take turns.
+
+    PyFlink reads this from the environment alone; call it before the job is made.
+    """
+    os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112 - PyFlink's spelling
+
+
+MINI_CLUSTER: Mapping[str, str] = {
+    "rest.address": "127.0.0.1",
+    "rest.bind-address": "127.0.0.1",
+    "web.submit.enable": "false",
+    "web.cancel.enable": "false",
+    "web.rescale.enable": "false",
+    "web.access-control-allow-origin": "",
+}
+"""For a Flink of the client's own: nobody but it has business there (docs/adr/0019-closed-doors.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSource:
+    """A topic to read: from the group's committed offsets, or from the oldest record where there are none.
+
+    A restart by Flink goes on at its checkpoint.
+    """
+
+    topic: str
+    bootstrap: Kafka
+    group: str
+    max_poll_records: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSink:
+    """Where a stage's records go; the topic is a column of each."""
+
+    bootstrap: Kafka
+    topics: tuple[str, ...]
+    linger_ms: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One stage with its source. `bundle_time_ms` is its latency, `batch_size` the most records of one bundle."""
+
+    name: str
+    source: KafkaSource
+    factory: Callable[[], Stage]
+    bundle_time_ms: int
+    batch_size: int
+
+
+def add_region(tables: StreamTableEnvironment, region: Region, sink: KafkaSink) -> None:
+    """Declares one region and attaches it to the job of `tables`'s environment.
+
+    Attached at once, because a region is translated with the configuration of
+    that moment: each has its own bundle size and time.
+    """
+    config = tables.get_config()
+    config.set("python.fn-execution.bundle.time", str(region.bundle_time_ms))
+    config.set("python.fn-execution.bundle.size", str(region.batch_size))
+    config.set("python.fn-execution.arrow.batch.size", str(min(region.batch_size, CALL_RECORDS)))
+    tables.execute_sql(raw_table(f"{region.name}_source", _source_options(region.source)))
+    tables.execute_sql(_sink_ddl(f"{region.name}_sink", sink))
+    rows = tables.sql_query(f"SELECT {RECORD_COLUMNS} FROM {region.name}_source")
+    connect = partial(EventProducer, sink.bootstrap)
+    tables.create_temporary_view(f"{region.name}_out", rows.map(stage_udf(region.name, region.factory, connect)))
+    statements = tables.create_statement_set()
+    statements.add_insert_sql(
+        f"INSERT INTO {region.name}_sink "
+        f"SELECT u.k, vals[u.i], topics[u.i] FROM "
+        f"(SELECT topics, keys, vals FROM {region.name}_out WHERE CARDINALITY(vals) > 0) "
+        f"CROSS JOIN UNNEST(keys) WITH ORDINALITY AS u(k, i)"
+    )
+    statements.attach_as_datastream()
+
+
+def raw_table(name: str, options: Mapping[str, str]) -> str:
+    """DDL of a topic to read: key, value, partition, offset and timestamp of its records as they lie there."""
+    settings = {
+        **options,
+        "key.format": "raw",
+        "key.fields": "k",
+        "value.format": "raw",
+        "value.fields-include": "EXCEPT_KEY",
+    }
+    return f"""CREATE TEMPORARY TABLE {name} (
+        k BYTES, v BYTES,
+        p INT METADATA FROM 'partition' VIRTUAL,
+        o BIGINT METADATA FROM 'offset' VIRTUAL,
+        t TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
+    ) WITH ({_options(settings)})"""
+
+
+def _source_options(source: KafkaSource) -> dict[str, str]:
+    return {
+        "connector": "kafka",
+        "topic": plain(source.topic),
+        **kafka_options(source.bootstrap),
+        "properties.group.id": plain(source.group),
+        "properties.auto.offset.reset": "earliest",
+        "properties.max.poll.records": str(source.max_poll_records),
+        # Of long records a poll brings few, so that a bundle of them, which ends by time, stays some ten MB.
+        "properties.max.partition.fetch.bytes": str(FETCH_BYTES),
+        "properties.fetch.max.bytes": str(FETCH_BYTES),
+        "properties.fetch.max.wait.ms": "100",
+        "scan.startup.mode": "group-offsets",
+        "scan.topic-partition-discovery.interval": "0",
+    }
+
+
+def _sink_ddl(name: str, sink: KafkaSink) -> str:
+    settings = {
+        "connector": "kafka",
+        "topic": ";".join(plain(topic) for topic in sink.topics),
+        **kafka_options(sink.bootstrap),
+        "properties.linger.ms": str(sink.linger_ms),
+        "properties.max.request.size": "16777216",
+        "properties.buffer.memory": "67108864",
+        "sink.delivery-guarantee": "at-least-once",
+        "key.format": "raw",
+        "key.fields": "k",
+        "value.format": "raw",
+        "value.fields-include": "EXCEPT_KEY",
+    }
+    return f"""CREATE TEMPORARY TABLE {name} (
+        k BYTES, v BYTES, `topic` STRING METADATA
+    ) WITH ({_options(settings)})"""
+
+
+def kafka_options(kafka: Kafka) -> dict[str, str]:
+    """A table's options for the way into Kafka, see `connector_properties`."""
+    return {f"properties.{name}": value for name, value in connector_properties(kafka).items()}
+
+
+def _options(options: Mapping[str, str]) -> str:
+    return ", ".join("'{}' = '{}'".format(key, value.replace("'", "''")) for key, value in options.items())
+
+
+def plain(text: str) -> str:
+    """Names and addresses go into DDL as they are; anything that could end the literal is refused."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:,\[\]-]+", text):
+        raise ValueError(f"{text!r} is no topic, group or address")
+    return text

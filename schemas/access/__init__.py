@@ -1,0 +1,1 @@
+"""Who may speak with Kafka, over gRPC and over HTTP, and from where."""

@@ -1,0 +1,1 @@
+"""HTTP: connections, keys, limits, routes. What is answered comes from the folder above."""

@@ -1,0 +1,190 @@
+"""Reading request bodies within limits, while they arrive: nothing beyond the limit is ever held."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import msgspec
+import numpy as np
+from fastapi import Request
+from numpy.typing import NDArray
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from schemas.errors import RejectedError, TransientError
+from serving.backend import OVERLOADED
+from serving.blender.embedding.memory import FreedMemory
+from serving.blender.http.allowance import ALLOWANCE, Allowance
+
+MULTIPART_OVERHEAD_BYTES = 64 * 1024
+"""Boundaries, part headers and small fields around a photo."""
+VECTOR_BODY_BYTES = 1_000_000
+TOTAL_BYTES = 64_000_000
+SMALL_BYTES = 1_000_000
+MAX_LIMIT = 100
+DEFAULT_LIMIT = 10
+
+
+class VectorQuery(msgspec.Struct, frozen=True):
+    """The JSON body of POST /v1/search/vector."""
+
+    vector: list[float]
+    limit: int = DEFAULT_LIMIT
+
+
+_Hold = Callable[[int], None]
+"""Told of bytes before they are kept; raises `TransientError` when there is no room for them."""
+
+_query_decoder = msgspec.json.Decoder(VectorQuery)
+
+
+class Uploads:
+    """Bodies that are received or worked with, and how much memory they may take together. Lives on one event loop.
+
+    `photo_max_bytes`: of one photo; `total_bytes`: of all bodies; what is more
+    is answered `overloaded`. A quarter is for bodies of up to `SMALL_BYTES`
+    alone: a few enormous or slow uploads leave room for ordinary ones.
+    """
+
+    def __init__(self, photo_max_bytes: int, total_bytes: int = TOTAL_BYTES, memory: FreedMemory | None = None) -> None:
+        self.photo_max_bytes = photo_max_bytes
+        self._total_bytes = total_bytes
+        self._memory = memory or FreedMemory()
+        self.held_bytes = 0
+
+    @asynccontextmanager
+    async def photo(self, request: Request) -> AsyncGenerator[bytes, None]:
+        """The multipart field `image`, held until the block ends.
+
+        Raises `RejectedError` (`media_type`, `too_large`, `malformed_body`, `field_missing` or `image_empty`), or
+        `TransientError('overloaded', ...)`, or `TooManyError` when it is more than the caller's key allows.
+        """
+        with self._hold() as hold:
+            yield await _photo_of(request, self.photo_max_bytes, _charged(request, hold))
+
+    @asynccontextmanager
+    async def vector(self, request: Request, query_limit: int) -> AsyncGenerator[tuple[NDArray[np.float32], int], None]:
+        """Vector and limit of either form of the body; `query_limit` is the raw form's.
+
+        Raises `RejectedError` (`media_type`, `too_large`, `malformed_body` or `invalid_query`), or
+        `TransientError('overloaded', ...)`.
+        """
+        with self._hold() as hold:
+            yield await _vector_of(request, query_limit, hold)
+
+    @contextmanager
+    def _hold(self) -> Iterator[_Hold]:
+        held = 0
+
+        def more(received: int) -> None:
+            nonlocal held
+            most = self._total_bytes if held + received <= SMALL_BYTES else self._total_bytes * 3 // 4
+            if self.held_bytes + received > most:
+                raise TransientError(OVERLOADED, "other uploads take all the room there is; try again in a second")
+            held += received
+            self.held_bytes += received
+
+        try:
+            yield more
+        finally:
+            self.held_bytes -= held
+            if held > SMALL_BYTES:
+                self._memory.note(held)
+
+
+class _PhotoParser(MultiPartParser):
+    """Keeps a photo in memory: its size is bounded, and a temporary file would cost more than it saves."""
+
+    spool_max_size = 64 * 1024 * 1024
+
+
+async def _photo_of(request: Request, max_bytes: int, hold: _Hold) -> bytes:
+    media_type = _media_type(request)
+    if media_type != "multipart/form-data":
+        raise RejectedError(
+            "media_type", f"found {media_type or 'no content type'}; send multipart/form-data with a file field `image`"
+        )
+    body = _limited(request, max_bytes + MULTIPART_OVERHEAD_BYTES, max_bytes, hold)
+    try:
+        form = await _PhotoParser(request.headers, body, max_files=1, max_fields=16).parse()
+    except MultiPartException as error:
+        raise RejectedError("malformed_body", f"{error.message}; send one file field `image`") from error
+    except KeyError as error:
+        raise RejectedError("malformed_body", "the content type has no boundary; let the client write it") from error
+    try:
+        field = form.get("image")
+        if not isinstance(field, UploadFile):
+            raise RejectedError("field_missing", "the form has no file field `image`; put the photo there")
+        data = await field.read()
+    finally:
+        await form.close()
+    if not data:
+        raise RejectedError("image_empty", "the field `image` has no bytes; choose the photo again")
+    if len(data) > max_bytes:
+        raise _too_large(max_bytes)
+    return data
+
+
+async def _vector_of(request: Request, query_limit: int, hold: _Hold) -> tuple[NDArray[np.float32], int]:
+    media_type = _media_type(request)
+    if media_type not in ("application/json", "application/octet-stream"):
+        raise RejectedError(
+            "media_type",
+            f"found {media_type or 'no content type'}; send application/json or application/octet-stream "
+            "(little-endian float32)",
+        )
+    body = b"".join([chunk async for chunk in _limited(request, VECTOR_BODY_BYTES, VECTOR_BODY_BYTES, hold)])
+    if media_type == "application/octet-stream":
+        if len(body) % 4:
+            raise RejectedError("malformed_body", f"{len(body)} bytes are no whole float32 numbers")
+        return np.frombuffer(body, dtype="<f4"), query_limit
+    try:
+        query = _query_decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise RejectedError("invalid_query", f'{error}; send {{"vector": [...], "limit": 10}}') from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RejectedError("malformed_body", f"not JSON: {error}") from error
+    if not 1 <= query.limit <= MAX_LIMIT:
+        raise RejectedError("invalid_query", f"limit {query.limit}; ask for 1 to {MAX_LIMIT} products")
+    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which the service refuses
+        return np.array(query.vector, dtype=np.float64).astype("<f4"), query.limit
+
+
+def _charged(request: Request, hold: _Hold) -> _Hold:
+    """Charges the caller's key, if it has one: the announced length at once, else what comes as it comes."""
+    allowance: Allowance | None = request.scope.get(ALLOWANCE)
+    if allowance is None:
+        return hold
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal():
+        allowance.photo(int(announced))
+        return hold
+
+    def charged(received: int) -> None:
+        allowance.photo(received)
+        hold(received)
+
+    return charged
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _limited(request: Request, limit: int, told: int, hold: _Hold) -> AsyncGenerator[bytes, None]:
+    """The body's chunks, each held; stops with `too_large` at the announced length, or once more than `limit` came."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise _too_large(told)
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > limit:
+            raise _too_large(told)
+        hold(len(chunk))
+        yield chunk
+
+
+def _too_large(max_bytes: int) -> RejectedError:
+    return RejectedError("too_large", f"at most {max_bytes} bytes are taken; send a smaller one")

@@ -1,0 +1,140 @@
+"""Where searchers are: replica r of shard s is one process, which holds that shard of every generation it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from generations.life import Life, life_of
+from schemas.errors import TransientError
+from schemas.search_pb2 import ShardStatus, StatusRequest
+from serving.backend import SearchBackend
+from serving.guarded import Guarded
+from serving.health import State
+
+Connect = Callable[[int, int], SearchBackend]
+"""The searcher of a shard and replica; must not block. The replicas own and close what it returns."""
+
+Changed = Callable[[int, int, State], None]
+"""Told of a shard and replica what the broker thinks of it now."""
+
+BEHIND_MS = 2000
+"""A replica whose watermark is older than another's by this is asked last: after a pause, say, until it caught up."""
+
+
+class Replica:
+    """One searcher and what it last said; `backend` knows whether it is asked at all (`serving.health`).
+
+    `held`: by generation, those too that it should hold and cannot.
+    `problem`: why it did not answer, or knows not what to hold; else empty.
+    """
+
+    def __init__(self, shard: int, number: int, backend: Guarded) -> None:
+        self.shard = shard
+        self.number = number
+        self.backend = backend
+        self.held: dict[str, ShardStatus] = {}
+        self.problem = ""
+        self.heard = False
+        self._looks = 0
+        self._latest = 0
+
+    async def look(self, request: StatusRequest, timeout_s: float) -> None:
+        """Asks for the status; of several looks at a time the one that began last counts."""
+        self._looks += 1
+        look = self._looks
+        problem = ""
+        held: dict[str, ShardStatus] = {}
+        try:
+            answer = await self.backend.status(timeout_s, request)
+        except TransientError as error:
+            problem = str(error)
+        else:
+            held = {status.generation: status for status in answer.shards if status.generation}
+            problem = next((status.error for status in answer.shards if not status.generation), "")
+        if look > self._latest:
+            self._latest, self.heard = look, True
+            self.held, self.problem = held, problem
+
+    def is_ready(self, generation: str) -> bool:
+        return (status := self.held.get(generation)) is not None and life_of(status).answers
+
+    def has_failed(self, generation: str) -> bool:
+        """Whether it says that it should hold it and cannot, other than for the moment."""
+        return (status := self.held.get(generation)) is not None and life_of(status) is Life.FAILED
+
+    def may_hold(self, generation: str) -> bool:
+        """Not when it answered and did not name it, nor when it could not load any of it."""
+        if (status := self.held.get(generation)) is not None:
+            return status.rows > 0 or not self.has_failed(generation)
+        return bool(self.problem) or not self.heard
+
+    def watermark_ms(self, generation: str) -> int:
+        """Of that generation as it last said; 0 where it did not."""
+        return self.held[generation].watermark_ms if generation in self.held else 0
+
+
+class Replicas:
+    """All of them, by shard; more shards are connected when a generation with more of them turns up. One event loop."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        shards: int,
+        per_shard: int,
+        changed: Changed = lambda _shard, _replica, _state: None,
+    ) -> None:
+        self._connect = connect
+        self._per_shard = per_shard
+        self._changed = changed
+        self._rows: list[list[Replica]] = []
+        self._turns: list[int] = []
+        self.reach(shards)
+
+    def __iter__(self) -> Iterator[Replica]:
+        return (replica for row in list(self._rows) for replica in row)
+
+    def __len__(self) -> int:
+        """Shards that there are replicas for."""
+        return len(self._rows)
+
+    def reach(self, shards: int) -> list[Replica]:
+        """Connects what is missing to have that many shards; returns the new replicas."""
+        new = []
+        for shard in range(len(self._rows), shards):
+            row = [self._connected(shard, number) for number in range(self._per_shard)]
+            self._rows.append(row)
+            self._turns.append(0)
+            new += row
+        return new
+
+    def of(self, shard: int) -> list[Replica]:
+        return self._rows[shard]
+
+    def in_turn(self, shard: int, generation: str) -> Iterator[Replica]:
+        """The replicas of the shard that may be asked, once each, beginning with another one each time.
+
+        Ejected ones are left out. Those not known to have the generation,
+        behind another in it, or suspect come last.
+        """
+        row = self._rows[shard]
+        first = self._turns[shard]
+        self._turns[shard] = (first + 1) % len(row)
+        order = [row[(first + step) % len(row)] for step in range(len(row))]
+        latest_ms = max(replica.watermark_ms(generation) for replica in row)
+        able = [replica for replica in order if replica.backend.state is not State.EJECTED]
+        return iter(
+            sorted(
+                able,
+                key=lambda replica: (
+                    not replica.is_ready(generation),
+                    replica.watermark_ms(generation) < latest_ms - BEHIND_MS,
+                    replica.backend.state is State.SUSPECT,
+                ),
+            )
+        )
+
+    def _connected(self, shard: int, number: int) -> Replica:
+        name = f"searcher {shard}-{number}"
+        changed = partial(self._changed, shard, number)
+        return Replica(shard, number, Guarded(self._connect(shard, number), name, changed=changed))

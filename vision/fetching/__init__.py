@@ -1,0 +1,1 @@
+"""Bytes of an image from a URL that a stranger wrote, within limits."""
