@@ -41,9 +41,9 @@ from indexing.lists.inverted_lists import Part
 from indexing.lists.kinds import IndexKind, default_kind
 from indexing.lists.quantisation import Codec, code_bytes
 from indexing.rows.validity import ValidityBitmap
+from indexing.shard.contents import ShardContents
 from indexing.shard.progress import SourceProgress
 from indexing.snapshot import snapshot
-from indexing.snapshot.contents import ShardContents
 from indexing.training.train import default_nlist, omp_threads, sample_size, train_centroids
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.lists.quantisation import Codec
-from indexing.snapshot.contents import Codes
+from indexing.shard.contents import Codes
 from indexing.training.nearest import CentroidSearch
 
 _SEGMENT_BYTES = 4 << 20

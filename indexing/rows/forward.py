@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.rows.results import Hit
 from indexing.rows.text_buffer import TextBuffer
-from indexing.shard.results import Hit
 
 VALID = 1
 """Flag: the state says that the image is on sale."""

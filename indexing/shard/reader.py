@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from indexing.rows.digest import NO_VECTOR
 from indexing.rows.forward import SUPERSEDED, VALID, Row, Texts
-from indexing.shard.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES, Hit, ImageState, ProductState
+from indexing.rows.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES, Hit, ImageState, ProductState
 from indexing.shard.state import ShardState
 from schemas.ids import product_hash
 

@@ -27,13 +27,13 @@ from indexing.lists.inverted_lists import Part
 from indexing.lists.reranked import CodedLists, Lists
 from indexing.rows.digest import digest_bytes
 from indexing.rows.forward import ForwardIndex
+from indexing.rows.results import Hit, ImageState, ProductState, ShardStats
+from indexing.shard.contents import ShardContents
 from indexing.shard.progress import SourceProgress
 from indexing.shard.reader import ShardReader
 from indexing.shard.refusals import Refusals
-from indexing.shard.results import Hit, ImageState, ProductState, ShardStats
 from indexing.shard.state import NameCodes, ShardState
 from indexing.shard.writer import DeltaWriter
-from indexing.snapshot.contents import ShardContents
 from indexing.training.train import (
     choose_nprobe,
     default_nlist,

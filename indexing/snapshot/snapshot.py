@@ -38,8 +38,8 @@ from indexing.lists.reranked import CodedLists, Lists
 from indexing.lists.view import Block
 from indexing.rows.digest import digest_bytes, sum_digests
 from indexing.rows.forward import SUPERSEDED, VALID, ForwardIndex
+from indexing.shard.contents import Codes, ShardContents
 from indexing.shard.shard import Shard
-from indexing.snapshot.contents import Codes, ShardContents
 from indexing.snapshot.reading import (
     checked,
     map_blocks,

@@ -6,14 +6,12 @@ import argparse
 import asyncio
 import logging
 import socket
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from generations.folder import Generations
 from schemas.access.exposure import check_http_exposure, near_host
 from schemas.access.grpc import channel_credentials
 from schemas.errors import OperatorError
@@ -34,17 +32,10 @@ from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Fetch, Pictures
 from serving.blender.publication import Publication
 from serving.blender.service import BlenderService
-from serving.broker.recorded import RecordedQueries
-from serving.broker.service import BrokerService
 from serving.grpc_api import GrpcBackend
 from serving.guarded import Guarded
 from serving.health import State
-from serving.local import LocalBackend
 from serving.process import run_process
-from serving.searcher.build import build_host
-from serving.searcher.host import SearcherHost
-from serving.searcher.main import SWITCH_INTERVAL_S
-from serving.searcher.metrics import SearcherMetricFamilies
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
 
@@ -66,7 +57,14 @@ def main(arguments: list[str] | None = None) -> int:
         check_http_exposure(settings)
         # The port comes first: a second blender ends here, before it connects to anything.
         with _listening(settings.host, settings.http_port) as listener:
-            await (_serve_embedded if options.embedded else _serve_remote)(settings, stop, listener)
+            if options.embedded:
+                # Here, since it brings faiss along, which a blender of its own process has no use for.
+                from serving.blender.embedded import embedded_backend
+
+                async with embedded_backend(settings) as (backend, registries):
+                    await _serve(settings, stop, listener, backend, registries)
+            else:
+                await _serve_remote(settings, stop, listener)
 
     return run_process("blender", body)
 
@@ -85,31 +83,6 @@ async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socke
         await _serve(settings, stop, listener, backend, (registry,))
     finally:
         await backend.close()
-
-
-async def _serve_embedded(settings: Settings, stop: asyncio.Event, listener: socket.socket) -> None:
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    hosts: list[SearcherHost] = []
-    families = SearcherMetricFamilies(CollectorRegistry())
-
-    def connect(shard: int, replica: int) -> SearchBackend:
-        """Also for shards that a full index adds later."""
-        host = build_host(settings, shard, replica, metrics=families.of(shard, replica))
-        hosts.append(host)
-        host.start()
-        return LocalBackend(host)
-
-    broker = BrokerService(
-        connect,
-        settings.shards,
-        generations=Generations(settings.generations_folder),
-        recorded=RecordedQueries(settings.home_path / "recorded-queries", settings.recorded_queries),
-    )
-    try:
-        broker.start()
-        await _serve(settings, stop, listener, broker, (broker.metrics.registry, families.registry))
-    finally:
-        await asyncio.gather(*(asyncio.to_thread(host.stop) for host in hosts))
 
 
 async def _serve(

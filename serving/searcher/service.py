@@ -9,7 +9,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from generations.life import Life, step
-from indexing.shard.results import Hit, ImageState
+from indexing.rows.results import Hit, ImageState
 from indexing.shard.shard import Shard
 from schemas.errors import RejectedError, TransientError
 from schemas.generation import LIVE

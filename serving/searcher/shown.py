@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from indexing.shard.results import ImageState
+from indexing.rows.results import ImageState
 from schemas.product_event import TEXT_ATTRIBUTES
 
 TRIMMED_CHARACTERS = 1000

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexing.shard.contents import ShardContents
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
-from indexing.snapshot.contents import ShardContents
 from schemas.errors import CorruptError
 from schemas.generation import LIVE
 from schemas.manifest import ShardManifest

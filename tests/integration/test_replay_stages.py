@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -13,7 +12,7 @@ from feature_store.open import feature_store
 from indexing.rows.digest import add_digest, digest_bytes
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
-from jobs.full_index.replay.stages import AuditStage, AuditUnit, Healed, HealStage, HealUnit, StoreCopies
+from jobs.full_index.replay.stages import Audit, AuditUnit, Heal, Healed, HealUnit, StoreCopies
 from jobs.full_index.truth.audit import PartitionAudit
 from jobs.full_index.truth.copies import complete_catalogue
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
@@ -77,12 +76,11 @@ def vector(number: int, dimension: int) -> bytes:
 
 
 def audited(copies: StoreCopies) -> list[PartitionAudit]:
-    stage = AuditStage(copies)
+    stage = Audit(copies)
     stage.open(CountingMetrics())
     last = sequence(0, 10_000)
     units = [AuditUnit(p, last, last, sample=len(NAMES), salt="00") for p in range(EVENT_PARTITIONS)]
-    records = [Record(None, msgspec.json.encode(unit), 0, number, 0) for number, unit in enumerate(units)]
-    found = [msgspec.json.decode(out.value, type=PartitionAudit) for out in stage.process(records)]
+    found = [stage.process(unit) for unit in units]
     stage.close()
     return found
 
@@ -91,11 +89,10 @@ def healed(copies: StoreCopies, bootstrap: str, whole: list[int]) -> tuple[Heale
     """What the units answer, and the deltas that they have sent, each with its partition."""
     before = describe(bootstrap, [INDEX_DELTAS])[INDEX_DELTAS].ends
     assert len(before) == DELTA_PARTITIONS
-    stage = HealStage(copies, bootstrap)
+    stage = Heal(copies, bootstrap)
     stage.open(CountingMetrics())
     units = [HealUnit(partition, whole, [], 0) for partition in range(EVENT_PARTITIONS)]
-    records = [Record(None, msgspec.json.encode(unit), 0, number, 0) for number, unit in enumerate(units)]
-    answers = [msgspec.json.decode(out.value, type=Healed) for out in stage.process(records)]
+    answers = [stage.process(unit) for unit in units]
     stage.close()
     sent = [
         (partition, message.value or b"")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("schemas", "vision", "feature_store", "indexing", "messaging", "jobs", "serving", "cli")
+PACKAGES = (
+    "disk", "schemas", "vision", "feature_store", "indexing", "messaging",
+    "generations", "sample", "jobs", "serving", "cli",
+)  # fmt: skip
 
 HOMES = {
     "torch": "vision",
@@ -19,6 +24,7 @@ HOMES = {
     "confluent_kafka": "messaging",
     "kafka": "messaging",
     "pyflink": "jobs",
+    "py4j": "jobs",
     "fastapi": "serving/blender",
     "uvicorn": "serving/blender",
 }
@@ -47,6 +53,24 @@ def importers(library: str) -> list[str]:
 @pytest.mark.parametrize(("library", "home"), HOMES.items(), ids=list(HOMES))
 def test_library_is_imported_at_its_home_alone(library: str, home: str) -> None:
     assert [file for file in importers(library) if not (file == home or file.startswith(f"{home}/"))] == []
+
+
+WITHOUT = {
+    "serving.broker.main": ("faiss", "torch", "pyflink", "rocksdict"),
+    "serving.blender.main": ("faiss", "torch", "pyflink", "rocksdict"),
+    "serving.heartbeat.main": ("faiss", "torch", "pyflink", "rocksdict", "pyarrow"),
+    "jobs.realtime_index.main": ("faiss", "torch"),
+    "cli.runtime.watchdog.main": ("faiss", "torch", "pyflink"),
+    "generations.publish": ("faiss", "torch", "pyflink", "rocksdict"),
+}
+"""Program -> what it does not load to start: memory, and seconds of a restart."""
+
+
+@pytest.mark.parametrize("program", WITHOUT)
+def test_program_loads_no_library_that_it_has_no_use_for(program: str) -> None:
+    code = f"import {program}, sys; print(*(name for name in {WITHOUT[program]} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_imports_are_found_at_all() -> None:

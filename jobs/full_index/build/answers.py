@@ -9,8 +9,8 @@ import numpy as np
 from generations.folder import Generations
 from generations.overlap import Found, Vectors
 from generations.reach import DeltaReader, OpenDeltas, opened
+from indexing.rows.results import Hit
 from indexing.shard.deltas import ShardDeltas
-from indexing.shard.results import Hit
 from indexing.shard.shard import Shard
 from indexing.snapshot.sample import sample_files
 from indexing.snapshot.snapshot import load_files

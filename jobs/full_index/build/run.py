@@ -30,7 +30,7 @@ from jobs.full_index.build.stages import (
     Answer,
     BuildPlan,
     BuildShard,
-    BuildStage,
+    BuildWork,
     Built,
     FindMissing,
     Found,
@@ -195,10 +195,12 @@ def describe_shard(folder: Path) -> GenerationShard:
 
 def _run(tables: Tables, job: str, plan: BuildPlan, units: Iterable[Unit], results: Path) -> Iterator[Answer]:
     """The units' answers; a task that was run again answers twice. Raises what a unit refused."""
-    encoded = [msgspec.json.encode(unit) for unit in units]
-    parallelism = min(len(encoded), len(os.sched_getaffinity(0)))
-    for result in run_units(tables(parallelism), job, encoded, partial(BuildStage, plan), results):
-        answer: Answer = msgspec.json.decode(result, type=Answer)
+    wanted = list(units)
+    parallelism = min(len(wanted), len(os.sched_getaffinity(0)))
+    answers: Iterator[Answer] = run_units(
+        tables(parallelism), job, wanted, partial(BuildWork, plan), unit=Unit, answer=Answer, results=results
+    )
+    for answer in answers:
         if isinstance(answer, Refused):
             raise (CorruptError if answer.corrupt else OperatorError)(answer.what)
         yield answer

@@ -25,10 +25,9 @@ from jobs.full_index.build.count import CatalogueCount, read_count, write_count
 from jobs.full_index.build.cut import Cut
 from jobs.full_index.build.options import BuildTarget
 from jobs.full_index.build.progress import UnitProgress
-from jobs.full_index.replay.stages import RESULT, chunks
-from jobs.full_index.truth.audit import MissingFeature, missing_of, refused_of, vectors_of
+from jobs.full_index.truth.audit import MissingFeature, chunks, missing_of, refused_of, vectors_of
 from jobs.pipeline.core import add_erased, add_state, display_attributes
-from jobs.pipeline.stage import Metrics, Out, Record
+from jobs.pipeline.stage import Metrics
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import CorruptError, OperatorError
 from schemas.ids import shard_of_product, url_hash
@@ -112,8 +111,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
 Answer = Found | Built | Refused
 
 
-class BuildStage:
-    """Does one unit a record; see the module's docstring, the contract is `jobs.pipeline.stage.Stage`."""
+class BuildWork:
+    """See the module's docstring; the contract is `jobs.pipeline.work.Work`."""
 
     def __init__(self, plan: BuildPlan) -> None:
         self._plan = plan
@@ -130,11 +129,7 @@ class BuildStage:
         self._products.close()
         self._features.close()
 
-    def process(self, batch: Sequence[Record]) -> list[Out]:
-        answers = [self._answer(msgspec.json.decode(record.value or b"", type=Unit)) for record in batch]
-        return [Out(RESULT, None, msgspec.json.encode(answer)) for answer in answers]
-
-    def _answer(self, unit: Unit) -> Answer:
+    def process(self, unit: Unit, /) -> Answer:
         """What a person has to change is an answer, not a failure: Flink would only try it again."""
         try:
             match unit:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from jobs.full_index.replay.position import ReplayPosition
+from jobs.full_index.truth.log_state import LogState
 from schemas.errors import OperatorError
 
 
@@ -20,16 +21,6 @@ class Base(Enum):
     EMPTY = "empty"
     LAST = "last"
     LIVE = "live"
-
-
-@dataclass(frozen=True, slots=True)
-class LogState:
-    """`product-events` as it is: its id and epoch, oldest offset and end of each partition."""
-
-    topic_id: str
-    epoch: int
-    beginnings: list[int]
-    ends: list[int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import msgspec
 from pyflink.table import StreamTableEnvironment
 
 from disk.durable import write_durably
@@ -26,7 +25,7 @@ from feature_store.products import ProductReader
 from jobs.full_index.replay.erasures import erased_features, send_erasures
 from jobs.full_index.replay.index import kept_beside, serving_index
 from jobs.full_index.replay.position import ReplayFolder, ReplayPosition
-from jobs.full_index.replay.range import Base, LogState, ReplayRange, choose_range
+from jobs.full_index.replay.range import Base, ReplayRange, choose_range
 from jobs.full_index.replay.report import (
     CatalogueVerdict,
     FeatureVerdict,
@@ -36,18 +35,19 @@ from jobs.full_index.replay.report import (
 )
 from jobs.full_index.replay.shards import ShardComparison
 from jobs.full_index.replay.stages import (
-    AuditStage,
+    Audit,
     AuditUnit,
+    Heal,
     Healed,
-    HealStage,
     HealUnit,
-    ReplayCatalogueStage,
     Replayed,
+    ReplayLog,
     StoreCopies,
 )
 from jobs.full_index.truth.audit import MissingFeature, PartitionAudit, image_hex
 from jobs.full_index.truth.copies import complete_catalogue, copy_store, features_from_log
 from jobs.full_index.truth.live_log import given_up, log_state, wait_for_extraction, wait_for_stream
+from jobs.full_index.truth.log_state import LogState
 from jobs.pipeline.catalogue import CatalogueConfig
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.flink.bounded import LogRange, run_over_log, run_units
@@ -172,10 +172,12 @@ class Replay:
         no_features = str(self._folder.run(self._run_id) / "no-features")
         config = replace(config, store_folder=str(self._truth), feature_folder=no_features)
         source = LogRange(PRODUCT_EVENTS, settings.kafka, tuple(span.begins), tuple(span.ends))
-        stage = partial(ReplayCatalogueStage, config)
+        stage = partial(ReplayLog, config)
         reached = list(span.begins)
-        for result in run_over_log(self._tables(), "vitrine_replay", source, stage, BATCH, self._results("replay")):
-            batch = msgspec.json.decode(result, type=Replayed)
+        answers = run_over_log(
+            self._tables(), "vitrine_replay", source, stage, BATCH, answer=Replayed, results=self._results("replay")
+        )
+        for batch in answers:
             for partition, end in batch.ends.items():
                 reached[partition] = max(reached[partition], end)
             for name, count in batch.counts.items():
@@ -218,13 +220,16 @@ class Replay:
             )
             for partition, end in enumerate(span.stands_for)
         ]
-        encoded = [msgspec.json.encode(unit) for unit in units]
-        stage = partial(AuditStage, self._copies())
-        by_partition: dict[int, PartitionAudit] = {}
-        for result in run_units(self._tables(), "vitrine_replay_audit", encoded, stage, self._results("audit")):
-            audit = msgspec.json.decode(result, type=PartitionAudit)
-            by_partition[audit.partition] = audit
-        audits = list(by_partition.values())
+        answers = run_units(
+            self._tables(),
+            "vitrine_replay_audit",
+            units,
+            partial(Audit, self._copies()),
+            unit=AuditUnit,
+            answer=PartitionAudit,
+            results=self._results("audit"),
+        )
+        audits = list({audit.partition: audit for audit in answers}.values())
         verdict = self._report.catalogue
         for audit in audits:
             for name in ("products", "listed", "valid_images", "missing", "unknown", "different", "behind", "moved_on"):
@@ -245,12 +250,19 @@ class Replay:
         if not whole and not touched:
             return
         units = [
-            msgspec.json.encode(HealUnit(partition, whole, touched, sequence(state.epoch, begin - 1)))
+            HealUnit(partition, whole, touched, sequence(state.epoch, begin - 1))
             for partition, begin in enumerate(span.begins)
         ]
-        stage = partial(HealStage, self._copies(), self._settings.kafka)
-        for result in run_units(self._tables(), "vitrine_replay_heal", units, stage, self._results("heal")):
-            healed = msgspec.json.decode(result, type=Healed)
+        answers = run_units(
+            self._tables(),
+            "vitrine_replay_heal",
+            units,
+            partial(Heal, self._copies(), self._settings.kafka),
+            unit=HealUnit,
+            answer=Healed,
+            results=self._results("heal"),
+        )
+        for healed in answers:
             report.healed_products += healed.products
             report.healed_rows += healed.rows
         if whole:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from indexing.rows.digest import add_digest, digest_bytes
 from jobs.full_index.replay.index import ServingIndex
 from jobs.full_index.replay.live_shards import LiveShards, ask_sample, live_shards
-from jobs.full_index.replay.range import LogState, ReplayRange
+from jobs.full_index.replay.range import ReplayRange
 from jobs.full_index.replay.report import ReplayReport, ShardVerdict
 from jobs.full_index.truth.audit import PartitionAudit
 from jobs.full_index.truth.live_log import events_after
+from jobs.full_index.truth.log_state import LogState
 from schemas.errors import TransientError
 from schemas.ids import sequence
 from schemas.settings import Settings

@@ -1,36 +1,28 @@
-"""The stages of a replay: events into the truth; audits and healing, a catalogue partition a unit of work.
+"""The work of a replay: events into the truth; audits and healing, a catalogue partition a unit.
 
-They run in Flink workers on copies of the stores; what they answer goes to
-the job's client as JSON.
+It is done in Flink workers on copies of the stores (`jobs.pipeline.work`); answers go to the job's client.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from feature_store.open import catalogue_store, feature_store
 from feature_store.products import ProductReader
-from jobs.full_index.truth.audit import Comparison, PartitionAudit, Truth, vectors_of
+from jobs.full_index.truth.audit import Comparison, PartitionAudit, Truth, chunks, vectors_of
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.core import add_erased, add_state, display_attributes
 from jobs.pipeline.delta_outbox import DeltaOutbox
-from jobs.pipeline.stage import Metrics, Out, Record
+from jobs.pipeline.stage import Metrics, Record
 from messaging.producer import EventProducer
 from schemas.access.kafka import Kafka
 from schemas.ids import image_id, shard_of_product
 from schemas.product_record import ProductRecord
-
-RESULT = "result"
-"""Stands where Kafka's topic would: a result for the client of the job."""
-
-CHUNK = 500
-"""Products audited or worded at a time: bounds the memory of a unit."""
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -55,7 +47,7 @@ class _Counts:
         self._metrics.gauge(name, value)
 
 
-class ReplayCatalogueStage:
+class ReplayLog:
     """The streaming job's catalogue stage on the truth's store.
 
     Its deltas are not sent on: most of the range changes nothing that the
@@ -72,11 +64,10 @@ class ReplayCatalogueStage:
         self._counts = _Counts(metrics)
         self._stage.open(self._counts)
 
-    def process(self, batch: Sequence[Record]) -> list[Out]:
+    def process(self, batch: Sequence[Record], /) -> Replayed:
         self._counts.values = {}
         self._stage.process(batch)
-        ends = {record.partition: record.offset + 1 for record in batch}
-        return [Out(RESULT, None, msgspec.json.encode(Replayed(ends, self._counts.values)))]
+        return Replayed({record.partition: record.offset + 1 for record in batch}, self._counts.values)
 
     def close(self) -> None:
         self._stage.close()
@@ -112,7 +103,7 @@ class AuditUnit(msgspec.Struct, frozen=True):
     salt: str
 
 
-class AuditStage:
+class Audit:
     """Answers each `AuditUnit` with a `PartitionAudit`."""
 
     def __init__(self, copies: StoreCopies) -> None:
@@ -125,15 +116,11 @@ class AuditStage:
         self._live = ProductReader(catalogue_store(Path(copies.live), copies.event_partitions))
         self._features = feature_store(Path(copies.features), copies.feature_partitions).reader()
 
-    def process(self, batch: Sequence[Record]) -> list[Out]:
-        units = [msgspec.json.decode(record.value or b"", type=AuditUnit) for record in batch]
-        return [Out(RESULT, None, msgspec.json.encode(self._audit(unit))) for unit in units]
-
     def close(self) -> None:
         for reader in (self._truth, self._live, self._features):
             reader.close()
 
-    def _audit(self, unit: AuditUnit) -> PartitionAudit:
+    def process(self, unit: AuditUnit, /) -> PartitionAudit:
         copies = self._copies
         audit = PartitionAudit(partition=unit.partition)
         comparison = Comparison(audit, unit.end_sequence, unit.live_sequence)
@@ -169,7 +156,7 @@ class Healed(msgspec.Struct, frozen=True):
     rows: int
 
 
-class HealStage:
+class Heal:
     """Sends the truth to the shards as deltas with the sequences it has, so that what a shard has already stays.
 
     It writes to Kafka by itself: a whole shard must not pass through memory
@@ -188,15 +175,11 @@ class HealStage:
         self._features = feature_store(Path(copies.features), copies.feature_partitions).reader()
         self._producer = EventProducer(self._bootstrap)
 
-    def process(self, batch: Sequence[Record]) -> list[Out]:
-        units = [msgspec.json.decode(record.value or b"", type=HealUnit) for record in batch]
-        return [Out(RESULT, None, msgspec.json.encode(self._heal(unit))) for unit in units]
-
     def close(self) -> None:
         self._truth.close()
         self._features.close()
 
-    def _heal(self, unit: HealUnit) -> Healed:
+    def process(self, unit: HealUnit, /) -> Healed:
         products = rows = 0
         wanted = (record for record in self._truth.scan(unit.partition) if self._is_wanted(unit, record))
         for records in chunks(wanted):
@@ -246,9 +229,3 @@ class HealStage:
                         vector=vector,
                     )
         return len(vectors)
-
-
-def chunks(records: Iterator[ProductRecord], size: int = CHUNK) -> Iterator[list[ProductRecord]]:
-    """Lists of up to `size` records."""
-    while chunk := list(islice(records, size)):
-        yield chunk

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import islice
 
 import msgspec
 
@@ -23,6 +24,9 @@ MAX_EXAMPLES = 20
 
 Lookup = Callable[[Sequence[ImageKey], str], list[FeatureRecord | None]]
 """Known features of these images under the extractor of that id."""
+
+CHUNK = 500
+"""Products audited or worded at a time: bounds the memory of a unit."""
 
 
 class ExpectedImage(msgspec.Struct, frozen=True, array_like=True):
@@ -273,3 +277,9 @@ def worded_digest(batch: DeltaBatch, row: int) -> bytes:
         vector_seq=batch.vector_seq[row],
         vector=NO_VECTOR if vector is None else vector_hash(vector),
     )
+
+
+def chunks(records: Iterator[ProductRecord], size: int = CHUNK) -> Iterator[list[ProductRecord]]:
+    """Lists of up to `size` records."""
+    while chunk := list(islice(records, size)):
+        yield chunk

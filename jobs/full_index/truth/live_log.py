@@ -6,7 +6,7 @@ import time
 
 import msgspec
 
-from jobs.full_index.replay.range import LogState
+from jobs.full_index.truth.log_state import LogState
 from jobs.pipeline.extraction.stage import NOT_CONFIGURED
 from messaging.admin import committed_offsets, describe
 from messaging.consumer import Message, PartitionReader

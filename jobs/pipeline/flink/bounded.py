@@ -1,9 +1,10 @@
-"""Bounded input, stage, results to the client: the plumbing of batch jobs, beside `topology` of the endless ones.
+"""Bounded work, answers to the client: the plumbing of batch jobs, beside `topology` of the endless ones.
 
-A stage of a batch job writes to its own stores, or to Kafka by itself, and
-says what came of each call in a few bytes, in a file beside the stores that
-the client of the job reads at its end. Records of a partition come in the log's order: a partition is one split
-of one source subtask, chained to the stage, and nothing shuffles.
+Work (`jobs.pipeline.work`) writes to stores of its own, or to Kafka by itself;
+its answers are a few bytes each, in a file beside the stores that the client
+of the job reads at its end. Records of a partition come in the log's order: a
+partition is one split of one source subtask, chained to the work, and nothing
+shuffles.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pyflink.table import StreamTableEnvironment
 from jobs.pipeline.flink.arrow_adapter import stage_udf
 from jobs.pipeline.flink.topology import RECORD_COLUMNS, kafka_options, plain, raw_table
 from jobs.pipeline.stage import Metrics, Out, Record, Stage
+from jobs.pipeline.work import Work
 from schemas.access.kafka import Kafka
 
 UNIT_BATCH = 1
@@ -46,39 +48,47 @@ class LogRange:
 
 
 class _Recorded:
-    """A stage whose results go to a file of its own in `folder`, each behind its length, whole once it is read."""
+    """Work as a stage: units come as the values of records, answers go to a file of its own in `folder`.
 
-    def __init__(self, factory: Callable[[], Stage], folder: str) -> None:
-        self._stage = factory()
+    `unit`: their type; None: what `work` takes is the batch of records itself.
+    An answer is a line of JSON, whole once its line has ended.
+    """
+
+    def __init__(self, work: Callable[[], Work[Any, Any]], unit: Any, folder: str) -> None:
+        self._work = work()
+        self._unit = unit
         self._folder = Path(folder)
 
     def open(self, metrics: Metrics) -> None:
-        self._stage.open(metrics)
-        self._file = (self._folder / f"{uuid.uuid4().hex}.results").open("wb")
+        self._work.open(metrics)
+        self._file = (self._folder / f"{uuid.uuid4().hex}.jsonl").open("wb")
 
     def process(self, batch: Sequence[Record]) -> list[Out]:
-        for out in self._stage.process(batch):
-            self._file.write(len(out.value).to_bytes(4, "little") + out.value)
+        units = [batch] if self._unit is None else [msgspec.json.decode(r.value or b"", type=self._unit) for r in batch]
+        for unit in units:
+            self._file.write(msgspec.json.encode(self._work.process(unit)) + b"\n")
         self._file.flush()
         return []
 
     def close(self) -> None:
         self._file.close()
-        self._stage.close()
+        self._work.close()
 
 
 def run_over_log(
     tables: StreamTableEnvironment,
     name: str,
     log: LogRange,
-    factory: Callable[[], Stage],
+    work: Callable[[], Work[Sequence[Record], Any]],
     batch_size: int,
+    *,
+    answer: Any,
     results: Path,
-) -> Iterator[bytes]:
-    """Feeds the range to the stage, waits for the job's end and yields the values that the stage returned.
+) -> Iterator[Any]:
+    """Has the range done, batch by batch; waits for the job's end and yields the answers, of the type `answer`.
 
     `tables` must be of a batch environment. A task that failed is run again
-    and its results come twice. An empty range yields nothing and starts no
+    and its answers come twice. An empty range yields nothing and starts no
     job. `results`: a new folder that the workers can write.
     """
     if log.records == 0:
@@ -86,13 +96,20 @@ def run_over_log(
     _bundles_of(tables, batch_size)
     tables.execute_sql(raw_table(f"{name}_source", _range_options(log)))
     rows = tables.sql_query(f"SELECT {RECORD_COLUMNS} FROM {name}_source")
-    yield from _run(tables, name, rows, factory, results)
+    yield from _run(tables, name, rows, partial(_Recorded, work, None), answer, results)
 
 
 def run_units(
-    tables: StreamTableEnvironment, name: str, units: Sequence[bytes], factory: Callable[[], Stage], results: Path
-) -> Iterator[bytes]:
-    """Feeds units of work, each a record's value (its position is the offset), one a call; yields as `run_over_log`.
+    tables: StreamTableEnvironment,
+    name: str,
+    units: Sequence[Any],
+    work: Callable[[], Work[Any, Any]],
+    *,
+    unit: Any,
+    answer: Any,
+    results: Path,
+) -> Iterator[Any]:
+    """Has units of the type `unit` done, one a call; yields the answers as `run_over_log`.
 
     Each is a file of its own beside `results`: the one source of Flink's that
     is both bounded and spread over subtasks, and whose idle subtask fetches
@@ -104,8 +121,8 @@ def run_units(
     _bundles_of(tables, UNIT_BATCH)
     folder = results.with_name(f"{results.name}-units")
     folder.mkdir(parents=True)
-    for number, unit in enumerate(units):
-        record = {"k": None, "v": unit, "p": 0, "o": number, "t": 0}
+    for number, each in enumerate(units):
+        record = {"k": None, "v": msgspec.json.encode(each), "p": 0, "o": number, "t": 0}
         (folder / f"{number:05d}.json").write_bytes(msgspec.json.encode(record))
     # Flink's paths are written plainly; a percent-encoded URI would name another folder.
     path = f"file://{folder.resolve()}".replace("'", "''")
@@ -114,21 +131,22 @@ def run_units(
         f"WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'json')"
     )
     rows = tables.sql_query(f"SELECT k, v, p, o, t FROM {name}_units")
-    yield from _run(tables, name, rows, factory, results)
+    yield from _run(tables, name, rows, partial(_Recorded, work, unit), answer, results)
 
 
 def _run(
-    tables: StreamTableEnvironment, name: str, rows: Any, factory: Callable[[], Stage], results: Path
-) -> Iterator[bytes]:
-    """Results by files, not by Flink's collect: on a loaded machine its client lost the connection and cancelled."""
+    tables: StreamTableEnvironment, name: str, rows: Any, recorded: Callable[[str], Stage], answer: Any, results: Path
+) -> Iterator[Any]:
+    """Answers by files, not by Flink's collect: on a loaded machine its client lost the connection and cancelled."""
     results.mkdir(parents=True)
     tables.get_config().set("pipeline.name", name)
     tables.get_config().set("client.heartbeat.timeout", str(CLIENT_TIMEOUT_MS))
-    tables.create_temporary_view(f"{name}_out", rows.map(stage_udf(name, partial(_Recorded, factory, str(results)))))
+    tables.create_temporary_view(f"{name}_out", rows.map(stage_udf(name, partial(recorded, str(results)))))
     tables.execute_sql(f"CREATE TEMPORARY TABLE {name}_sink (vals ARRAY<BYTES>) WITH ('connector' = 'blackhole')")
     _wait(tables.execute_sql(f"INSERT INTO {name}_sink SELECT vals FROM {name}_out"))
+    decoder = msgspec.json.Decoder(answer)
     for file in sorted(results.iterdir()):
-        yield from read_results(file.read_bytes())
+        yield from map(decoder.decode, whole_lines(file.read_bytes()))
 
 
 def _wait(job: Any) -> None:
@@ -149,15 +167,9 @@ def _wait(job: Any) -> None:
         heartbeats.shutdownNow()
 
 
-def read_results(data: bytes) -> Iterator[bytes]:
-    """The whole results in a file; one cut off by the death of its worker is left out."""
-    position = 0
-    while position + 4 <= len(data):
-        size = int.from_bytes(data[position : position + 4], "little")
-        if position + 4 + size > len(data):
-            return
-        yield data[position + 4 : position + 4 + size]
-        position += 4 + size
+def whole_lines(data: bytes) -> list[bytes]:
+    """The lines of a file of answers; one cut off by the death of its worker is left out."""
+    return data.split(b"\n")[:-1]
 
 
 def _bundles_of(tables: StreamTableEnvironment, records: int) -> None:

@@ -29,7 +29,7 @@ from jobs.full_index.build.stages import (
     Answer,
     BuildPlan,
     BuildShard,
-    BuildStage,
+    BuildWork,
     Built,
     FindMissing,
     Found,
@@ -39,7 +39,6 @@ from jobs.full_index.build.stages import (
 )
 from jobs.full_index.truth.audit import PartitionAudit, Truth
 from jobs.pipeline.extraction.extractors import ExtractorSpec
-from jobs.pipeline.stage import Record
 from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError
 from schemas.feature import FeatureRecord
@@ -93,11 +92,10 @@ def plan(tmp_path: Path) -> BuildPlan:
 
 
 def answers(plan: BuildPlan, *units: Unit) -> list[Answer]:
-    stage = BuildStage(plan)
+    stage = BuildWork(plan)
     stage.open(CountingMetrics())
     try:
-        records = [Record(None, msgspec.json.encode(unit), 0, number, 0) for number, unit in enumerate(units)]
-        return [msgspec.json.decode(out.value, type=Answer) for record in records for out in stage.process([record])]
+        return [stage.process(unit) for unit in units]
     finally:
         stage.close()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jobs.full_index.replay.position import ReplayPosition
-from jobs.full_index.replay.range import Base, LogState, choose_range
+from jobs.full_index.replay.range import Base, choose_range
+from jobs.full_index.truth.log_state import LogState
 from schemas.errors import OperatorError
 
 LOG = LogState("topic-a", 0, [0, 0], [100, 50])

@@ -7,9 +7,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from indexing.shard.contents import ShardContents
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
-from indexing.snapshot.contents import ShardContents
 from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError
 from schemas.manifest import decode_manifest
