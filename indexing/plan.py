@@ -18,7 +18,8 @@ from indexing.lists.kinds import EXACT_BELOW, IndexKind, default_kind
 from indexing.lists.quantisation import code_bytes
 from indexing.rows.forward import ROW_SIZE
 from indexing.rows.row_map import LOADED_IMAGE_BYTES
-from indexing.training.train import RECALL_AT, default_nlist
+from indexing.training.probes import RECALL_AT
+from indexing.training.train import default_nlist
 from schemas.errors import OperatorError
 
 _CHUNK_ROWS = 1 << 14

@@ -33,17 +33,18 @@ from numpy.typing import NDArray
 from disk.durable import sync_folder
 from indexing.build.digest import fill_digests
 from indexing.build.lists import EncodedCodes, assign, by_list, by_segment
-from indexing.build.recall import choose_probes, exact_scores
-from indexing.build.rows import RowBuilder, searchable
+from indexing.build.rows import RowBuilder
 from indexing.build.sample import draw_keys, held_back_positions, refuse_doubled_images, training_positions
 from indexing.build.spool import Spool
 from indexing.lists.inverted_lists import Part
 from indexing.lists.kinds import IndexKind, default_kind
 from indexing.lists.quantisation import Codec, code_bytes
+from indexing.rows.usable import searchable_rows
 from indexing.rows.validity import ValidityBitmap
 from indexing.shard.contents import ShardContents
 from indexing.shard.progress import SourceProgress
 from indexing.snapshot import snapshot
+from indexing.training.probes import choose_probes, exact_scores
 from indexing.training.train import default_nlist, omp_threads, sample_size, train_centroids
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
@@ -181,7 +182,7 @@ class ShardBuilder:
         settings = self._settings
         rows, (vectors, vector_rows) = self._rows.rows(), self._rows.vectors()
         refuse_doubled_images(rows["image_id"])
-        is_searchable = searchable(rows)
+        is_searchable = searchable_rows(rows)
         keys = draw_keys(rows["image_id"][vector_rows], settings.seed)
         begins("train")
         with omp_threads(settings.threads):

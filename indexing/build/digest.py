@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.rows.digest import NO_VECTOR, image_digest, vector_hash
-from indexing.rows.forward import VALID
+from indexing.rows.usable import VALID
 
 _BLOCK_ROWS = 1 << 12
 _SHIFT = 32

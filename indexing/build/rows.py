@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.build.spool import Spool, TextSpool
-from indexing.rows.forward import ROW_DTYPE, VALID
+from indexing.rows.forward import ROW_DTYPE
+from indexing.rows.usable import VALID
 from indexing.shard.state import NameCodes
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import RejectedError
@@ -141,10 +142,3 @@ _TEXT_COLUMNS = (
     "category",
     "brand",
 )
-
-
-def searchable(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Which rows a search may return, shape (n,)."""
-    flags, vector_seq = rows["flags"], rows["vector_seq"]
-    usable: NDArray[np.bool_] = (flags == VALID) & (vector_seq > 0) & (vector_seq >= rows["image_seq"])
-    return usable

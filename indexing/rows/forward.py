@@ -16,11 +16,7 @@ from numpy.typing import NDArray
 
 from indexing.rows.results import Hit
 from indexing.rows.text_buffer import TextBuffer
-
-VALID = 1
-"""Flag: the state says that the image is on sale."""
-SUPERSEDED = 2
-"""Flag: the image got a new vector, hence another row; this one is dead for good."""
+from indexing.rows.usable import SUPERSEDED, is_searchable, is_usable
 
 ROW_FIELDS: list[tuple[str, str, str]] = [
     ("image_id", "16s", "V16"),
@@ -79,12 +75,12 @@ class Row(NamedTuple):
     @property
     def usable_vector(self) -> bool:
         """The vector is there and not older than the image."""
-        return 0 < self.vector_seq >= self.image_seq
+        return is_usable(self.vector_seq, self.image_seq)
 
     @property
     def searchable(self) -> bool:
         """A search may return this row."""
-        return self.flags & (VALID | SUPERSEDED) == VALID and 0 < self.vector_seq >= self.image_seq
+        return is_searchable(self.flags, self.vector_seq, self.image_seq)
 
 
 class Texts(NamedTuple):
@@ -169,7 +165,7 @@ class ForwardIndex:
                 attributes_size,
                 flags,
             ) = _HIT_STRUCT.unpack_from(self._chunks[number >> _CHUNK_SHIFT], (number & _CHUNK_MASK) * ROW_SIZE)
-            if flags & (VALID | SUPERSEDED) != VALID or not 0 < vector_seq >= image_seq:
+            if not is_searchable(flags, vector_seq, image_seq):
                 return None
             chunk, start = self.texts.locate(identity, product_size + url_size)  # None: they moved: read the row again
         middle = start + product_size

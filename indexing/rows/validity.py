@@ -51,6 +51,11 @@ class ValidityBitmap:
         """The bits of the first `rows` rows. Writer thread only."""
         return self._bits[: (rows + 7) // 8].copy()
 
+    def holds(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of these rows' bits are set, as they are now, shape (n,). Any thread."""
+        held: NDArray[np.bool_] = (self._bits[rows >> 3] >> (rows & 7).astype(np.uint8)) & 1 == 1
+        return held
+
     @property
     def allocated(self) -> int:
         """Bytes of memory held."""

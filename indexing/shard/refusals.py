@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from indexing.rows.forward import VALID, Row
+from indexing.rows.forward import Row
+from indexing.rows.usable import VALID
 
 
 class Refusals:

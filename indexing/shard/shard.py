@@ -34,8 +34,8 @@ from indexing.shard.reader import ShardReader
 from indexing.shard.refusals import Refusals
 from indexing.shard.state import NameCodes, ShardState
 from indexing.shard.writer import DeltaWriter
+from indexing.training.probes import choose_live_probes
 from indexing.training.train import (
-    choose_nprobe,
     default_nlist,
     omp_threads,
     sample_size,
@@ -196,7 +196,7 @@ class Shard:
                 lists = old.rebuilt(centroids, parts, dead, _HEADROOM)
                 training: dict[str, Any] = {"nlist": nlist, "seed": seed, "vectors": count}
                 if nprobe is None:
-                    chosen = choose_nprobe(lists, recall, seed)
+                    chosen = choose_live_probes(lists, self._state.validity, recall, seed)
                     nprobe = chosen.nprobe
                     training |= {"recall_at_10": chosen.recall, "recall_wanted": recall, "queries": chosen.queries}
                 while _catch_up(lists, _parts_since(old, taken)) > _LAST_CATCH_UP:

@@ -19,8 +19,9 @@ from indexing.rows.digest import (
     sum_digests,
     vector_hash,
 )
-from indexing.rows.forward import SUPERSEDED, VALID, ForwardIndex, Row
+from indexing.rows.forward import ForwardIndex, Row
 from indexing.rows.row_map import RowMap
+from indexing.rows.usable import SUPERSEDED, VALID, searchable_rows, valid_rows
 from indexing.rows.validity import ValidityBitmap
 from indexing.shard.progress import SourceProgress
 from indexing.shard.refusals import Refusals
@@ -102,13 +103,12 @@ class ShardState:
         ids: list[NDArray[np.void]] = [np.empty(0, "V16")]
         numbers: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         for first, rows in forward.parts():
-            flags, vector_seq = rows["flags"], rows["vector_seq"]
-            alive = np.nonzero(flags & SUPERSEDED == 0)[0]
+            alive = np.nonzero(rows["flags"] & SUPERSEDED == 0)[0]
             ids.append(rows["image_id"][alive])
             numbers.append(alive + first)
-            valid = flags & (VALID | SUPERSEDED) == VALID
+            valid = valid_rows(rows)
             self.valid += int(valid.sum())
-            self.searchable += int((valid & (vector_seq > 0) & (vector_seq >= rows["image_seq"])).sum())
+            self.searchable += int(searchable_rows(rows).sum())
             self.digest = add_digest(self.digest, digest_bytes(sum_digests(rows["digest"][valid])))
         self.rows = RowMap(np.concatenate(ids), np.concatenate(numbers))
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.rows.digest import NO_VECTOR, vector_hash
-from indexing.rows.forward import SUPERSEDED, VALID, Row
+from indexing.rows.forward import Row
+from indexing.rows.usable import SUPERSEDED, VALID
 from indexing.shard.state import NEW_ROW, ShardState
 from schemas.deltas.delta import DeltaBatch
 

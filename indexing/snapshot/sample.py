@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.rows.forward import ROW_DTYPE, SUPERSEDED, VALID
+from indexing.rows.forward import ROW_DTYPE
+from indexing.rows.usable import searchable_rows
 from indexing.snapshot.snapshot import map_lists
 from schemas.manifest import MANIFEST, decode_manifest
 
@@ -21,9 +22,7 @@ def sample_files(folder: Path, count: int, random: np.random.Generator) -> NDArr
     if manifest.searchable == 0 or count == 0:
         return np.empty((0, manifest.dimension), np.float32)
     rows = np.memmap(folder / "rows.bin", dtype=ROW_DTYPE, mode="r")
-    usable = rows["flags"] & (VALID | SUPERSEDED) == VALID
-    usable &= (rows["vector_seq"] > 0) & (rows["vector_seq"] >= rows["image_seq"])
-    numbers = np.flatnonzero(usable)
+    numbers = np.flatnonzero(searchable_rows(rows))
     drawn = np.zeros(len(rows), dtype=np.bool_)
     drawn[random.choice(numbers, min(count, len(numbers)), replace=False)] = True
     parts = map_lists(folder, manifest).parts()

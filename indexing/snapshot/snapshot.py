@@ -37,7 +37,8 @@ from indexing.lists.quantisation import Codec
 from indexing.lists.reranked import CodedLists, Lists
 from indexing.lists.view import Block
 from indexing.rows.digest import digest_bytes, sum_digests
-from indexing.rows.forward import SUPERSEDED, VALID, ForwardIndex
+from indexing.rows.forward import ForwardIndex
+from indexing.rows.usable import SUPERSEDED, searchable_rows, valid_rows
 from indexing.shard.contents import Codes, ShardContents
 from indexing.shard.shard import Shard
 from indexing.snapshot.reading import (
@@ -185,10 +186,7 @@ def write_files(
         synced.append(syncing.submit(_sync, folder / "rows.bin"))
         for each in synced:
             each.result()
-    # Columns, not records: rows may be mapped from a file larger than memory.
-    flags, vector_seq = contents.rows["flags"], contents.rows["vector_seq"]
-    valid = flags & (VALID | SUPERSEDED) == VALID
-    usable = valid & (vector_seq > 0) & (vector_seq >= contents.rows["image_seq"])
+    flags, valid, usable = contents.rows["flags"], valid_rows(contents.rows), searchable_rows(contents.rows)
     manifest = ShardManifest(
         format=FORMAT,
         extractor_id=contents.extractor_id,

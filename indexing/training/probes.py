@@ -1,7 +1,8 @@
-"""Recall of built lists on held-back vectors against exact search, and the nprobe that reaches the recall wanted."""
+"""Recall of lists on held-back vectors against exact search, and the nprobe that reaches the recall wanted."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import faiss as _faiss
@@ -9,13 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.lists.reranked import CodedLists, Lists
-from indexing.training.train import RECALL_AT, ChosenProbes
+from indexing.rows.validity import ValidityBitmap
 
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
 
+RECALL_AT = 10
 _BLOCK_ROWS = 1 << 15
+_MEASURED_QUERIES = 256
 _ROUNDING = 1e-5
 """BLAS and the scanners add up in another order: scores this near are the same score."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenProbes:
+    """`recall`: mean recall@10 against exact search on `queries` held-back vectors."""
+
+    nprobe: int
+    recall: float
+    queries: int
 
 
 def exact_scores(
@@ -90,3 +102,23 @@ def recall_of(
     good = (rows >= 0) & (rows != own_rows[:, None]) & (scores >= least[:, None] - _ROUNDING)
     shares = np.minimum(good.sum(axis=1), there)[there > 0] / there[there > 0]
     return float(shares.mean()) if len(shares) else 1.0
+
+
+def choose_live_probes(lists: Lists, validity: ValidityBitmap, wanted: float, seed: int) -> ChosenProbes:
+    """`choose_probes` on vectors of a living shard, some of those that a search may return.
+
+    Exact search is the probing of all lists; for a coded kind that is all its codes, ranked again by the vectors.
+    """
+    rows = np.concatenate([ids for _, ids in lists.parts()])
+    rows = rows[validity.holds(rows)]
+    if len(rows) > _MEASURED_QUERIES:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, _MEASURED_QUERIES, replace=False))
+    found = [(row, vector) for row in rows.tolist() if (vector := lists.vector(row)) is not None]
+    if not found:
+        return ChosenProbes(1, 1.0, 0)
+    own = np.array([row for row, _ in found], np.int64)
+    queries = np.stack([vector for _, vector in found])
+    scores, nearest = lists.search(queries, RECALL_AT + 1, validity.selector, len(lists))
+    others = np.where((nearest >= 0) & (nearest != own[:, None]), scores, -np.inf)
+    truth = -np.sort(-others, axis=1)[:, :RECALL_AT]
+    return choose_probes(lists, queries, own, truth, validity.selector, wanted)

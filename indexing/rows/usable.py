@@ -1,0 +1,36 @@
+"""Which vectors may be searched: one rule, for one row and for an array of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+VALID = 1
+"""Flag: the state says that the image is on sale."""
+SUPERSEDED = 2
+"""Flag: the image got a new vector, hence another row; this one is dead for good."""
+
+
+def is_usable(vector_seq: int, image_seq: int) -> bool:
+    """The vector is there and not older than the image."""
+    return 0 < vector_seq >= image_seq
+
+
+def is_searchable(flags: int, vector_seq: int, image_seq: int) -> bool:
+    """A search may return the row."""
+    return flags & (VALID | SUPERSEDED) == VALID and 0 < vector_seq >= image_seq
+
+
+def valid_rows(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Rows that stand for images on sale, shape (n,); `rows`: records of `forward.ROW_DTYPE`, mapped ones too."""
+    valid: NDArray[np.bool_] = rows["flags"] & (VALID | SUPERSEDED) == VALID
+    return valid
+
+
+def searchable_rows(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """`is_searchable` of each, shape (n,). By columns: rows may be mapped from a file larger than memory."""
+    vector_seq = rows["vector_seq"]
+    found: NDArray[np.bool_] = valid_rows(rows) & (vector_seq > 0) & (vector_seq >= rows["image_seq"])
+    return found
