@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from messaging.consumer import PartitionReader, read_all
+from messaging.consumer import PartitionReader
 from messaging.producer import EventProducer
+from messaging.ranges import read_all
 from schemas.dead_letter import DeadLetter, decode_dead_letter
 from schemas.errors import CorruptError, OperatorError, RejectedError
 from schemas.extract_request import decode_request, encode_request

@@ -7,7 +7,6 @@ before the files that it names, and so that it holds when Kafka is away.
 
 from __future__ import annotations
 
-import fcntl
 import secrets
 import shutil
 import time
@@ -16,7 +15,10 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from disk.durable import write_durably
+from disk.locks import locked
 from schemas.errors import CorruptError, OperatorError
 from schemas.generation import (
     LIVE,
@@ -122,8 +124,7 @@ class Generations:
                     # What was left is not what a further rollback should return to first.
                     left = alias.serving if alias is not None else ""
                     rest = [each for each in moved.previous if each != left]
-                    return Alias(version=moved.version, serving=name, previous=[*rest, left], beside=moved.beside,
-                                 moved_ms=moved.moved_ms, why="rollback")  # fmt: skip
+                    return replace(moved, previous=[*rest, left])
             raise OperatorError("there is no earlier generation to go back to; vitrine alias lists those kept")
 
         return self._move(back)
@@ -140,8 +141,7 @@ class Generations:
                 return alias
             said = before or Alias(version=0, serving=LIVE)
             version = said.version if alias is None else alias.version
-            return Alias(version=version + 1, serving=said.serving, previous=said.previous, beside=said.beside,
-                         moved_ms=_now_ms(), why="taken back")  # fmt: skip
+            return replace(said, version=version + 1, moved_ms=_now_ms(), why="taken back")
 
         return self._move(back)
 
@@ -152,8 +152,7 @@ class Generations:
             if alias is None:
                 raise OperatorError("nothing is published yet; vitrine build makes and publishes a full index")
             others = [name for name in names if name != alias.serving]
-            return Alias(version=alias.version + 1, serving=alias.serving, previous=alias.previous, beside=others,
-                         moved_ms=_now_ms(), why="beside")  # fmt: skip
+            return replace(alias, version=alias.version + 1, beside=others, moved_ms=_now_ms(), why="beside")
 
         return self._move(beside)
 
@@ -176,8 +175,7 @@ class Generations:
     def lock(self) -> Iterator[None]:
         """One process at a time changes the folder; the lock goes with the process."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / LOCK).open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(self.folder / LOCK):
             yield
 
     def _move(self, change: Callable[[Alias | None], Alias]) -> Alias:
@@ -219,7 +217,9 @@ def _serving(alias: Alias | None, name: str, why: str) -> Alias:
     if alias.serving != name:
         previous = [alias.serving, *(each for each in previous if each not in (name, alias.serving))]
     beside = [each for each in alias.beside if each != name]
-    return Alias(version=alias.version + 1, serving=name, previous=previous, beside=beside, moved_ms=_now_ms(), why=why)
+    return replace(
+        alias, version=alias.version + 1, serving=name, previous=previous, beside=beside, moved_ms=_now_ms(), why=why
+    )
 
 
 def _now_ms() -> int:

@@ -6,7 +6,6 @@ the folder of generations, Kafka and the broker can publish.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from disk.durable import write_durably
+from disk.locks import locked
 from generations.broker import Broker, broker_of
 from generations.checks import (
     COUNT_SERVING,
@@ -233,9 +233,6 @@ def _lock(folder: Path) -> Iterator[None]:
     """One publication at a time; goes with the process. Apart from the lock of moves, which lasts only for a move."""
     if not folder.is_dir():
         raise OperatorError(f"{folder} holds no generations; vitrine build makes one")
-    with (folder / _LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OperatorError(f"another publication is under way in {folder}: wait for it") from error
+    under_way = OperatorError(f"another publication is under way in {folder}: wait for it")
+    with locked(folder / _LOCK, otherwise=under_way):
         yield

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
 
 from generations.checks import DELTAS
-from messaging.consumer import Message
+from messaging.ranges import LogReader
 from schemas.errors import TransientError
 from schemas.generation import Generation
 from schemas.publish_report import PublishCheck
 
-
-class DeltaReader(Protocol):
-    """Partitions of index-deltas; `messaging.consumer.PartitionsReader` is it."""
-
-    positions: dict[int, int]
-
-    def poll(self, max_records: int = ..., timeout_s: float = ...) -> list[Message]: ...
-
-    def beginning_offsets(self, timeout_s: float = ...) -> dict[int, int]: ...
-
-    def end_offsets(self, timeout_s: float = ...) -> dict[int, int]: ...
-
-    def close(self) -> None: ...
-
-
-OpenDeltas = Callable[[Mapping[int, int | None]], DeltaReader]
+OpenDeltas = Callable[[Mapping[int, int | None]], LogReader]
 """From an offset on in each partition."""
 
 
@@ -51,7 +35,7 @@ def check_deltas(generation: Generation, open_deltas: OpenDeltas) -> PublishChec
 
 
 @contextmanager
-def opened(open_deltas: OpenDeltas, offsets: Mapping[int, int]) -> Iterator[DeltaReader]:
+def opened(open_deltas: OpenDeltas, offsets: Mapping[int, int]) -> Iterator[LogReader]:
     """A reader from these offsets on, closed in the end."""
     reader = open_deltas(offsets)
     try:

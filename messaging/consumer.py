@@ -132,22 +132,3 @@ class PartitionReader:
 
     def close(self) -> None:
         self._reader.close()
-
-
-def read_all(bootstrap: Kafka, topic: str, partition: int, end: int | None = None) -> list[Message]:
-    """All records from the oldest up to `end` (exclusive; by default the end at the call).
-
-    Follows gaps (compaction) to the end. For tools and tests; holds all in memory.
-    """
-    reader = PartitionReader(bootstrap, topic, partition)
-    try:
-        stop = reader.end_offset() if end is None else end
-        found: list[Message] = []
-        idle = 0
-        while reader.position < stop and idle < 20:
-            batch = reader.poll(10_000, 0.5)
-            idle = 0 if batch else idle + 1
-            found += [message for message in batch if message.offset < stop]
-        return found
-    finally:
-        reader.close()

@@ -16,14 +16,12 @@ from feature_store.features import FeatureStore
 from feature_store.rebuild import rebuild
 from feature_store.rocks import RocksStore
 from messaging.admin import describe
-from messaging.consumer import PartitionReader
+from messaging.ranges import read_range
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings, load_settings
 from schemas.topics import IMAGE_FEATURES
 
 NAME = "rebuild-features"
-
-IDLE_POLLS = 50
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,16 +60,6 @@ def _records(
 ) -> Iterator[tuple[bytes | None, bytes | None]]:
     """Key and value of every record up to the ends; an image's records all lie in one partition, in order."""
     for partition, (begin, end) in enumerate(spans):
-        reader = PartitionReader(settings.kafka, IMAGE_FEATURES, partition, begin)
-        try:
-            idle = 0
-            # Compaction leaves gaps, also at the end: the position then stops short of it.
-            while reader.position < end and idle < IDLE_POLLS:
-                messages = reader.poll(1000, 0.1)
-                idle = 0 if messages else idle + 1
-                for message in messages:
-                    if message.offset < end:
-                        yield message.key, message.value
-                bar.update(len(messages))
-        finally:
-            reader.close()
+        for message in read_range(settings.kafka, IMAGE_FEATURES, partition, begin, end, compacted=True):
+            yield message.key, message.value
+            bar.update(1)

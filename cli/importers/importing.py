@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -20,6 +19,7 @@ from tqdm import tqdm
 
 from cli.importers.rows import Refusal
 from cli.importers.sources import catalogue_file, read_catalogue
+from disk.locks import locked
 from messaging.producer import EventProducer
 from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.product_event import ProductAdded, decode_event
@@ -126,8 +126,7 @@ def allow_folder(file: Path, folder: Path) -> None:
     if "\n" in line or "\r" in line:
         raise OperatorError(f"the folder's name holds a line end: {line!r}; rename it")
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(file.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(file.with_name(file.name + ".lock")):
         lines = file.read_text().splitlines() if file.exists() else []
         if line in lines:
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import subprocess
 import time
@@ -10,6 +9,7 @@ from collections.abc import Callable
 
 from cli.runtime.flink import FlinkRest, client_environment, rest_address, root_cause, write_configuration
 from cli.runtime.layout import REPOSITORY, Layout, flink_home, jars, python
+from disk.locks import locked
 from jobs.realtime_index import JOB_NAME
 from jobs.realtime_index.kept_plan import forget, kept
 from jobs.realtime_index.preparation import prepare_log
@@ -44,8 +44,7 @@ def submit_job(
     called about once a second meanwhile.
     """
     layout.make()
-    with (layout.run / "submission.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(layout.run / "submission.lock"):
         if not to_new_flink:
             with FlinkRest(settings, at=at) as flink:
                 if flink.live_job(JOB_NAME) is not None:

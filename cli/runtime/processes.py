@@ -13,7 +13,6 @@ writes its record itself (`cli/runtime/launch.py`, `become`).
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import signal
@@ -27,6 +26,7 @@ import msgspec
 import psutil
 
 from cli.runtime.layout import Layout
+from disk.locks import take
 from schemas.errors import OperatorError
 
 log = logging.getLogger(__name__)
@@ -66,19 +66,15 @@ class Processes:
         self._layout.make()
         deadline = time.monotonic() + LOCK_S
         with (self._layout.run / "lock").open("a+") as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    file.seek(0)
-                    holder = file.read().strip()
-                    waited_for = None if waiting_for is None else self.running(waiting_for)
-                    if waited_for is None or holder != str(waited_for.pid) or time.monotonic() > deadline:
-                        raise OperatorError(
-                            f"another vitrine command (process {holder or 'unknown'}) is starting or stopping "
-                            f"{self._layout.home}: wait for it, or end it"
-                        ) from error
+            while not take(file):
+                file.seek(0)
+                holder = file.read().strip()
+                waited_for = None if waiting_for is None else self.running(waiting_for)
+                if waited_for is None or holder != str(waited_for.pid) or time.monotonic() > deadline:
+                    raise OperatorError(
+                        f"another vitrine command (process {holder or 'unknown'}) is starting or stopping "
+                        f"{self._layout.home}: wait for it, or end it"
+                    )
                 time.sleep(0.05)
             file.seek(0)
             file.truncate()

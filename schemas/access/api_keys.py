@@ -8,15 +8,13 @@ can use none. It is replaced as a whole, by a rename, and readable by its owner.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import hmac
 import os
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +23,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from disk.locks import locked
 from schemas.errors import CorruptError, OperatorError
 
 VERSION = 1
@@ -114,7 +113,7 @@ def read_keys(file: Path) -> ApiKeys:
 
 def change_keys(file: Path, change: Callable[[ApiKeys], ApiKeys]) -> None:
     """Reads, changes and replaces the file, which need not be there, one process at a time. Raises as `read_keys`."""
-    with _locked(file):
+    with locked(file.with_name(f".{file.name}.lock")):
         try:
             before = read_keys(file)
         except FileNotFoundError:
@@ -130,13 +129,6 @@ def change_keys(file: Path, change: Callable[[ApiKeys], ApiKeys]) -> None:
         except OSError:
             Path(part).unlink(missing_ok=True)
             raise
-
-
-@contextlib.contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    with file.with_name(f".{file.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _hash(salt: str, secret: str) -> str:

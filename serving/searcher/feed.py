@@ -12,11 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
 
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
 from messaging.consumer import Message
+from messaging.ranges import LogReader
 from schemas.deltas.check import UNDECODABLE, DeltaCheck
 from schemas.errors import OperatorError, TransientError, VitrineError
 from serving.searcher.full_index import FullIndex
@@ -35,21 +35,7 @@ LOOK_AT_END_S = 1.0
 RETRY_S = 0.5
 
 
-class DeltaReader(Protocol):
-    """Partitions of index-deltas; `messaging.consumer.PartitionsReader` is it."""
-
-    positions: dict[int, int]
-
-    def poll(self, max_records: int = ..., timeout_s: float = ...) -> list[Message]: ...
-
-    def beginning_offsets(self, timeout_s: float = ...) -> dict[int, int]: ...
-
-    def end_offsets(self, timeout_s: float = ...) -> dict[int, int]: ...
-
-    def close(self) -> None: ...
-
-
-OpenReader = Callable[[Mapping[int, int | None]], DeltaReader]
+OpenReader = Callable[[Mapping[int, int | None]], LogReader]
 """From an offset on in each partition; None: from the oldest record."""
 
 
@@ -147,7 +133,7 @@ class DeltaFeed:
         finally:
             reader.close()
 
-    def _begin(self) -> tuple[Shard, DeltaReader] | None:
+    def _begin(self) -> tuple[Shard, LogReader] | None:
         """The shard, its searcher told of it, and a reader behind it; None when told to stop before."""
         searcher = self._searcher
         beginning = self._snapshots.restore()
@@ -174,7 +160,7 @@ class DeltaFeed:
                 f"the shard would lack products; {self._way_out}"
             ) from error
 
-    def _begin_full(self, full_index: FullIndex) -> tuple[Shard, DeltaReader] | None:
+    def _begin_full(self, full_index: FullIndex) -> tuple[Shard, LogReader] | None:
         searcher = self._searcher
         started = time.perf_counter()
         beginning = full_index.load()
@@ -194,7 +180,7 @@ class DeltaFeed:
             "with --accept-gap"
         )
 
-    def _opened(self, what: str, shard: Shard, offsets: Mapping[int, int | None]) -> tuple[Shard, DeltaReader] | None:
+    def _opened(self, what: str, shard: Shard, offsets: Mapping[int, int | None]) -> tuple[Shard, LogReader] | None:
         """`shard` with a reader at `offsets`, once Kafka answers; None when told to stop before.
 
         Raises `_LostPositionError` where the topic no longer holds what comes
@@ -217,7 +203,7 @@ class DeltaFeed:
                 self._stop.wait(RETRY_S)
         return None
 
-    def _check_positions(self, what: str, offsets: Mapping[int, int | None], reader: DeltaReader) -> None:
+    def _check_positions(self, what: str, offsets: Mapping[int, int | None], reader: LogReader) -> None:
         beginnings, ends = reader.beginning_offsets(), reader.end_offsets()
         for partition, offset in offsets.items():
             where, beginning, end = f"index-deltas/{partition}", beginnings[partition], ends[partition]
@@ -234,7 +220,7 @@ class DeltaFeed:
                     f"on purpose, move {self._snapshots.folder} away to rebuild the shard from the new topic"
                 )
 
-    def _follow(self, shard: Shard, reader: DeltaReader, began: float) -> None:
+    def _follow(self, shard: Shard, reader: LogReader, began: float) -> None:
         """Applies until told to stop. Ready once the ends that the topic has now are reached; anew after a pause."""
         searcher, snapshots = self._searcher, self._snapshots
         targets = ends = reader.end_offsets()
@@ -263,7 +249,7 @@ class DeltaFeed:
         if self._save:
             snapshots.save_last(shard, reader.positions)
 
-    def _say_ready(self, reader: DeltaReader, seconds: float) -> None:
+    def _say_ready(self, reader: LogReader, seconds: float) -> None:
         searcher = self._searcher
         if not searcher.was_ready:
             searcher.metrics.swap_seconds.set(seconds)
@@ -283,7 +269,7 @@ class DeltaFeed:
             metrics.batches.inc()
         metrics.deltas.inc(len(batch))
 
-    def _look_at_ends(self, reader: DeltaReader, known: dict[int, int]) -> dict[int, int]:
+    def _look_at_ends(self, reader: LogReader, known: dict[int, int]) -> dict[int, int]:
         try:
             return reader.end_offsets(1.0)
         except TransientError:

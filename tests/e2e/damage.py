@@ -6,7 +6,7 @@ from cli.runtime.services import searcher_name
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from messaging.admin import describe
-from messaging.consumer import read_all
+from messaging.ranges import read_all
 from schemas.dead_letter import DeadLetter, decode_dead_letter
 from schemas.ids import delta_partitions_of_shard
 from schemas.topics import DEAD_LETTERS, INDEX_DELTAS

@@ -15,8 +15,8 @@ from kafka import KafkaProducer
 
 from jobs.full_index.truth.live_log import wait_for_extraction
 from messaging.admin import describe
-from messaging.consumer import read_all
 from messaging.producer import EventProducer
+from messaging.ranges import read_all
 from schemas.dead_letter import decode_dead_letter
 from schemas.ids import kafka_partition, routing_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS

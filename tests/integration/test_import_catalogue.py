@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from cli.importers import import_catalogue
-from messaging.consumer import Message, read_all
+from messaging.consumer import Message
+from messaging.ranges import read_all
 from sample import make_sample
 from schemas.errors import OperatorError
 from schemas.ids import kafka_partition

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cli.runtime.layout import jars, settings_environment
-from messaging.consumer import read_all
 from messaging.producer import EventProducer
+from messaging.ranges import read_all
 from schemas.deltas.delta import decode_deltas
 from schemas.settings import load_settings
 from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS

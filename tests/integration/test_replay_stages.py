@@ -18,7 +18,7 @@ from jobs.full_index.truth.copies import complete_catalogue
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Record
 from messaging.admin import describe
-from messaging.consumer import read_all
+from messaging.ranges import read_all
 from schemas.deltas.delta import decode_deltas
 from schemas.feature import FeatureRecord
 from schemas.ids import image_key, kafka_partition, sequence, shard_of_product

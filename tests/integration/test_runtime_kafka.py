@@ -19,8 +19,8 @@ from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System as Runtime
 from messaging.access import client_options
 from messaging.admin import committed_offsets, describe, forget_positions, wait_for_kafka
-from messaging.consumer import read_all
 from messaging.producer import EventProducer
+from messaging.ranges import read_all
 from schemas.dead_letter import encode_dead_letter, make_dead_letter
 from schemas.errors import OperatorError
 from schemas.extract_request import ExtractRequest, decode_request, encode_request

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from messaging.consumer import read_all
 from messaging.producer import EventProducer
+from messaging.ranges import read_all
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.ids import sequence, shard_of_product
 from schemas.product_event import Heartbeat, decode_event

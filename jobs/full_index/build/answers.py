@@ -8,21 +8,20 @@ import numpy as np
 
 from generations.folder import Generations
 from generations.overlap import Found, Vectors
-from generations.reach import DeltaReader, OpenDeltas, opened
+from generations.reach import OpenDeltas, opened
 from indexing.rows.results import Hit
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
 from indexing.snapshot.sample import sample_files
 from indexing.snapshot.snapshot import load_files
+from messaging.ranges import LogReader, drain
 from schemas.deltas.check import DeltaCheck
-from schemas.errors import CorruptError, TransientError
+from schemas.errors import CorruptError
 from schemas.generation import Generation
 from schemas.settings import Settings
+from schemas.topics import INDEX_DELTAS
 
 log = logging.getLogger(__name__)
-
-_POLL_RECORDS = 1000
-_IDLE_POLLS = 100
 
 
 class FileAnswers:
@@ -74,18 +73,11 @@ class FileAnswers:
         return shard.search(queries, limit)
 
 
-def _catch_up(shard: Shard, deltas: ShardDeltas, reader: DeltaReader, check: DeltaCheck) -> None:
+def _catch_up(shard: Shard, deltas: ShardDeltas, reader: LogReader, check: DeltaCheck) -> None:
     """Applies what may be taken of everything up to the ends as they are now."""
-    ends = reader.end_offsets()
-    idle = 0
-    while any(reader.positions[partition] < end for partition, end in ends.items()):
-        messages = reader.poll(_POLL_RECORDS)
-        idle = 0 if messages else idle + 1
-        if idle > _IDLE_POLLS:
-            raise TransientError("kafka_unavailable", f"index-deltas does not answer at {reader.positions}")
-        for message in messages:
-            taken = check.read(message.value, message.partition)
-            shard.apply(deltas.of(taken.batch, message.partition))
-            if taken.refused:
-                log.warning("event=delta_skipped partition=%d offset=%d refused=%s problem=%s", message.partition,
-                            message.offset, dict(taken.refused), taken.problem)  # fmt: skip
+    for message in drain(reader, reader.end_offsets(), topic=INDEX_DELTAS):
+        taken = check.read(message.value, message.partition)
+        shard.apply(deltas.of(taken.batch, message.partition))
+        if taken.refused:
+            log.warning("event=delta_skipped partition=%d offset=%d refused=%s problem=%s", message.partition,
+                        message.offset, dict(taken.refused), taken.problem)  # fmt: skip

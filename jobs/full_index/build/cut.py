@@ -9,7 +9,7 @@ what comes twice changes nothing. See docs/adr/0012.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from indexing.shard.progress import SourceProgress
 from jobs.full_index.truth.copies import complete_catalogue, copy_store
 from jobs.full_index.truth.live_log import log_state
 from messaging.admin import describe
-from messaging.consumer import PartitionReader
+from messaging.ranges import read_range
 from schemas.access.kafka import Kafka
 from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import Progress
-from schemas.errors import OperatorError, TransientError
+from schemas.errors import OperatorError
 from schemas.ids import sequence
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
@@ -31,8 +31,6 @@ log = logging.getLogger(__name__)
 FIRST_RECORDS = 200
 MOST_RECORDS = 20_000
 """Records before the end that are read for progress: heartbeats put it into every partition, twice a second."""
-
-_IDLE_POLLS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +98,9 @@ def last_progress(
     while True:
         start = max(begin, end - records)
         seen = SourceProgress()
-        for value in _values(bootstrap, partition, start, end):
-            seen.advance(check.read(value, partition).batch.progress)
+        for message in read_range(bootstrap, INDEX_DELTAS, partition, start, end):
+            if message.value:
+                seen.advance(check.read(message.value, partition).batch.progress)
         if len(seen.table()) >= event_partitions or start == begin or records >= MOST_RECORDS:
             return seen.table()
         records *= 10
-
-
-def _values(bootstrap: Kafka, partition: int, start: int, end: int) -> Iterator[bytes]:
-    if start >= end:
-        return
-    reader = PartitionReader(bootstrap, INDEX_DELTAS, partition, start)
-    try:
-        idle = 0
-        while reader.position < end:
-            messages = reader.poll(1000, 0.1)
-            idle = 0 if messages else idle + 1
-            if idle > _IDLE_POLLS:
-                raise TransientError(
-                    "kafka_unavailable", f"{INDEX_DELTAS}/{partition} does not answer at {reader.position}"
-                )
-            yield from (message.value for message in messages if message.value and message.offset < end)
-    finally:
-        reader.close()

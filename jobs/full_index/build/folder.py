@@ -12,7 +12,6 @@ hard links wherever the generations are.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import shutil
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from disk.durable import sync_folder, write_durably
+from disk.locks import locked
 from generations.folder import Generations, seal_generation
 from schemas.errors import OperatorError
 from schemas.generation import Generation
@@ -58,13 +58,8 @@ class BuildFolder:
         """One build of a folder of generations at a time; the kernel gives the lock up with the process."""
         self.generations.folder.mkdir(parents=True, exist_ok=True)
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.generations.folder / LOCK).open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise OperatorError(
-                    f"another build into {self.generations.folder} is under way; wait until it has ended"
-                ) from error
+        under_way = OperatorError(f"another build into {self.generations.folder} is under way; wait until it has ended")
+        with locked(self.generations.folder / LOCK, otherwise=under_way):
             yield
 
     def sweep(self) -> None:

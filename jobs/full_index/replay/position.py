@@ -12,7 +12,6 @@ leaves the new pair, and a folder that the position does not name is garbage.
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from disk.durable import write_durably
+from disk.locks import locked
 from schemas.errors import CorruptError, OperatorError
 from schemas.settings import Settings
 
@@ -55,13 +55,8 @@ class ReplayFolder:
     def lock(self) -> Iterator[None]:
         """One replay a home at a time; the kernel gives the lock up with the process, however it ends."""
         self.reports.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise OperatorError(
-                    f"another replay of {self.path.parent} is under way; wait until it has ended"
-                ) from error
+        under_way = OperatorError(f"another replay of {self.path.parent} is under way; wait until it has ended")
+        with locked(self.path / "lock", otherwise=under_way):
             yield
 
     def position(self) -> ReplayPosition | None:

@@ -12,14 +12,11 @@ from feature_store.open import catalogue_store, feature_store
 from feature_store.rebuild import RebuildReport, rebuild
 from feature_store.rocks import partition_folder, read_store_info
 from messaging.admin import describe
-from messaging.consumer import PartitionReader
-from schemas.errors import TransientError
+from messaging.ranges import read_range
 from schemas.settings import Settings
 from schemas.topics import IMAGE_FEATURES
 
 log = logging.getLogger(__name__)
-
-_IDLE_POLLS = 50
 
 
 def copy_store(store: Path, copy: Path, partitions: int) -> None:
@@ -49,15 +46,5 @@ def features_from_log(settings: Settings, folder: Path) -> RebuildReport:
 def _image_features(settings: Settings) -> Iterator[tuple[bytes | None, bytes | None]]:
     state = describe(settings.kafka, [IMAGE_FEATURES])[IMAGE_FEATURES]
     for partition, (begin, end) in enumerate(zip(state.beginnings, state.ends, strict=True)):
-        reader = PartitionReader(settings.kafka, IMAGE_FEATURES, partition, begin)
-        try:
-            idle = 0
-            # Compaction leaves gaps, also at the end: the position then stops short of it.
-            while reader.position < end and idle < _IDLE_POLLS:
-                messages = reader.poll(1000, 0.1)
-                idle = 0 if messages else idle + 1
-                yield from ((message.key, message.value) for message in messages if message.offset < end)
-            if reader.position == begin < end:
-                raise TransientError("kafka_unavailable", f"{IMAGE_FEATURES}/{partition} does not answer at {begin}")
-        finally:
-            reader.close()
+        for message in read_range(settings.kafka, IMAGE_FEATURES, partition, begin, end, compacted=True):
+            yield message.key, message.value

@@ -9,9 +9,10 @@ import msgspec
 from jobs.full_index.truth.log_state import LogState
 from jobs.pipeline.extraction.stage import NOT_CONFIGURED
 from messaging.admin import committed_offsets, describe
-from messaging.consumer import Message, PartitionReader
+from messaging.consumer import Message
+from messaging.ranges import read_range
 from schemas.dead_letter import decode_dead_letter
-from schemas.errors import OperatorError, RejectedError, TransientError
+from schemas.errors import OperatorError, RejectedError
 from schemas.extract_request import decode_request
 from schemas.log_epoch import epoch_file, read_epoch
 from schemas.product_event import Heartbeat, decode_event
@@ -19,7 +20,6 @@ from schemas.settings import Settings
 from schemas.topics import CATALOGUE_GROUP, DEAD_LETTERS, EXTRACT_REQUESTS, EXTRACTION_GROUP, PRODUCT_EVENTS
 
 _POLL_S = 0.3
-_IDLE_POLLS = 50
 
 
 def log_state(settings: Settings) -> LogState:
@@ -65,7 +65,7 @@ def events_after(settings: Settings, ends: list[int]) -> int:
     return sum(
         _is_event(message)
         for partition, end in enumerate(ends)
-        for message in _read(settings, PRODUCT_EVENTS, partition, end)
+        for message in read_range(settings.kafka, PRODUCT_EVENTS, partition, end)
     )
 
 
@@ -78,7 +78,7 @@ def given_up(settings: Settings) -> dict[tuple[str, bytes], bool]:
     letters: dict[tuple[str, bytes], bool] = {}
     beginnings = describe(settings.kafka, [DEAD_LETTERS])[DEAD_LETTERS].beginnings
     for partition, begin in enumerate(beginnings):
-        for message in _read(settings, DEAD_LETTERS, partition, begin):
+        for message in read_range(settings.kafka, DEAD_LETTERS, partition, begin):
             try:
                 letter = decode_dead_letter(message.value or b"")
                 if letter.topic != EXTRACT_REQUESTS:
@@ -110,20 +110,3 @@ def _is_event(message: Message) -> bool:
         return not isinstance(decode_event(message.value), Heartbeat)
     except RejectedError:
         return False
-
-
-def _read(settings: Settings, topic: str, partition: int, begin: int) -> list[Message]:
-    """All records from `begin` to the end of this moment."""
-    reader = PartitionReader(settings.kafka, topic, partition, begin)
-    found: list[Message] = []
-    try:
-        end, idle = reader.end_offset(), 0
-        while reader.position < end:
-            messages = reader.poll(10_000, 0.1)
-            idle = 0 if messages else idle + 1
-            if idle > _IDLE_POLLS:
-                raise TransientError("kafka_unavailable", f"{topic}/{partition} does not answer at {reader.position}")
-            found += messages
-        return found
-    finally:
-        reader.close()

@@ -16,13 +16,14 @@ import pytest
 
 from indexing.shard.deltas import ShardDeltas
 from messaging.consumer import Message
+from messaging.ranges import LogReader
 from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import TransientError
 from schemas.ids import image_id, sequence, shard_of_product
 from schemas.manifest import decode_manifest, encode_manifest
 from serving.searcher import service
-from serving.searcher.feed import DeltaFeed, DeltaReader, OpenReader
+from serving.searcher.feed import DeltaFeed, OpenReader
 from serving.searcher.service import SearcherService
 from tests.unit.serving.world import (
     DIMENSION,
@@ -116,7 +117,7 @@ def test_restart_continues_behind_the_snapshot(tmp_path: Path) -> None:
     partition.values[0] = b"never read again"
     opened: list[int | None] = []
 
-    def open_reader(offsets: Mapping[int, int | None]) -> DeltaReader:
+    def open_reader(offsets: Mapping[int, int | None]) -> LogReader:
         opened.append(offsets[0])
         return partition.open(offsets)
 
@@ -381,7 +382,7 @@ def test_kafka_that_is_away_at_start_is_waited_for(tmp_path: Path) -> None:
     partition.append(of("a"))
     attempts = []
 
-    def open_reader(offsets: Mapping[int, int | None]) -> DeltaReader:
+    def open_reader(offsets: Mapping[int, int | None]) -> LogReader:
         attempts.append(offsets)
         if len(attempts) < 2:
             raise TransientError("kafka_unavailable", "no broker")
@@ -393,7 +394,7 @@ def test_kafka_that_is_away_at_start_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_feed_that_waits_for_kafka_can_be_stopped(tmp_path: Path) -> None:
-    def open_reader(_offsets: Mapping[int, int | None]) -> DeltaReader:
+    def open_reader(_offsets: Mapping[int, int | None]) -> LogReader:
         raise TransientError("kafka_unavailable", "no broker")
 
     with fed(MemoryPartition(), tmp_path, open_reader=open_reader) as searcher:
