@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import msgspec
 
 from indexing.build.builder import MEASURED_QUERIES
-from indexing.build.lists import segment_rows
 from indexing.lists.kinds import EXACT_BELOW, IndexKind, default_kind
 from indexing.lists.quantisation import code_bytes
+from indexing.lists.view import segment_rows
 from indexing.rows.forward import ROW_SIZE
 from indexing.rows.row_map import LOADED_IMAGE_BYTES
 from indexing.training.probes import RECALL_AT

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.lists.quantisation import Codec
-from indexing.shard.contents import Codes
+from indexing.lists.view import segment_rows
+from indexing.shard.contents import VectorRows
 from indexing.training.nearest import CentroidSearch
-
-_SEGMENT_BYTES = 4 << 20
 
 
 def assign(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -17,7 +16,7 @@ def assign(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDAr
     return CentroidSearch(centroids).nearest(vectors)[0]
 
 
-class GatheredCodes:
+class GatheredVectors:
     """The vectors at some positions of an array, copied out slice by slice."""
 
     def __init__(self, vectors: NDArray[np.float32], positions: NDArray[np.int64]) -> None:
@@ -35,7 +34,7 @@ class GatheredCodes:
 class EncodedCodes:
     """The codes of vectors, as words, encoded slice by slice."""
 
-    def __init__(self, codec: Codec, vectors: Codes) -> None:
+    def __init__(self, codec: Codec, vectors: VectorRows) -> None:
         self._codec = codec
         self._vectors = vectors
 
@@ -48,21 +47,16 @@ class EncodedCodes:
 
 def by_list(
     vectors: NDArray[np.float32], rows: NDArray[np.int64], numbers: NDArray[np.int32], nlist: int
-) -> list[tuple[Codes, NDArray[np.int64]]]:
+) -> list[tuple[VectorRows, NDArray[np.int64]]]:
     """(vectors, row numbers) of each of the `nlist` lists, in the order of arrival."""
     order = np.argsort(numbers, kind="stable")
     ends = np.cumsum(np.bincount(numbers, minlength=nlist)).tolist()
     starts = [0, *ends[:-1]]
     chosen = [order[start:end] for start, end in zip(starts, ends, strict=True)]
-    return [(GatheredCodes(vectors, positions), rows[positions]) for positions in chosen]
+    return [(GatheredVectors(vectors, positions), rows[positions]) for positions in chosen]
 
 
-def segment_rows(dimension: int) -> int:
-    """Vectors of a segment."""
-    return max(16, _SEGMENT_BYTES // (4 * dimension))
-
-
-def by_segment(vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> list[tuple[Codes, NDArray[np.int64]]]:
+def by_segment(vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> list[tuple[VectorRows, NDArray[np.int64]]]:
     """(vectors, row numbers) of each segment of a shard for exact search, of about 4 MiB."""
     size = segment_rows(vectors.shape[1])
     return [(vectors[start : start + size], rows[start : start + size]) for start in range(0, len(rows), size)]

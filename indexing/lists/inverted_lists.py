@@ -26,12 +26,19 @@ import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.lists.view import Block, ListView, MakeIndex, block_bytes, flat_index, new_block, table_row
+from indexing.lists.view import (
+    FIRST_CAPACITY,
+    Block,
+    ListView,
+    MakeIndex,
+    flat_index,
+    new_block,
+    segment_rows,
+    table_row,
+)
 
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
 
-_FIRST_CAPACITY = 16
-_SEGMENT_BYTES = 4 << 20
 _LOCATION_SHIFT = 32
 _LOCATION_MASK = (1 << _LOCATION_SHIFT) - 1
 _BUILD_BATCH = 1 << 14
@@ -61,7 +68,7 @@ class InvertedLists:
         self.dimension = dimension
         self._make_index = make_index
         self.centroids = centroids
-        self._segment_rows = max(_FIRST_CAPACITY, _SEGMENT_BYTES // block_bytes(1, dimension) & ~1)
+        self._segment_rows = segment_rows(dimension)
         self._sizes: list[int] = []
         self._location = np.full(1024, -1, dtype=np.int64)
         self._quantizer = None if centroids is None else _flat(centroids)
@@ -227,7 +234,7 @@ class InvertedLists:
     def _grow(self, list_number: int) -> ListView:
         size = self._sizes[list_number]
         full = self._view.blocks[list_number]
-        block = new_block(max(_FIRST_CAPACITY, 2 * size), self.dimension)
+        block = new_block(max(FIRST_CAPACITY, 2 * size), self.dimension)
         block.codes[:size] = full.codes[:size]
         block.ids[:size] = full.ids[:size]
         blocks = list(self._view.blocks)

@@ -40,6 +40,16 @@ def block_over(buffer: NDArray[np.uint8], dimension: int) -> Block:
     )
 
 
+FIRST_CAPACITY = 16
+"""Vectors that a new list has room for."""
+SEGMENT_BYTES = 4 << 20
+
+
+def segment_rows(dimension: int) -> int:
+    """Vectors of one segment of an exact shard: an even number, some 4 MiB with their row numbers."""
+    return max(FIRST_CAPACITY, SEGMENT_BYTES // block_bytes(1, dimension) & ~1)
+
+
 def block_bytes(capacity: int, dimension: int) -> int:
     """Memory of a list: its codes, then its row numbers."""
     return capacity * (dimension * 4 + _ID_SIZE)

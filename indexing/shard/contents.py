@@ -14,7 +14,7 @@ from indexing.lists.quantisation import Codec
 from schemas.deltas.delta import Progress
 
 
-class Codes(Protocol):
+class VectorRows(Protocol):
     """Vectors (n, dimension) float32, sliced while they are written: an array, or what gathers them only then."""
 
     def __len__(self) -> int: ...
@@ -43,7 +43,7 @@ class ShardContents:
     rows: NDArray[Any]
     validity: NDArray[np.uint8]
     texts: Sequence[bytes | memoryview]
-    lists: Sequence[tuple[Codes, NDArray[np.int64]]]
+    lists: Sequence[tuple[VectorRows, NDArray[np.int64]]]
     centroids: NDArray[np.float32] | None
     categories: list[str]
     brands: list[str]
@@ -52,7 +52,7 @@ class ShardContents:
     watermark_ms: int = 0
     training: dict[str, Any] = field(default_factory=dict)
     codec: Codec | None = None
-    codes: Sequence[tuple[Codes, NDArray[np.int64]]] = ()
+    codes: Sequence[tuple[VectorRows, NDArray[np.int64]]] = ()
     refusals: Mapping[bytes, int] = field(default_factory=dict)
 
     @property

@@ -62,8 +62,8 @@ class Shard:
         self._state = ShardState(extractor_id, dimension)
         self._writer = DeltaWriter(self._state)
         self._reader = ShardReader(self._state)
-        self._writing = threading.Lock()
-        self._training = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._train_lock = threading.Lock()
 
     @property
     def extractor_id(self) -> str:
@@ -95,7 +95,7 @@ class Shard:
         Bad rows (no image id, a vector of the wrong length or with numbers
         that are not finite, or of another extractor) are left out and counted.
         """
-        with self._writing:
+        with self._write_lock:
             self._writer.apply(batch)
 
     def search(self, vectors: NDArray[np.float32], limit: int, nprobe: int = 0) -> list[list[Hit]]:
@@ -124,7 +124,7 @@ class Shard:
 
     def recompute_digest(self) -> bytes:
         """The digest from every row and vector anew, to check the one that is kept. Any thread, not beside `train`."""
-        with self._writing:
+        with self._write_lock:
             return self._state.recompute_digest()
 
     def waiting(self) -> tuple[int, int]:
@@ -182,7 +182,7 @@ class Shard:
 
         Raises `ValueError` when there are fewer vectors than lists.
         """
-        with self._training:
+        with self._train_lock:
             started = time.monotonic()
             old, dead = self._state.lists, self._state.forward.superseded
             taken: list[int] = []
@@ -201,7 +201,7 @@ class Shard:
                     training |= {"recall_at_10": chosen.recall, "recall_wanted": recall, "queries": chosen.queries}
                 while _catch_up(lists, _parts_since(old, taken)) > _LAST_CATCH_UP:
                     pass
-                with self._writing:
+                with self._write_lock:
                     _catch_up(lists, _parts_since(old, taken))
                     self._state.lists, self._state.nprobe, self._state.training = lists, nprobe, training
                     # Vectors were copied that may have been erased since.
@@ -222,7 +222,7 @@ class Shard:
 
         No contents taken before may still be written to a file: vectors are overwritten in place.
         """
-        with self._writing:
+        with self._write_lock:
             self._state.scrub()
 
     def contents(self) -> ShardContents:
@@ -231,7 +231,7 @@ class Shard:
         That is 136 bytes a row: 5 ms at 100,000 rows, 60 ms at a million.
         Vectors and texts are append-only, but for `scrub`, and come by reference.
         """
-        with self._writing:
+        with self._write_lock:
             lists = self._state.lists
             return ShardContents(
                 extractor_id=self._state.extractor_id,

@@ -39,7 +39,7 @@ from indexing.lists.view import Block
 from indexing.rows.digest import digest_bytes, sum_digests
 from indexing.rows.forward import ForwardIndex
 from indexing.rows.usable import SUPERSEDED, searchable_rows, valid_rows
-from indexing.shard.contents import Codes, ShardContents
+from indexing.shard.contents import ShardContents, VectorRows
 from indexing.shard.shard import Shard
 from indexing.snapshot.reading import (
     checked,
@@ -300,7 +300,9 @@ def load_files(folder: Path) -> tuple[Shard, ShardManifest]:
     return shard, manifest
 
 
-def _list_bytes(lists: Sequence[tuple[Codes, NDArray[np.int64]]], width: int, capacities: list[int]) -> Iterator[Any]:
+def _list_bytes(
+    lists: Sequence[tuple[VectorRows, NDArray[np.int64]]], width: int, capacities: list[int]
+) -> Iterator[Any]:
     for (codes, ids), capacity in zip(lists, capacities, strict=True):
         free = capacity - len(ids)
         for start in range(0, len(ids), _WRITTEN_ROWS):

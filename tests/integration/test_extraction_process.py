@@ -19,8 +19,8 @@ from PIL import Image
 from feature_store.open import feature_store
 from jobs.pipeline.extraction.config import ExtractionConfig
 from jobs.pipeline.extraction.protocol import Embed, Failed, Order
-from jobs.pipeline.extraction.supervisor import CRASHES, MAX_DEATHS, ExtractionChild
-from jobs.pipeline.extraction.worker import Extraction
+from jobs.pipeline.extraction.supervisor import CRASHES, MAX_DEATHS, ChildSupervisor
+from jobs.pipeline.extraction.worker import ExtractionWorker
 from schemas.errors import OperatorError
 from schemas.feature import FeatureRecord
 from schemas.ids import image_key
@@ -49,7 +49,7 @@ def draw(folder: Path, name: str, seed: int) -> str:
     return file.as_uri()
 
 
-class KilledBy(ExtractionChild):
+class KilledBy(ChildSupervisor):
     """The real process, killed the moment it is to decode a deadly image, as by a fault of a decoder."""
 
     deadly: frozenset[bytes] = frozenset()
@@ -67,7 +67,7 @@ class Bench:
         config = configuration(folder)
         self.child = KilledBy(config.configure())
         self.features = feature_store(Path(config.store_folder), 1).writer()
-        self.extraction = Extraction(self.child, self.features, config.extractor_id, self.metrics)
+        self.extraction = ExtractionWorker(self.child, self.features, config.extractor_id, self.metrics)
 
     def run(self, *urls: str) -> dict[str, FeatureRecord | Failed]:
         names = {bytes(image_key(url)): url for url in urls}
@@ -118,7 +118,7 @@ def test_images_with_equal_bytes_survive_the_death_of_the_one_being_embedded(ben
     kills = iter([True])
 
     def kill_once(order: Order) -> None:
-        ExtractionChild._send(bench.child, order)
+        ChildSupervisor._send(bench.child, order)
         if isinstance(order, Embed) and next(kills, False):
             os.kill(bench.child.pid, signal.SIGKILL)
 
@@ -152,7 +152,7 @@ OTHER = "efficientnet_lite0-00000000-p1-1280"
 def test_process_that_cannot_do_the_jobs_work_is_the_operators_to_mend(
     tmp_path: Path, change: dict[str, str], told: str
 ) -> None:
-    child = ExtractionChild(replace(configuration(tmp_path), **change).configure())  # type: ignore[arg-type]
+    child = ChildSupervisor(replace(configuration(tmp_path), **change).configure())  # type: ignore[arg-type]
     deadline = time.monotonic() + 300
     try:
         with pytest.raises(OperatorError, match=f"cannot start.*{told}"):
@@ -166,10 +166,10 @@ def test_process_that_cannot_do_the_jobs_work_is_the_operators_to_mend(
 def test_process_ends_when_its_parent_is_killed() -> None:
     script = (
         "import sys, time\n"
-        "from jobs.pipeline.extraction.supervisor import ExtractionChild\n"
+        "from jobs.pipeline.extraction.supervisor import ChildSupervisor\n"
         "from jobs.pipeline.extraction.config import ExtractionConfig\n"
         f"config = ExtractionConfig('unused', 1, 1, {extractor_id(ENCODER)!r}, {ENCODER!r})\n"
-        "child = ExtractionChild(config.configure())\n"
+        "child = ChildSupervisor(config.configure())\n"
         "while not child.ready: child.reports(1.0)\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(600)\n"

@@ -52,7 +52,7 @@ FILL_S = 0.005
 log = logging.getLogger("jobs.extraction")
 
 
-class Worker:
+class ExtractingChild:
     """A thread per fetch, a few that decode, one for the network; the main thread takes the orders.
 
     It is what the queue of fetches calls back (`jobs.pipeline.extraction.fetch_queue.Callbacks`).
@@ -219,7 +219,7 @@ def main() -> int:
         return 0
     os.nice(configure.niceness)
     try:
-        worker = Worker(configure, reports)
+        worker = ExtractingChild(configure, reports)
     except (OperatorError, OSError) as error:
         send(reports, Broken(str(error)))
         return 2

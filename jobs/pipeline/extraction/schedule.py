@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from feature_store.features import FeatureWriter
 from jobs.pipeline.extraction.config import ExtractionConfig
 from jobs.pipeline.extraction.extractors import ExtractorSpec
-from jobs.pipeline.extraction.supervisor import ExtractionChild
-from jobs.pipeline.extraction.worker import Extraction, Result
+from jobs.pipeline.extraction.supervisor import ChildSupervisor
+from jobs.pipeline.extraction.worker import ExtractionWorker, Result
 from jobs.pipeline.stage import Metrics
 
 BACKLOG_BATCHES = 8
@@ -26,10 +26,10 @@ Address = tuple[str, bytes]
 """Extractor id and image key."""
 
 
-class Extractions:
+class ExtractionSchedule:
     """Owned by one thread. The main extractor's process starts at once, another's with its first image.
 
-    The main extractor's images are waited for as `Extraction.waits` says.
+    The main extractor's images are waited for as `ExtractionWorker.waits` says.
     Further extractors must not hold them up: theirs are waited for as well,
     but for `grace_s` a batch at most, and only while no more than `FEW` of them
     are under way. Else they go round, and are answered when they come back.
@@ -43,8 +43,8 @@ class Extractions:
         self._metrics = metrics
         self._specs = {spec.extractor_id: spec for spec in (config.main, *config.further)}
         self._arrived = threading.Event()
-        self._children: dict[str, ExtractionChild] = {}
-        self._started: dict[str, Extraction] = {}
+        self._children: dict[str, ChildSupervisor] = {}
+        self._started: dict[str, ExtractionWorker] = {}
         self._main = self._start(config.main)
 
     @property
@@ -99,17 +99,17 @@ class Extractions:
         for child in self._children.values():
             child.close()
 
-    def _is_waited_for(self, extraction: Extraction, until: float) -> bool:
+    def _is_waited_for(self, extraction: ExtractionWorker, until: float) -> bool:
         batch, grace_s = self._config.batch, self._config.grace_s
         if extraction.active > (BACKLOG_BATCHES - 1) * batch:
             return extraction.progresses(grace_s)
         return extraction.active <= FEW and time.monotonic() < until and extraction.waits(grace_s)
 
-    def _of(self, extractor_id: str) -> Extraction:
+    def _of(self, extractor_id: str) -> ExtractionWorker:
         return self._started.get(extractor_id) or self._start(self._specs[extractor_id])
 
-    def _start(self, spec: ExtractorSpec) -> Extraction:
+    def _start(self, spec: ExtractorSpec) -> ExtractionWorker:
         name = spec.extractor_id
-        child = self._children[name] = ExtractionChild(self._config.configure(spec), self._arrived)
-        extraction = self._started[name] = Extraction(child, self._features, name, self._metrics)
+        child = self._children[name] = ChildSupervisor(self._config.configure(spec), self._arrived)
+        extraction = self._started[name] = ExtractionWorker(child, self._features, name, self._metrics)
         return extraction

@@ -25,7 +25,7 @@ from jobs.pipeline.dead_letters import dead_letter
 from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.extraction.config import ExtractionConfig
 from jobs.pipeline.extraction.protocol import Failed, PutOff
-from jobs.pipeline.extraction.schedule import Address, Extractions
+from jobs.pipeline.extraction.schedule import Address, ExtractionSchedule
 from jobs.pipeline.extraction.supervisor import CRASHES
 from jobs.pipeline.extraction.worker import Result
 from jobs.pipeline.stage import Metrics, Out, Record
@@ -65,7 +65,7 @@ class ExtractionStage:
         config = self._config
         self._metrics = metrics
         self._features = feature_store(Path(config.store_folder), config.feature_partitions).writer()
-        self._extractions = Extractions(config, self._features, metrics)
+        self._extractions = ExtractionSchedule(config, self._features, metrics)
 
     def close(self) -> None:
         self._extractions.close()

@@ -52,7 +52,7 @@ class _Died:
         self.number = number
 
 
-class ExtractionChild:
+class ChildSupervisor:
     """Owned by one thread, which calls everything; a second one only reads the pipe.
 
     After a death everything under way is fetched again, but as long as one of

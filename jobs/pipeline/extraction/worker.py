@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from feature_store.features import FeatureWriter
 from jobs.pipeline.extraction.protocol import Embedded, Failed, Fetched, Held, PutOff
-from jobs.pipeline.extraction.supervisor import CRASHES, ExtractionChild, News
+from jobs.pipeline.extraction.supervisor import CRASHES, ChildSupervisor, News
 from jobs.pipeline.stage import Metrics
 from schemas.feature import FeatureRecord
 from schemas.ids import ImageKey
@@ -30,13 +30,13 @@ Result = FeatureRecord | Failed | PutOff
 log = logging.getLogger(__name__)
 
 
-class Extraction:
+class ExtractionWorker:
     """The images of one extractor. Owned by one thread. Every record that comes out is in the store already.
 
     A batch is `begin`, then `advance` while it `waits`, then `end`.
     """
 
-    def __init__(self, child: ExtractionChild, features: FeatureWriter, extractor_id: str, metrics: Metrics) -> None:
+    def __init__(self, child: ChildSupervisor, features: FeatureWriter, extractor_id: str, metrics: Metrics) -> None:
         self._child = child
         self._features = features
         self._extractor_id = extractor_id
