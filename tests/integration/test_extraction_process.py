@@ -24,7 +24,7 @@ from jobs.pipeline.extraction.worker import ExtractionWorker
 from schemas.errors import OperatorError
 from schemas.feature import FeatureRecord
 from schemas.ids import image_key
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
 

@@ -19,7 +19,7 @@ from schemas.extract_request import ExtractRequest, decode_request
 from schemas.feature import decode_feature
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
 from tests.integration.test_extraction_stage import ENCODER, World, letters
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 from vision.extractor import dimension_of, extractor_id
 
 MAIN = extractor_id(ENCODER)

@@ -33,7 +33,7 @@ from schemas.extract_request import ExtractRequest, decode_request, encode_reque
 from schemas.feature import decode_feature, refusals_of
 from schemas.ids import ImageKey, feature_partition, image_id, image_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
 

@@ -23,7 +23,7 @@ from schemas.deltas.delta import decode_deltas
 from schemas.feature import FeatureRecord
 from schemas.ids import image_key, kafka_partition, sequence, shard_of_product
 from schemas.topics import INDEX_DELTAS
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 
 SERVING, BESIDE = "serving-0-p1-4", "beside-0-p1-8"
 DIMENSIONS = {SERVING: 4, BESIDE: 8}

@@ -17,8 +17,8 @@ from schemas.deltas.delta import DeltaBatch
 from schemas.generation import Generation
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
-from tests.unit.serving.generations import Searcher, build_generation, running, settings_in, wait
-from tests.unit.serving.world import WATERMARK_MS, MemoryTopic, batch, direction, listed, near, query, removed
+from tests.support.serving.generations import Searcher, build_generation, running, settings_in, wait
+from tests.support.serving.world import WATERMARK_MS, MemoryTopic, batch, direction, listed, near, query, removed
 
 PARTITIONS = 2
 STOCK = [f"swap{n}" for n in range(60)]

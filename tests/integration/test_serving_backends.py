@@ -14,8 +14,8 @@ from serving.backend import SearchBackend
 from serving.grpc_api import GrpcBackend, start_server
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
-from tests.unit.serving.broker_world import broker_over
-from tests.unit.serving.world import (
+from tests.support.serving.broker_world import broker_over
+from tests.support.serving.world import (
     DIMENSION,
     EXTRACTOR,
     WATERMARK_MS,

@@ -25,7 +25,7 @@ from schemas.ids import sequence, shard_of_product
 from schemas.product_event import Heartbeat, decode_event
 from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
 from tests.ports import free_block
-from tests.unit.serving.world import WATERMARK_MS, listed, removed
+from tests.support.serving.world import WATERMARK_MS, listed, removed
 from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
 from vision.extractor import extractor_id

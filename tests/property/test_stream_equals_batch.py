@@ -26,7 +26,7 @@ from schemas.ids import ImageKey, image_key, kafka_partition, sequence, shard_of
 from schemas.product_event import Forwarded, decode_event, decode_forwarded
 from schemas.product_record import ProductRecord
 from schemas.topics import EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 
 EXTRACTOR = "test-0-p1-4"
 FURTHER = "other-0-p1-4"

@@ -20,7 +20,7 @@ from schemas.extract_request import decode_request
 from schemas.ids import kafka_partition
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.support.hostile_events import heavy_product, hostile_events, large_refused
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 
 SEED = 20261124
 EVENTS = 6000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from serving.searcher.service import SearcherService
-from tests.unit.serving.http_world import picture_vector
-from tests.unit.serving.world import batch, direction, listed, near, ready_searcher
+from tests.support.serving.http_world import picture_vector
+from tests.support.serving.world import batch, direction, listed, near, ready_searcher
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from serving.blender.http.protocol import MOST_PIPELINED, HttpLimits
 from serving.blender.http.server import http_server
 from serving.searcher.service import SearcherService
 from tests.hostile.http.raw import PART, PATIENCE_S, get, photo_head, post, wire
-from tests.unit.serving.http_world import ids, over, picture, post_vector, ready, serving
+from tests.support.serving.http_world import ids, over, picture, post_vector, ready, serving
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ import pytest
 from serving.blender.http.front_door import AllowedHosts
 from serving.searcher.service import SearcherService
 from tests.hostile.http.raw import wire
-from tests.unit.serving.http_world import error, over, ready, serving
+from tests.support.serving.http_world import error, over, ready, serving
 
 pytestmark = pytest.mark.anyio
 

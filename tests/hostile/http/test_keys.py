@@ -18,7 +18,7 @@ from serving.blender.erasures import Erasures
 from serving.blender.http.allowance import Bucket
 from serving.blender.http.keys import ANY, NEEDED, OPEN, KeyRing
 from serving.searcher.service import SearcherService
-from tests.unit.serving.http_world import error, ids, over, picture, post_vector, ready, serving
+from tests.support.serving.http_world import error, ids, over, picture, post_vector, ready, serving
 
 pytestmark = pytest.mark.anyio
 

@@ -21,7 +21,7 @@ from serving.blender.http.uploads import Uploads
 from serving.searcher.service import SearcherService
 from tests.hostile.http import bombs
 from tests.hostile.http.raw import PART, photo_head, wire
-from tests.unit.serving.http_world import (
+from tests.support.serving.http_world import (
     QUERY_MAX_BYTES,
     GreyEmbedder,
     error,

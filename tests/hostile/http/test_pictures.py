@@ -10,8 +10,8 @@ import pytest
 from schemas.deltas.delta import DeltaBatch
 from schemas.ids import image_id, sequence
 from serving.searcher.service import SearcherService
-from tests.unit.serving.http_world import error, over, picture, serving
-from tests.unit.serving.world import apply, batch, direction
+from tests.support.serving.http_world import error, over, picture, serving
+from tests.support.serving.world import apply, batch, direction
 
 pytestmark = pytest.mark.anyio
 

@@ -19,7 +19,7 @@ from serving.blender.http.protocol import HttpLimits
 from serving.blender.http.tls import ServerTls, server_tls
 from serving.searcher.service import SearcherService
 from tests.hostile.http.raw import get
-from tests.unit.serving.http_world import ids, over, post_vector, ready, serving
+from tests.support.serving.http_world import ids, over, post_vector, ready, serving
 
 pytestmark = [
     pytest.mark.anyio,

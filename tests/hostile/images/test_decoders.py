@@ -14,7 +14,7 @@ from jobs.pipeline.extraction.stage import ExtractionConfig
 from jobs.pipeline.extraction.supervisor import CRASHES
 from schemas.errors import RejectedError
 from tests.hostile.images.files import hostile_files
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 from vision.decode import ImageLimits, decode_image
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.load.image_hosts import ImageHosts, after, drip, dripped_headers, endless_redirects, picture, silence
 from benchmarks.load.stage_loop import StageLoop
 from jobs.pipeline.extraction.stage import ExtractionConfig
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
 

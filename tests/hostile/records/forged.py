@@ -17,7 +17,7 @@ from schemas.deltas.delta import DELTA_SCHEMA, FORMAT, DeltaBatch, Progress
 from schemas.ids import EPOCH_SHIFT, image_id, sequence
 from serving.searcher.feed import DeltaFeed
 from serving.searcher.service import SearcherService
-from tests.unit.serving.world import DIMENSION, EXTRACTOR, WATERMARK_MS, MemoryPartition, MemoryReader, direction
+from tests.support.serving.world import DIMENSION, EXTRACTOR, WATERMARK_MS, MemoryPartition, MemoryReader, direction
 
 EPOCH = 1
 """The one that there is."""

@@ -34,8 +34,8 @@ from tests.hostile.records.forged import (
     row,
     vars_of,
 )
-from tests.unit.serving.http_world import over, post_vector, serving
-from tests.unit.serving.world import DIMENSION, EXTRACTOR, WATERMARK_MS, batch, direction, listed, query
+from tests.support.serving.http_world import over, post_vector, serving
+from tests.support.serving.world import DIMENSION, EXTRACTOR, WATERMARK_MS, batch, direction, listed, query
 
 HOME = shard_of_product(PRODUCT, PARTITIONS)
 """The partition of index-deltas that the forged product belongs into."""

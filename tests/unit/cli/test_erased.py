@@ -14,8 +14,8 @@ from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Record
 from schemas.ids import image_id, kafka_partition, sequence
 from schemas.settings import Settings
-from tests.unit.pipeline.metrics import CountingMetrics
-from tests.unit.serving.world import DIMENSION, EXTRACTOR, batch, direction, listed
+from tests.support.metrics import CountingMetrics
+from tests.support.serving.world import DIMENSION, EXTRACTOR, batch, direction, listed
 
 ADDED = {"type": "product_added", "product_id": "p1", "product": {"title": "Mug"}}
 ERASED = {"type": "product_erased", "product_id": "p1"}

@@ -45,7 +45,7 @@ from schemas.feature import FeatureRecord
 from schemas.ids import image_id, image_key, kafka_partition, sequence, shard_of_product
 from schemas.manifest import decode_manifest
 from schemas.product_record import ImageEntry, ProductRecord
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 
 EXTRACTOR = "unit-00000000-p1-4"
 EVENT_PARTITIONS, FEATURE_PARTITIONS, DELTA_PARTITIONS, SHARDS = 2, 2, 2, 3

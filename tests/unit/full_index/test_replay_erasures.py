@@ -16,7 +16,7 @@ from jobs.pipeline.stage import Record
 from schemas.extract_request import check_request, decode_request, encode_request
 from schemas.feature import FeatureRecord, refusal
 from schemas.ids import ImageKey, content_hash, image_key, kafka_partition, sequence
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 
 EXTRACTOR, FORMER = "now-0-p1-4", "former-0-p1-4"
 PARTITIONS = 2

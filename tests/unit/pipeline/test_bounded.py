@@ -10,7 +10,7 @@ import msgspec
 
 from jobs.pipeline.flink.bounded import _Recorded, whole_lines
 from jobs.pipeline.stage import Metrics, Record
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 
 
 class Double(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from schemas.feature import FeatureRecord
 from schemas.ids import image_id, image_key, kafka_partition, sequence
 from schemas.product_event import MAX_EVENT_BYTES
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 
 EXTRACTOR = "test-0-p1-8"
 FURTHER = "other-0-p1-8"

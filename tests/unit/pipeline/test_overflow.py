@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs.pipeline.overflow import MAX_RETURNED_BYTES, Overflow
 from jobs.pipeline.stage import Out
 from messaging.producer import EventProducer
-from tests.unit.pipeline.metrics import CountingMetrics
+from tests.support.metrics import CountingMetrics
 
 
 class Log(EventProducer):

@@ -21,8 +21,8 @@ from schemas.search_pb2 import (
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
-from tests.unit.serving.broker_world import broker_over
-from tests.unit.serving.world import WATERMARK_MS, apply, batch, direction, listed, query, ready_searcher, removed
+from tests.support.serving.broker_world import broker_over
+from tests.support.serving.world import WATERMARK_MS, apply, batch, direction, listed, query, ready_searcher, removed
 
 pytestmark = pytest.mark.anyio
 TIMEOUT_S = 60.0

@@ -13,8 +13,8 @@ from serving.backend import SearchBackend
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
-from tests.unit.serving.broker_world import broker_over
-from tests.unit.serving.world import DIMENSION, EXTRACTOR, batch, direction, listed, query, ready_searcher
+from tests.support.serving.broker_world import broker_over
+from tests.support.serving.world import DIMENSION, EXTRACTOR, batch, direction, listed, query, ready_searcher
 
 pytestmark = pytest.mark.anyio
 TIMEOUT_S = 20.0

@@ -15,7 +15,7 @@ from schemas.ids import shard_of_product
 from schemas.search_pb2 import ProductRequest, StatusRequest
 from serving.broker import service
 from serving.broker.service import BrokerService
-from tests.unit.serving.tier import (
+from tests.support.serving.tier import (
     OTHER_EXTRACTOR,
     PRODUCTS,
     TIMEOUT_S,
@@ -25,7 +25,7 @@ from tests.unit.serving.tier import (
     tier_in,
     until,
 )
-from tests.unit.serving.world import EXTRACTOR, WATERMARK_MS, batch, direction, query
+from tests.support.serving.world import EXTRACTOR, WATERMARK_MS, batch, direction, query
 
 pytestmark = pytest.mark.anyio
 

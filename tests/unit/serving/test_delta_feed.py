@@ -25,7 +25,7 @@ from schemas.manifest import decode_manifest, encode_manifest
 from serving.searcher import service
 from serving.searcher.feed import DeltaFeed, OpenReader
 from serving.searcher.service import SearcherService
-from tests.unit.serving.world import (
+from tests.support.serving.world import (
     DIMENSION,
     EXTRACTOR,
     WATERMARK_MS,

@@ -13,7 +13,7 @@ from serving.blender.embedding import encoders as module
 from serving.blender.embedding.encoders import Encoders
 from serving.blender.embedding.photos import PhotoEmbedder
 from serving.blender.metrics import BlenderMetrics
-from tests.unit.serving.http_world import GreyEmbedder, picture
+from tests.support.serving.http_world import GreyEmbedder, picture
 
 pytestmark = pytest.mark.anyio
 

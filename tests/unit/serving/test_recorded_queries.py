@@ -11,8 +11,8 @@ import pytest
 from schemas.errors import CorruptError
 from serving.broker.recorded import RecordedQueries, Reservoir, read_recorded
 from serving.local import LocalBackend
-from tests.unit.serving.broker_world import broker_over
-from tests.unit.serving.world import DIMENSION, EXTRACTOR, direction, query, ready_searcher
+from tests.support.serving.broker_world import broker_over
+from tests.support.serving.world import DIMENSION, EXTRACTOR, direction, query, ready_searcher
 
 pytestmark = pytest.mark.anyio
 TIMEOUT_S = 20.0

@@ -19,7 +19,7 @@ from indexing.lists.kinds import IndexKind
 from schemas.errors import RejectedError, TransientError
 from schemas.generation import LIVE, Alias, encode_alias
 from schemas.settings import Settings
-from tests.unit.serving.generations import (
+from tests.support.serving.generations import (
     Searcher,
     build_generation,
     error,
@@ -29,7 +29,7 @@ from tests.unit.serving.generations import (
     running,
     wait,
 )
-from tests.unit.serving.world import (
+from tests.support.serving.world import (
     EXTRACTOR,
     WATERMARK_MS,
     MemoryTopic,

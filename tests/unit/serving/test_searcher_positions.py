@@ -11,7 +11,7 @@ import pytest
 from schemas.errors import TransientError
 from schemas.manifest import decode_manifest, encode_manifest
 from schemas.settings import Settings
-from tests.unit.serving.generations import (
+from tests.support.serving.generations import (
     STOCK,
     Searcher,
     build_generation,
@@ -22,7 +22,7 @@ from tests.unit.serving.generations import (
     running,
     wait,
 )
-from tests.unit.serving.world import MemoryTopic, batch, removed
+from tests.support.serving.world import MemoryTopic, batch, removed
 
 
 def test_each_generation_restarts_from_its_own_snapshot(settings: Settings, topic: MemoryTopic) -> None:

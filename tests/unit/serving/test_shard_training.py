@@ -10,7 +10,7 @@ from indexing.lists.kinds import IndexKind
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch
 from serving.searcher.training import Trainer
-from tests.unit.serving.world import DIMENSION, EXTRACTOR, apply, batch, direction, listed, query, ready_searcher
+from tests.support.serving.world import DIMENSION, EXTRACTOR, apply, batch, direction, listed, query, ready_searcher
 
 
 def products(count: int, first: int = 0) -> DeltaBatch:

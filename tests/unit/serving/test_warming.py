@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from serving.searcher import warming
-from tests.unit.serving.world import DIMENSION, batch, direction, listed, ready_searcher
+from tests.support.serving.world import DIMENSION, batch, direction, listed, ready_searcher
 
 
 def warmed(file: Path) -> int:

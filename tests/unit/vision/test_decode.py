@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from schemas.errors import RejectedError
-from tests.unit.vision.pictures import encoded, scene
+from tests.support.pictures import encoded, scene
 from vision.decode import ImageLimits, decode_image, held_pixels
 
 LIMITS = ImageLimits()

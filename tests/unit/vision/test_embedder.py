@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from schemas.errors import OperatorError, RejectedError
-from tests.unit.vision.pictures import encoded, product, scene
+from tests.support.pictures import encoded, product, scene
 from vision.colour import ColourHistogram
 from vision.decode import ImageLimits
 from vision.efficientnet_lite import (

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.settings import load_settings
-from tests.unit.vision.local_server import PICTURE, LocalServer, start_server
+from tests.support.local_server import PICTURE, LocalServer, start_server
 from vision.fetching.fetch import Fetcher, fetch
 from vision.fetching.policy import FetchPolicy
 

@@ -12,7 +12,7 @@ import torch
 from torchvision import models
 
 from schemas.errors import OperatorError
-from tests.unit.vision.pictures import encoded, product
+from tests.support.pictures import encoded, product
 from vision import torchvision_backbone
 from vision.decode import ImageLimits
 from vision.embedder import create_embedder

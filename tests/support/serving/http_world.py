@@ -33,8 +33,8 @@ from serving.blender.service import SEARCH_TIMEOUT_S, BlenderService
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
-from tests.unit.serving.broker_world import broker_over
-from tests.unit.serving.world import DIMENSION, EXTRACTOR, direction
+from tests.support.serving.broker_world import broker_over
+from tests.support.serving.world import DIMENSION, EXTRACTOR, direction
 from vision.decode import ImageLimits, checked_header, decode_image
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy

@@ -29,7 +29,7 @@ from schemas.errors import OperatorError
 from schemas.generation import LIVE
 from schemas.publish_report import LAST_PUBLISH
 from tests.ports import free_block
-from tests.unit.full_index.publish_world import Shop, open_shop
+from tests.support.publish_world import Shop, open_shop
 
 
 @pytest.fixture

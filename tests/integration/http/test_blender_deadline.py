@@ -13,7 +13,7 @@ from serving.backend import OVERDUE
 from serving.blender import service
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
-from tests.unit.serving.http_world import error, post_vector, serving
+from tests.support.serving.http_world import error, post_vector, serving
 
 pytestmark = pytest.mark.anyio
 

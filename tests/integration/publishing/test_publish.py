@@ -18,9 +18,9 @@ from schemas.generation import Generation
 from schemas.publish_report import LAST_PUBLISH, PublishCheck, PublishReport
 from schemas.settings import Settings
 from tests.ports import free_block
-from tests.unit.full_index.publish_world import Shop, open_shop
-from tests.unit.serving.tier import OTHER_EXTRACTOR, PRODUCTS
-from tests.unit.serving.world import EXTRACTOR, batch, direction, listed, near, removed
+from tests.support.publish_world import Shop, open_shop
+from tests.support.serving.tier import OTHER_EXTRACTOR, PRODUCTS
+from tests.support.serving.world import EXTRACTOR, batch, direction, listed, near, removed
 
 CHECKS = ["files", "digest", "count_catalogue", "count_serving", "recall", "deltas", "overlap"]
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from serving.searcher.service import SearcherService
-from tests.unit.serving.http_world import post_vector
-from tests.unit.serving.world import apply, batch, direction, listed, removed
+from tests.support.serving.http_world import post_vector
+from tests.support.serving.world import apply, batch, direction, listed, removed
 
 pytestmark = pytest.mark.anyio
 

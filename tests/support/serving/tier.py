@@ -30,8 +30,8 @@ from serving.local import LocalBackend
 from serving.searcher.host import SearcherHost
 from serving.searcher.metrics import SearcherMetricFamilies
 from serving.searcher.slot import Slot
-from tests.unit.serving.generations import build_generation, settings_in
-from tests.unit.serving.world import (
+from tests.support.serving.generations import build_generation, settings_in
+from tests.support.serving.world import (
     DIMENSION,
     EXTRACTOR,
     MemoryPartition,

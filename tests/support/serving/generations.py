@@ -22,7 +22,7 @@ from serving.searcher.feed import OpenReader
 from serving.searcher.host import SearcherHost
 from serving.searcher.metrics import SearcherMetricFamilies
 from serving.searcher.slot import Slot
-from tests.unit.serving.world import DIMENSION, EXTRACTOR, MemoryTopic, batch, direction, listed, near, query
+from tests.support.serving.world import DIMENSION, EXTRACTOR, MemoryTopic, batch, direction, listed, near, query
 
 LOOK_S = 0.01
 WAIT_S = 120.0

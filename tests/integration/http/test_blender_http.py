@@ -18,7 +18,7 @@ from serving.blender.embedding.photos import PhotoEmbedder
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
-from tests.unit.serving.http_world import (
+from tests.support.serving.http_world import (
     error,
     ids,
     over,
@@ -27,7 +27,7 @@ from tests.unit.serving.http_world import (
     post_vector,
     serving,
 )
-from tests.unit.serving.world import (
+from tests.support.serving.world import (
     DIMENSION,
     EXTRACTOR,
     WATERMARK,

@@ -8,8 +8,8 @@ from schemas.search_pb2 import DetailsRequest, DetailsResponse
 from serving.blender.details import MAX_ATTRIBUTES_BYTES
 from serving.broker.service import BrokerService
 from serving.searcher.service import SearcherService
-from tests.unit.serving.http_world import ids, over, post_vector, serving
-from tests.unit.serving.world import apply, batch, direction, listed, near, ready_searcher, removed
+from tests.support.serving.http_world import ids, over, post_vector, serving
+from tests.support.serving.world import apply, batch, direction, listed, near, ready_searcher, removed
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,8 @@ import pytest
 
 from serving.blender.examples import MAX_EXAMPLES, Example, Examples
 from serving.blender.http.page_files import CONTENT_SECURITY_POLICY
-from tests.unit.serving.http_world import error, over, picture, serving
-from tests.unit.serving.world import ready_searcher
+from tests.support.serving.http_world import error, over, picture, serving
+from tests.support.serving.world import ready_searcher
 
 pytestmark = pytest.mark.anyio
 

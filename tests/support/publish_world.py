@@ -22,9 +22,9 @@ from schemas.publish_report import PublishReport
 from schemas.settings import Settings
 from serving.broker.service import BrokerService
 from serving.grpc_api import start_server
-from tests.unit.serving.generations import build_generation
-from tests.unit.serving.tier import TIMEOUT_S, Tier, serves, stocked, tier_in
-from tests.unit.serving.world import EXTRACTOR, batch
+from tests.support.serving.generations import build_generation
+from tests.support.serving.tier import TIMEOUT_S, Tier, serves, stocked, tier_in
+from tests.support.serving.world import EXTRACTOR, batch
 
 T = TypeVar("T")
 

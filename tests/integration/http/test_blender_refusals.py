@@ -8,8 +8,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.unit.serving.http_world import QUERY_MAX_BYTES, error, picture
-from tests.unit.serving.world import DIMENSION
+from tests.support.serving.http_world import QUERY_MAX_BYTES, error, picture
+from tests.support.serving.world import DIMENSION
 
 pytestmark = pytest.mark.anyio
 

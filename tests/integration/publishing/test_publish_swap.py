@@ -12,9 +12,9 @@ from generations.folder import Generations
 from schemas.errors import OperatorError
 from schemas.generation import LIVE, Alias
 from schemas.settings import Settings
-from tests.unit.full_index.publish_world import Shop, open_shop
-from tests.unit.serving.generations import build_generation, settings_in
-from tests.unit.serving.tier import stocked
+from tests.support.publish_world import Shop, open_shop
+from tests.support.serving.generations import build_generation, settings_in
+from tests.support.serving.tier import stocked
 
 
 @pytest.fixture

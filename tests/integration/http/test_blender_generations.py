@@ -19,10 +19,10 @@ from schemas.generation import Generation
 from schemas.publish_report import LAST_PUBLISH, PublishCheck, PublishReport, encode_publish_report
 from serving.blender.embedding.photos import PhotoEmbedder
 from serving.broker.service import BrokerService
-from tests.unit.serving.generations import build_generation
-from tests.unit.serving.http_world import GreyEmbedder, picture, ready, serving
-from tests.unit.serving.tier import OTHER_EXTRACTOR, TIMEOUT_S, Tier, serves, tier_in
-from tests.unit.serving.world import DIMENSION, EXTRACTOR, batch, direction, listed
+from tests.support.serving.generations import build_generation
+from tests.support.serving.http_world import GreyEmbedder, picture, ready, serving
+from tests.support.serving.tier import OTHER_EXTRACTOR, TIMEOUT_S, Tier, serves, tier_in
+from tests.support.serving.world import DIMENSION, EXTRACTOR, batch, direction, listed
 
 pytestmark = pytest.mark.anyio
 SEEDS = range(6)

@@ -15,9 +15,9 @@ from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
 from schemas.generation import LIVE, Generation
 from schemas.publish_report import PUBLISH, PublishCheck, PublishReport, decode_publish_report
-from tests.unit.full_index.publish_world import Shop, open_shop
-from tests.unit.serving.tier import PRODUCTS
-from tests.unit.serving.world import batch, direction, listed, near, removed
+from tests.support.publish_world import Shop, open_shop
+from tests.support.serving.tier import PRODUCTS
+from tests.support.serving.world import batch, direction, listed, near, removed
 
 
 @pytest.fixture
