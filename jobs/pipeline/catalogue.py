@@ -240,7 +240,10 @@ class CatalogueStage:
         if wanted:
             vectors = self._look_up(wanted, config.extractor_id, out)
             for extractor_id in config.further_extractors:
-                self._add_further(wanted, extractor_id, outbox, out)
+                further = self._look_up(wanted, extractor_id, out)
+                for record, entry, _ in wanted:
+                    if (vector := further.get((record.product_id, entry.url))) is not None:
+                        outbox.add_vector(record.product_id, entry.url, entry.image_seq, vector, extractor_id)
         for product_id in work.erased:
             record = work.records[product_id]
             if record is not None:
@@ -257,26 +260,6 @@ class CatalogueStage:
                 vector = vectors.get((product_id, entry.url))
                 if entry.url in urls or vector is not None:
                     add_state(outbox.batch(partition, vector, attributes), record, entry, vector, attributes)
-
-    def _add_further(
-        self,
-        wanted: list[tuple[ProductRecord, ImageEntry, ImageKey]],
-        extractor_id: str,
-        outbox: DeltaOutbox,
-        out: list[Out],
-    ) -> None:
-        """The same images' known vectors under a further extractor, as rows without a state."""
-        vectors = self._look_up(wanted, extractor_id, out)
-        for record, entry, _ in wanted:
-            vector = vectors.get((record.product_id, entry.url))
-            if vector is not None:
-                partition = shard_of_product(record.product_id, self._config.delta_partitions)
-                outbox.batch(partition, vector, extractor_id=extractor_id).add(
-                    image_id(record.product_id, entry.url),
-                    record.product_id,
-                    vector_seq=entry.image_seq,
-                    vector=vector,
-                )
 
     def _look_up(
         self, wanted: list[tuple[ProductRecord, ImageEntry, ImageKey]], extractor_id: str, out: list[Out]

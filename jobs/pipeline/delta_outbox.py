@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jobs.pipeline.stage import Out
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
-from schemas.ids import routing_key
+from schemas.ids import image_id, routing_key, shard_of_product
 from schemas.topics import INDEX_DELTAS
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -65,6 +65,12 @@ class DeltaOutbox:
         found.size += more
         found.attributes = attributes
         return found.batch
+
+    def add_vector(self, product_id: str, url: str, image_seq: int, vector: bytes, extractor_id: str) -> None:
+        """The image's vector under an extractor, as a row without a state: its state goes with the main one's."""
+        partition = shard_of_product(product_id, self._partitions)
+        batch = self.batch(partition, vector, extractor_id=extractor_id)
+        batch.add(image_id(product_id, url), product_id, vector_seq=image_seq, vector=vector)
 
     def seal(self, progress: list[Progress], everywhere: bool) -> Iterable[Out]:
         """All records. Progress goes with the last one of each partition, of the main extractor where it has rows.

@@ -21,7 +21,7 @@ from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.stage import Metrics, Record
 from messaging.producer import EventProducer
 from schemas.access.kafka import Kafka
-from schemas.ids import image_id, shard_of_product
+from schemas.ids import shard_of_product
 from schemas.product_record import ProductRecord
 
 
@@ -209,23 +209,12 @@ class Heal:
                 add_state(outbox.batch(partition, vector, attributes), record, entry, vector, attributes)
                 rows += 1
         for extractor_id in copies.further_extractors:
-            rows += self._add_further(records, extractor_id, outbox)
+            beside = vectors_of(records, self._features.get_many, extractor_id)
+            rows += len(beside)
+            for record in records:
+                for entry in record.images:
+                    if (vector := beside.get((record.product_id, entry.url))) is not None:
+                        outbox.add_vector(record.product_id, entry.url, entry.image_seq, vector, extractor_id)
         for out in outbox.seal([], everywhere=False):
             self._producer.send(out.topic, out.key, out.value)
         return rows
-
-    def _add_further(self, records: Sequence[ProductRecord], extractor_id: str, outbox: DeltaOutbox) -> int:
-        """Known vectors under a further extractor, for generations that are held beside the compared one."""
-        vectors = vectors_of(records, self._features.get_many, extractor_id)
-        for record in records:
-            partition = shard_of_product(record.product_id, self._copies.delta_partitions)
-            for entry in record.images:
-                vector = vectors.get((record.product_id, entry.url))
-                if vector is not None:
-                    outbox.batch(partition, vector, extractor_id=extractor_id).add(
-                        image_id(record.product_id, entry.url),
-                        record.product_id,
-                        vector_seq=entry.image_seq,
-                        vector=vector,
-                    )
-        return len(vectors)
