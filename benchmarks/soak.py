@@ -172,7 +172,7 @@ class Soak:
 
     def _stream(self) -> dict[str, float]:
         views = self._system.shards()
-        lag = sum(topic.lag or 0 for topic in topic_views(self._system.settings))
+        lag = sum(topic.lag or 0 for topic in topic_views(self._system.settings.kafka))
         return {
             "stages_lag_records": float(lag),
             "searchers_lag_records": float(sum(view.lag for view in views)),

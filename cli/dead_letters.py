@@ -9,6 +9,7 @@ import msgspec
 from messaging.consumer import PartitionReader
 from messaging.producer import EventProducer
 from messaging.ranges import read_all
+from schemas.access.kafka import Kafka
 from schemas.dead_letter import DeadLetter, decode_dead_letter
 from schemas.errors import CorruptError, OperatorError, RejectedError
 from schemas.extract_request import decode_request, encode_request
@@ -23,14 +24,14 @@ class StoredLetter(NamedTuple):
     letter: DeadLetter
 
 
-def read_letters(settings: Settings) -> list[StoredLetter]:
+def read_letters(kafka: Kafka) -> list[StoredLetter]:
     """All letters that the topic still holds, oldest first."""
-    return [_decode(message.offset, message.value) for message in read_all(settings.kafka, DEAD_LETTERS, 0)]
+    return [_decode(message.offset, message.value) for message in read_all(kafka, DEAD_LETTERS, 0)]
 
 
 def read_letter(settings: Settings, number: int) -> StoredLetter:
     """One letter. Raises `OperatorError` when there is none of that number."""
-    _key, value = _record_at(settings, DEAD_LETTERS, 0, number)
+    _key, value = _record_at(settings.kafka, DEAD_LETTERS, 0, number)
     return _decode(number, value)
 
 
@@ -39,7 +40,7 @@ def original(settings: Settings, stored: StoredLetter) -> tuple[bytes | None, by
     letter = stored.letter
     if not letter.truncated:
         return letter.key_bytes(), letter.value_bytes()
-    return _record_at(settings, letter.topic, letter.partition, letter.offset)
+    return _record_at(settings.kafka, letter.topic, letter.partition, letter.offset)
 
 
 def put_back(settings: Settings, letters: list[StoredLetter]) -> int:
@@ -62,9 +63,9 @@ def _first_attempt(value: bytes | None) -> bytes | None:
     return encode_request(msgspec.structs.replace(request, attempt=0, not_before_ms=0))
 
 
-def _record_at(settings: Settings, topic: str, partition: int, offset: int) -> tuple[bytes | None, bytes | None]:
+def _record_at(kafka: Kafka, topic: str, partition: int, offset: int) -> tuple[bytes | None, bytes | None]:
     """The record at exactly that offset. Raises `OperatorError` when the topic does not hold it (any more)."""
-    reader = PartitionReader(settings.kafka, topic, partition, offset)
+    reader = PartitionReader(kafka, topic, partition, offset)
     try:
         if offset < reader.end_offset():
             for _ in range(50):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from cli.tables import moment, table
@@ -9,7 +11,6 @@ from generations.folder import Generations
 from schemas.errors import CorruptError, OperatorError
 from schemas.generation import Alias
 from schemas.publish_report import PUBLISH, decode_publish_report
-from schemas.settings import Settings
 
 _MIB = 1024**2
 
@@ -33,9 +34,9 @@ class GenerationView(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-def generation_views(settings: Settings) -> tuple[list[GenerationView], str]:
+def generation_views(folder: Path) -> tuple[list[GenerationView], str]:
     """All that are complete, oldest first; and why the alias cannot be read, if so."""
-    generations = Generations(settings.generations_folder)
+    generations = Generations(folder)
     alias, problem = None, ""
     try:
         alias = generations.alias()
@@ -70,9 +71,9 @@ def as_json(views: list[GenerationView]) -> str:
     return msgspec.json.format(msgspec.json.encode(views)).decode()
 
 
-def as_text(settings: Settings, views: list[GenerationView]) -> str:
+def as_text(folder: Path, views: list[GenerationView]) -> str:
     if not views:
-        return f"no full index in {settings.generations_folder} yet: vitrine build makes one"
+        return f"no full index in {folder} yet: vitrine build makes one"
     names = ("generation", "made", "shards", "images", "kind", "extractor", "MiB", "", "published")
     rows = [
         (

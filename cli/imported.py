@@ -21,28 +21,28 @@ class ImportRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def remember_import(settings: Settings, path: Path) -> None:
     """Notes that the log of `settings.bootstrap` holds the catalogue as it is now."""
-    file = _file(settings, path)
+    file = _file(settings.home_path, path)
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".tmp")
-    draft.write_bytes(msgspec.json.encode(_record(settings, path)))
+    draft.write_bytes(msgspec.json.encode(_record(settings.bootstrap, path)))
     draft.replace(file)
 
 
 def is_imported(settings: Settings, path: Path) -> bool:
     """Whether this very catalogue was imported into this log. When in doubt: no, since again is harmless."""
     try:
-        known = msgspec.json.decode(_file(settings, path).read_bytes(), type=ImportRecord)
+        known = msgspec.json.decode(_file(settings.home_path, path).read_bytes(), type=ImportRecord)
     except (FileNotFoundError, msgspec.MsgspecError):
         return False
-    return known == _record(settings, path)
+    return known == _record(settings.bootstrap, path)
 
 
-def _record(settings: Settings, path: Path) -> ImportRecord:
-    return ImportRecord(path=str(path), fingerprint=_fingerprint(path), bootstrap=settings.bootstrap)
+def _record(bootstrap: str, path: Path) -> ImportRecord:
+    return ImportRecord(path=str(path), fingerprint=_fingerprint(path), bootstrap=bootstrap)
 
 
-def _file(settings: Settings, path: Path) -> Path:
-    return settings.home_path / "imports" / f"{blake2b(str(path).encode(), digest_size=8).hexdigest()}.imported.json"
+def _file(home: Path, path: Path) -> Path:
+    return home / "imports" / f"{blake2b(str(path).encode(), digest_size=8).hexdigest()}.imported.json"
 
 
 def _fingerprint(path: Path) -> str:

@@ -7,6 +7,7 @@ most when something is wrong.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -113,7 +114,7 @@ def inspect(settings: Settings) -> SystemStatus:
     topics: list[TopicView] = []
     job: JobView | None = None
     try:
-        topics = topic_views(settings)
+        topics = topic_views(settings.kafka)
     except (TransientError, OperatorError) as error:
         problems.append(f"Kafka: {error}")
     try:
@@ -132,7 +133,7 @@ def inspect(settings: Settings) -> SystemStatus:
     shards = _serving(held)
     problems += searcher_problems(held)
     problems += stale_problems(shards, settings.stale_after_s, now_ms())
-    generation, wrong = generation_state(settings, shards)
+    generation, wrong = generation_state(settings.generations_folder, shards)
     problems += wrong
     letters = [topic.records for topic in topics if topic.name == DEAD_LETTERS]
     return SystemStatus(
@@ -189,10 +190,10 @@ def stale_problems(shards: list[ShardView], limit_s: float, at_ms: int) -> list[
     return [line for found in behind.values() for line in found]
 
 
-def generation_state(settings: Settings, shards: list[ShardView]) -> tuple[GenerationState, list[str]]:
+def generation_state(folder: Path, shards: list[ShardView]) -> tuple[GenerationState, list[str]]:
     """What should serve and how the last publication went, and what is wrong about it. `shards`: those that serve."""
     problems: list[str] = []
-    generations = Generations(settings.generations_folder)
+    generations = Generations(folder)
     alias = None
     try:
         alias = generations.alias()

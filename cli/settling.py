@@ -55,7 +55,7 @@ def wait_until_searchable(settings: Settings, up_to_ms: int, progress: Progress,
 def _queue_is_empty(settings: Settings) -> bool:
     """Whether extraction has read all its requests, those sent back for another attempt included."""
     try:
-        return all(topic.lag == 0 for topic in topic_views(settings) if topic.name == EXTRACT_REQUESTS)
+        return all(topic.lag == 0 for topic in topic_views(settings.kafka) if topic.name == EXTRACT_REQUESTS)
     except TransientError:
         return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from messaging.admin import committed_offsets, describe
-from schemas.settings import Settings
+from schemas.access.kafka import Kafka
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS, STAGE_GROUPS
 
 TOPICS = (PRODUCT_EVENTS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, DEAD_LETTERS)
@@ -21,16 +21,16 @@ class TopicView(msgspec.Struct, frozen=True, kw_only=True):
     lag: int | None = None
 
 
-def topic_views(settings: Settings) -> list[TopicView]:
+def topic_views(kafka: Kafka) -> list[TopicView]:
     """The topics that exist. Raises `TransientError` when Kafka does not answer."""
-    states = describe(settings.kafka, list(TOPICS))
+    states = describe(kafka, list(TOPICS))
     views = []
     for name in TOPICS:
         if (state := states.get(name)) is None:
             continue
         lag = None
         if (group := STAGE_GROUPS.get(name)) is not None:
-            committed = committed_offsets(settings.kafka, group, name, len(state.ends))
+            committed = committed_offsets(kafka, group, name, len(state.ends))
             positions = [
                 begin if offset is None else offset for offset, begin in zip(committed, state.beginnings, strict=True)
             ]

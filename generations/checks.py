@@ -14,7 +14,6 @@ from schemas.errors import CorruptError
 from schemas.generation import Generation
 from schemas.publish_report import PublishCheck
 from schemas.search_pb2 import StatusResponse
-from schemas.settings import Settings
 
 FILES = "files"
 DIGEST = "digest"
@@ -61,17 +60,17 @@ def check_digest(generation: Generation) -> PublishCheck:
     return PublishCheck(name=DIGEST, passed=True, detail=f"{len(built)} shards hold what the catalogue did")
 
 
-def check_count_catalogue(generation: Generation, settings: Settings) -> PublishCheck:
+def check_count_catalogue(generation: Generation, least: float) -> PublishCheck:
     """Images that can be found, of those that the catalogue has on sale; the rest have no vector yet."""
     found, valid = generation.searchable, generation.catalogue_valid
     part = found / valid if valid else 1.0
     return _compare(
-        COUNT_CATALOGUE, part, settings.publish_min_of_catalogue, f"{found} of {valid} images of the catalogue",
+        COUNT_CATALOGUE, part, least, f"{found} of {valid} images of the catalogue",
         "vitrine replay requests missing vectors, vitrine dead-letters list says why they are missing",
     )  # fmt: skip
 
 
-def check_count_serving(generation: Generation, status: StatusResponse, settings: Settings) -> PublishCheck:
+def check_count_serving(generation: Generation, status: StatusResponse, least: float) -> PublishCheck:
     """Images that can be found, against the index that serves now."""
     replicas = replicas_of(status, status.serving)
     ready = {shard: [entry for entry in entries if entry.ready] for shard, entries in replicas.items()}
@@ -80,7 +79,7 @@ def check_count_serving(generation: Generation, status: StatusResponse, settings
     if silent or not shards:
         detail = f"shards {silent} of {status.serving} do not answer" if shards else "no generation serves"
         return PublishCheck(
-            name=COUNT_SERVING, passed=False, threshold=settings.publish_min_of_serving,
+            name=COUNT_SERVING, passed=False, threshold=least,
             detail=f"{detail}, so nothing says how many images there should be; vitrine status says why, vitrine start "
             "starts searchers that have ended",
         )  # fmt: skip
@@ -88,17 +87,17 @@ def check_count_serving(generation: Generation, status: StatusResponse, settings
     part = generation.searchable / serving if serving else 1.0
     text = f"count {generation.searchable}, {status.serving} has {serving}"
     return _compare(
-        COUNT_SERVING, part, settings.publish_min_of_serving, text,
+        COUNT_SERVING, part, least, text,
         "was the catalogue emptied? If that is meant: --force, or lower VITRINE_PUBLISH_MIN_OF_SERVING",
     )  # fmt: skip
 
 
-def check_recall(generation: Generation, settings: Settings) -> PublishCheck:
+def check_recall(generation: Generation, least: float) -> PublishCheck:
     """What the build measured against exact search, in the worst shard."""
     recalls = [shard.recall for shard in generation.shards]
     worst = min(range(len(recalls)), key=recalls.__getitem__)
     return _compare(
-        RECALL, recalls[worst], settings.publish_min_recall, f"@10, least in shard {worst}",
+        RECALL, recalls[worst], least, f"@10, least in shard {worst}",
         "build with a higher --recall, fewer --lists or another --kind",
     )  # fmt: skip
 

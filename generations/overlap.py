@@ -61,7 +61,7 @@ def check_overlap(
         status = broker.status()
         serving, extractor = status.serving, status.serving_extractor_id
         other = extractor != generation.extractor_id
-        queries, what = _queries(settings, answers, generation, sampled=other)
+        queries, what = _queries(settings.home_path, answers, generation, sampled=other)
         if not len(queries):
             return PublishCheck(
                 name=OVERLAP, passed=True, detail="the generation is empty: there is nothing to ask for"
@@ -119,12 +119,10 @@ def _of_extractors(broker: Broker, serving: str, extractor: str, answers: Sequen
     return PublishCheck(name=OVERLAP, passed=True, value=value, detail=detail)
 
 
-def _queries(
-    settings: Settings, answers: UnservedAnswers, generation: Generation, *, sampled: bool
-) -> tuple[Vectors, str]:
+def _queries(home: Path, answers: UnservedAnswers, generation: Generation, *, sampled: bool) -> tuple[Vectors, str]:
     """Recorded ones of its extractor, else (or if `sampled`) vectors of its own images; and what they are."""
     random = np.random.default_rng(SEED)
-    recorded = _recorded(settings.home_path / "recorded-queries" / f"{generation.extractor_id}.npy")
+    recorded = _recorded(home / "recorded-queries" / f"{generation.extractor_id}.npy")
     if not sampled and len(recorded) and recorded.shape[1] == generation.dimension:
         chosen = random.permutation(len(recorded))[:MOST_QUERIES]
         return recorded[chosen], "recorded queries"

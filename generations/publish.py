@@ -140,7 +140,7 @@ def _checks(
         return checks, None
     deltas = open_deltas or partial(PartitionsReader, settings.kafka, INDEX_DELTAS)
     done(check_digest(generation))
-    done(check_count_catalogue(generation, settings))
+    done(check_count_catalogue(generation, settings.publish_min_of_catalogue))
     try:
         status = broker.status()
     except TransientError as error:
@@ -148,8 +148,8 @@ def _checks(
         done(no_broker(COUNT_SERVING, silent, settings.publish_min_of_serving))
     else:
         silent = ""
-        done(check_count_serving(generation, status, settings))
-    done(check_recall(generation, settings))
+        done(check_count_serving(generation, status, settings.publish_min_of_serving))
+    done(check_recall(generation, settings.publish_min_recall))
     reach = check_deltas(generation, deltas)
     done(reach)
     if silent:

@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from schemas.errors import CorruptError
-from schemas.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +28,8 @@ class LogEpoch(msgspec.Struct, frozen=True):
     epoch: int
 
 
-def epoch_file(settings: Settings) -> Path:
-    return settings.home_path / "log-epoch.json"
+def epoch_file(home: Path) -> Path:
+    return home / "log-epoch.json"
 
 
 def read_epoch(file: Path) -> LogEpoch | None:

@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _serve(settings, generations, lambda: generations.serve(arguments.to, "chosen"), arguments.wait)
     if arguments.beside is not None or arguments.alone:
         return _hold(settings, generations, arguments.beside or [], arguments.wait)
-    views, problem = generation_views(settings)
-    print(as_json(views) if arguments.json else as_text(settings, views))
+    views, problem = generation_views(settings.generations_folder)
+    print(as_json(views) if arguments.json else as_text(settings.generations_folder, views))
     if problem:
         raise CorruptError(problem)
     return 0

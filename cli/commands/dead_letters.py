@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     letters = [
         stored
-        for stored in read_letters(load_settings())
+        for stored in read_letters(load_settings().kafka)
         if arguments.reason is None or stored.letter.reason == arguments.reason
     ][-arguments.limit :]
     if arguments.json:
@@ -87,7 +87,7 @@ def _put_back(arguments: argparse.Namespace) -> int:
     if arguments.numbers:
         letters = [read_letter(settings, number) for number in arguments.numbers]
     else:
-        letters = [stored for stored in read_letters(settings) if stored.letter.reason == arguments.reason]
+        letters = [stored for stored in read_letters(settings.kafka) if stored.letter.reason == arguments.reason]
     if not letters:
         print(f"no dead letter has the reason {arguments.reason}", file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ Exit codes: 0 it serves (with --check-only: it passes), 1 it does not.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from cli.publishing import publish_generation
 from cli.runtime.progress import Progress, Silent
@@ -17,7 +18,7 @@ from generations.publish import WAIT_S, check
 from jobs.full_index.build.answers import FileAnswers
 from schemas.errors import OperatorError
 from schemas.publish_report import encode_publish_report
-from schemas.settings import Settings, load_settings
+from schemas.settings import load_settings
 
 NAME = "publish"
 
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
-    name = latest(settings) if arguments.latest else arguments.name
+    name = latest(settings.generations_folder) if arguments.latest else arguments.name
     progress = Silent() if arguments.json else Progress()
     if arguments.check_only:
         report = check(settings, name, FileAnswers.from_settings(settings), say=progress.say)
@@ -48,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if report.passed else 1
 
 
-def latest(settings: Settings) -> str:
+def latest(folder: Path) -> str:
     """The newest generation. Raises `OperatorError` when there is none."""
-    names = Generations(settings.generations_folder).names()
+    names = Generations(folder).names()
     if not names:
-        raise OperatorError(f"no generation in {settings.generations_folder}; vitrine build makes one")
+        raise OperatorError(f"no generation in {folder}; vitrine build makes one")
     return names[-1]

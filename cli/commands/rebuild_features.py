@@ -17,8 +17,9 @@ from feature_store.rebuild import rebuild
 from feature_store.rocks import RocksStore
 from messaging.admin import describe
 from messaging.ranges import read_range
+from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError, TransientError
-from schemas.settings import Settings, load_settings
+from schemas.settings import load_settings
 from schemas.topics import IMAGE_FEATURES
 
 NAME = "rebuild-features"
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         store = FeatureStore(
             RocksStore(settings.feature_store, settings.feature_partitions), settings.feature_partitions
         )
-        report = rebuild(_records(settings, spans, bar), store)
+        report = rebuild(_records(settings.kafka, spans, bar), store)
     print(
         f"{report.written} features written, {report.superseded} older ones passed over, "
         f"{report.removed} removed, {report.refused} refused"
@@ -56,10 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _records(
-    settings: Settings, spans: list[tuple[int, int]], bar: tqdm[Never]
+    kafka: Kafka, spans: list[tuple[int, int]], bar: tqdm[Never]
 ) -> Iterator[tuple[bytes | None, bytes | None]]:
     """Key and value of every record up to the ends; an image's records all lie in one partition, in order."""
     for partition, (begin, end) in enumerate(spans):
-        for message in read_range(settings.kafka, IMAGE_FEATURES, partition, begin, end, compacted=True):
+        for message in read_range(kafka, IMAGE_FEATURES, partition, begin, end, compacted=True):
             yield message.key, message.value
             bar.update(1)

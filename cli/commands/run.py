@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     progress = Progress()
     expected: str | None = None
     if arguments.catalogue is None:
-        catalogue, photo, expected = _sample(settings, arguments.products, progress)
+        catalogue, photo, expected = _sample(settings.home_path, arguments.products, progress)
     else:
         catalogue = arguments.catalogue.expanduser().resolve()
         photo = _some_photo(settings, catalogue)
@@ -71,12 +71,12 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _sample(settings: Settings, products: int, progress: Progress) -> tuple[Path, Path, str]:
+def _sample(home: Path, products: int, progress: Progress) -> tuple[Path, Path, str]:
     def drawn(done: int, of: int) -> None:
         progress.waiting(f"the sample catalogue: {done} of {of} pictures drawn")
 
-    progress.say(f"sample catalogue: {products} products in {settings.home_path / 'sample'}")
-    sample = make_sample(settings.home_path / "sample", products, products * 3 // 2, drawn)
+    progress.say(f"sample catalogue: {products} products in {home / 'sample'}")
+    sample = make_sample(home / "sample", products, products * 3 // 2, drawn)
     return sample.folder, sample.demo_query, sample.demo_product_id
 
 

@@ -43,13 +43,13 @@ Configuration:
 """
 
 
-def server_properties(settings: Settings, data: Path) -> str:
+def server_properties(port_: int, data: Path) -> str:
     """The broker's configuration: one node that is broker and controller, bound to the loopback address.
 
     Kafka leaves the syncing of its log to the operating system: what a client
     has been told is written survives the broker's death, not the machine's.
     """
-    host, port = LOOPBACK, settings.kafka_port
+    host, port = LOOPBACK, port_
     values = {
         "process.roles": "broker,controller",
         "node.id": 1,
@@ -90,7 +90,7 @@ def broker_part(settings: Settings, layout: Layout) -> Part:
     layout.make()
     properties = layout.kafka / "server.properties"
     data = layout.kafka / "data"
-    properties.write_text(server_properties(settings, data))
+    properties.write_text(server_properties(settings.kafka_port, data))
     (layout.kafka / "log4j2.yaml").write_text(_LOG4J2)
     if not (data / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

@@ -26,6 +26,7 @@ from jobs.full_index.replay.run import Replay, ReplayOptions
 from jobs.pipeline.extraction.extractors import configured
 from jobs.pipeline.flink.topology import MINI_CLUSTER, workers_in_processes
 from messaging.admin import offsets_at, wait_for_kafka
+from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError, VitrineError
 from schemas.settings import Settings, load_settings, settings_json
 from schemas.topics import PRODUCT_EVENTS
@@ -33,7 +34,7 @@ from schemas.topics import PRODUCT_EVENTS
 log = logging.getLogger("jobs.full_index")
 
 
-def batch_tables(settings: Settings, connector: str | None, parallelism: int | None = None) -> StreamTableEnvironment:
+def batch_tables(parallelism_: int, connector: str | None, parallelism: int | None = None) -> StreamTableEnvironment:
     """A table environment for one bounded job. `connector` as in the streaming job: for a mini-cluster only.
 
     `parallelism`: where it is not the streaming job's, which the stores' owners are spread by.
@@ -44,7 +45,7 @@ def batch_tables(settings: Settings, connector: str | None, parallelism: int | N
         "python.execution-mode": "process",
         "python.executable": sys.executable,
         "python.fn-execution.memory.managed": "false",
-        "parallelism.default": str(settings.parallelism if parallelism is None else parallelism),
+        "parallelism.default": str(parallelism_ if parallelism is None else parallelism),
         # A source must not be spread wider than the stores' owners may be.
         "execution.batch.adaptive.auto-parallelism.enabled": "false",
         "restart-strategy.type": "fixed-delay",
@@ -68,14 +69,14 @@ def run_replay(settings: Settings, options: ReplayOptions, connector: str | None
     log.info("event=job_start name=replay extractors=%s settings=%s",
              ",".join(spec.extractor_id for spec in extractors), settings_json(settings))  # fmt: skip
     with ReplayFolder(settings).lock():
-        report = Replay(settings, options, extractors, lambda: batch_tables(settings, connector)).execute()
+        report = Replay(settings, options, extractors, lambda: batch_tables(settings.parallelism, connector)).execute()
     return 1 if report.left_wrong else 0
 
 
 def run_build(settings: Settings, options: BuildOptions, connector: str | None) -> int:
     """The whole build, without its publication; the generation's name is in `build/latest.json` of the home."""
     log.info("event=job_start name=build options=%s settings=%s", options, settings_json(settings))
-    Build(settings, options, lambda parallelism: batch_tables(settings, connector, parallelism)).execute()
+    Build(settings, options, lambda parallelism: batch_tables(settings.parallelism, connector, parallelism)).execute()
     return 0
 
 
@@ -99,15 +100,15 @@ def replay_options(settings: Settings, arguments: argparse.Namespace) -> ReplayO
     """Raises `OperatorError` for a WHERE that is neither offsets nor a time."""
     return ReplayOptions(
         from_log=arguments.from_log,
-        begins=_offsets(settings, arguments.begin),
-        ends=_offsets(settings, arguments.end),
+        begins=_offsets(settings.kafka, arguments.begin),
+        ends=_offsets(settings.kafka, arguments.end),
         check_only=arguments.check,
         sample=max(0, arguments.sample),
         wait_s=max(0.0, arguments.wait),
     )
 
 
-def _offsets(settings: Settings, where: str | None) -> list[int] | None:
+def _offsets(kafka: Kafka, where: str | None) -> list[int] | None:
     if where is None:
         return None
     if all(part.isdigit() for part in where.split(",")):
@@ -118,7 +119,7 @@ def _offsets(settings: Settings, where: str | None) -> list[int] | None:
         raise OperatorError(
             f"{where!r} is neither offsets (one a partition: 12,40) nor a time (2026-01-31T00:00Z)"
         ) from error
-    return offsets_at(settings.kafka, PRODUCT_EVENTS, int(moment.timestamp() * 1000))
+    return offsets_at(kafka, PRODUCT_EVENTS, int(moment.timestamp() * 1000))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ from schemas.topics import PRODUCT_EVENTS
 
 def current_epoch(settings: Settings) -> int:
     """The epoch of the topic as it is now; a topic not seen before begins a new one, durably."""
-    file = epoch_file(settings)
+    file = epoch_file(settings.home_path)
     present = topic_id(settings.kafka, PRODUCT_EVENTS)
     known = read_epoch(file)
     if known is not None and known.topic_id == present:

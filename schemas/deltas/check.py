@@ -97,7 +97,7 @@ class DeltaCheck:
     @classmethod
     def from_settings(cls, settings: Settings) -> DeltaCheck:
         """Of the system that these settings are of."""
-        epochs = Epochs(epoch_file(settings))
+        epochs = Epochs(epoch_file(settings.home_path))
         return cls(settings.partitions_of_deltas, settings.event_partitions, epochs.has)
 
     def read(self, value: bytes | None, partition: int) -> Taken:

@@ -37,7 +37,7 @@ def test_images_are_given_up_for_one_extractor_and_not_where_the_reason_passes(k
             record = Record(None, encode_request(request), 0, offset, 0)
             out = dead_letter(STAGE, EXTRACT_REQUESTS, record, reason, "", transient)
             producer.send(out.topic, out.key, out.value)
-    found = given_up(load_settings({}, kafka_bootstrap=kafka_broker))
+    found = given_up(load_settings({}, kafka_bootstrap=kafka_broker).kafka)
     keys = [image_key(url) for url in urls]
     assert found[FIRST, keys[0]] is False
     assert found[SECOND, keys[0]] is True

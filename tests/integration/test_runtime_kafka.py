@@ -107,7 +107,7 @@ def test_cluster_id_that_looks_like_an_option_formats_the_storage(tmp_path: Path
     layout = layout_of(settings)
     layout.make()
     properties = tmp_path / "server.properties"
-    properties.write_text(server_properties(settings, tmp_path / "data"))
+    properties.write_text(server_properties(settings.kafka_port, tmp_path / "data"))
     format_storage(properties, layout, "-wAAAAAAAAAAAAAAAAAAAA")
     assert "-wAAAAAAAAAAAAAAAAAAAA" in (tmp_path / "data" / "meta.properties").read_text()
 

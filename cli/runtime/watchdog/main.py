@@ -183,7 +183,7 @@ class Watchdog:
         return ""
 
     def _read(self, now: float) -> None:
-        topics = {topic.name: topic for topic in topic_views(self._settings)}
+        topics = {topic.name: topic for topic in topic_views(self._settings.kafka)}
         if missing := [name for name in TOPICS if name not in topics]:
             raise OperatorError(f"there is no topic {missing[0]}; vitrine start creates it")
         ends = {name: sum(topic.ends) for name, topic in topics.items()}

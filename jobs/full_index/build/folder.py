@@ -43,7 +43,7 @@ class BuildFolder:
 
     def __init__(self, settings: Settings) -> None:
         self.generations = Generations(settings.generations_folder)
-        self.path = build_path(settings)
+        self.path = build_path(settings.home_path)
 
     @property
     def work(self) -> Path:
@@ -92,14 +92,14 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def build_path(settings: Settings) -> Path:
-    return settings.home_path / "build"
+def build_path(home: Path) -> Path:
+    return home / "build"
 
 
 def latest_built(settings: Settings) -> str:
     """The generation that the last whole build of this home made; empty before the first."""
     try:
-        found: dict[str, str] = msgspec.json.decode((build_path(settings) / LATEST).read_bytes())
+        found: dict[str, str] = msgspec.json.decode((build_path(settings.home_path) / LATEST).read_bytes())
     except FileNotFoundError:
         return ""
     return found["generation"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 from generations.folder import Generations
 from jobs.full_index.replay.live_shards import LiveShards, live_shards
@@ -46,14 +47,14 @@ def serving_index(settings: Settings, main: ExtractorSpec) -> ServingIndex:
     return ServingIndex(manifest.name, len(manifest.shards), manifest.extractor_id)
 
 
-def kept_beside(settings: Settings, index: ServingIndex, extractors: list[ExtractorSpec]) -> list[str]:
+def kept_beside(folder: Path, index: ServingIndex, extractors: list[ExtractorSpec]) -> list[str]:
     """Ids of the other extractors that a replay looks after: the main one's, and those of held generations.
 
     One of the settings that no held generation is of is left out: its vectors
     are brought in by the build of its first one, which does not hold up the
     stream with all of them at once.
     """
-    generations = Generations(settings.generations_folder)
+    generations = Generations(folder)
     wanted = {extractors[0].extractor_id}
     try:
         alias = generations.alias()

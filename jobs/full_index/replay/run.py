@@ -94,7 +94,7 @@ class Replay:
         self._options = options
         self._extractors = extractors
         self._index = index = serving_index(settings, extractors[0])
-        self._beside = kept_beside(settings, index, extractors)
+        self._beside = kept_beside(settings.generations_folder, index, extractors)
         self._tables = tables
         self._folder = ReplayFolder(settings)
         started = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
@@ -272,7 +272,7 @@ class Replay:
         """Images that extraction should try (again); those it gave up for good are counted only."""
         verdict, serving = self._report.features, self._index.extractor_id
         missing = [feature for audit in audits for feature in audit.missing_features]
-        letters = given_up(self._settings) if missing else {}
+        letters = given_up(self._settings.kafka) if missing else {}
         wanted = [feature for feature in missing if letters.get(feature.address, True)]
         verdict.missing = len(wanted)
         verdict.given_up = len(missing) - len(wanted)

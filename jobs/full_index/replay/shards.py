@@ -41,7 +41,7 @@ class ShardComparison:
         live = self._caught_up()
         if live is None:
             report.problems.append(f"no shard was compared, the broker does not answer: {self._silence}; vitrine start")
-        moved_on = not report.settled or events_after(self._settings, span.stands_for) > 0
+        moved_on = not report.settled or events_after(self._settings.kafka, span.stands_for) > 0
         report.shards = verdicts(truth, self._settings.replicas, live, moved_on)
         sample = [product for audit in audits for product in audit.sample]
         if live is not None and sample and any(shard.verdict != "equal" for shard in report.shards):
@@ -66,7 +66,7 @@ class ShardComparison:
             if time.monotonic() > deadline:
                 break
             time.sleep(_POLL_S)
-        if events_after(self._settings, span.stands_for):
+        if events_after(self._settings.kafka, span.stands_for):
             for shard in report.shards:
                 if shard.verdict == "different" and shard.after != shard.truth:
                     report.problems.append(

@@ -13,6 +13,7 @@ from feature_store.rebuild import RebuildReport, rebuild
 from feature_store.rocks import partition_folder, read_store_info
 from messaging.admin import describe
 from messaging.ranges import read_range
+from schemas.access.kafka import Kafka
 from schemas.settings import Settings
 from schemas.topics import IMAGE_FEATURES
 
@@ -40,11 +41,11 @@ def complete_catalogue(folder: Path, partitions: int) -> None:
 def features_from_log(settings: Settings, folder: Path) -> RebuildReport:
     """A feature store in `folder` from `image-features` alone."""
     folder.mkdir(parents=True)
-    return rebuild(_image_features(settings), feature_store(folder, settings.feature_partitions))
+    return rebuild(_image_features(settings.kafka), feature_store(folder, settings.feature_partitions))
 
 
-def _image_features(settings: Settings) -> Iterator[tuple[bytes | None, bytes | None]]:
-    state = describe(settings.kafka, [IMAGE_FEATURES])[IMAGE_FEATURES]
+def _image_features(kafka: Kafka) -> Iterator[tuple[bytes | None, bytes | None]]:
+    state = describe(kafka, [IMAGE_FEATURES])[IMAGE_FEATURES]
     for partition, (begin, end) in enumerate(zip(state.beginnings, state.ends, strict=True)):
-        for message in read_range(settings.kafka, IMAGE_FEATURES, partition, begin, end, compacted=True):
+        for message in read_range(kafka, IMAGE_FEATURES, partition, begin, end, compacted=True):
             yield message.key, message.value

@@ -11,6 +11,7 @@ from jobs.pipeline.extraction.stage import NOT_CONFIGURED
 from messaging.admin import committed_offsets, describe
 from messaging.consumer import Message
 from messaging.ranges import read_range
+from schemas.access.kafka import Kafka
 from schemas.dead_letter import decode_dead_letter
 from schemas.errors import OperatorError, RejectedError
 from schemas.extract_request import decode_request
@@ -28,7 +29,7 @@ def log_state(settings: Settings) -> LogState:
     if PRODUCT_EVENTS not in found:
         raise OperatorError(f"{settings.bootstrap} has no topic {PRODUCT_EVENTS}; vitrine start creates it")
     state = found[PRODUCT_EVENTS]
-    epoch = read_epoch(epoch_file(settings))
+    epoch = read_epoch(epoch_file(settings.home_path))
     if epoch is not None and epoch.topic_id != state.topic_id:
         raise OperatorError("product-events was created anew; start the streaming job, which begins its epoch, first")
     return LogState(state.topic_id, 0 if epoch is None else epoch.epoch, state.beginnings, state.ends)
@@ -44,7 +45,7 @@ def wait_for_stream(settings: Settings, ends: list[int], timeout_s: float) -> tu
     reached = _wait(settings, CATALOGUE_GROUP, PRODUCT_EVENTS, ends, deadline)
     requests = describe(settings.kafka, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
     answered = _wait(settings, EXTRACTION_GROUP, EXTRACT_REQUESTS, requests, deadline)
-    committed = _committed(settings, CATALOGUE_GROUP, PRODUCT_EVENTS, len(ends))
+    committed = _committed(settings.kafka, CATALOGUE_GROUP, PRODUCT_EVENTS, len(ends))
     return committed, reached and answered
 
 
@@ -53,32 +54,32 @@ def wait_for_extraction(settings: Settings, timeout_s: float) -> bool:
     deadline = time.monotonic() + timeout_s
     while True:
         ends = describe(settings.kafka, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
-        if _committed(settings, EXTRACTION_GROUP, EXTRACT_REQUESTS, len(ends)) == ends:
+        if _committed(settings.kafka, EXTRACTION_GROUP, EXTRACT_REQUESTS, len(ends)) == ends:
             return True
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_S)
 
 
-def events_after(settings: Settings, ends: list[int]) -> int:
+def events_after(kafka: Kafka, ends: list[int]) -> int:
     """Product events (heartbeats are none) that lie in the log behind `ends`."""
     return sum(
         _is_event(message)
         for partition, end in enumerate(ends)
-        for message in read_range(settings.kafka, PRODUCT_EVENTS, partition, end)
+        for message in read_range(kafka, PRODUCT_EVENTS, partition, end)
     )
 
 
-def given_up(settings: Settings) -> dict[tuple[str, bytes], bool]:
+def given_up(kafka: Kafka) -> dict[tuple[str, bytes], bool]:
     """Extractor ids and image keys that extraction gave up, and whether the latest reason may pass.
 
     It may when it is transient, and when the job just did not run that
     extractor: a replay asks about those that it runs.
     """
     letters: dict[tuple[str, bytes], bool] = {}
-    beginnings = describe(settings.kafka, [DEAD_LETTERS])[DEAD_LETTERS].beginnings
+    beginnings = describe(kafka, [DEAD_LETTERS])[DEAD_LETTERS].beginnings
     for partition, begin in enumerate(beginnings):
-        for message in read_range(settings.kafka, DEAD_LETTERS, partition, begin):
+        for message in read_range(kafka, DEAD_LETTERS, partition, begin):
             try:
                 letter = decode_dead_letter(message.value or b"")
                 if letter.topic != EXTRACT_REQUESTS:
@@ -93,7 +94,7 @@ def given_up(settings: Settings) -> dict[tuple[str, bytes], bool]:
 
 def _wait(settings: Settings, group: str, topic: str, ends: list[int], deadline: float) -> bool:
     while True:
-        committed = _committed(settings, group, topic, len(ends))
+        committed = _committed(settings.kafka, group, topic, len(ends))
         if all(offset >= end for offset, end in zip(committed, ends, strict=True)):
             return True
         if time.monotonic() > deadline:
@@ -101,8 +102,8 @@ def _wait(settings: Settings, group: str, topic: str, ends: list[int], deadline:
         time.sleep(_POLL_S)
 
 
-def _committed(settings: Settings, group: str, topic: str, partitions: int) -> list[int]:
-    return [offset or 0 for offset in committed_offsets(settings.kafka, group, topic, partitions)]
+def _committed(kafka: Kafka, group: str, topic: str, partitions: int) -> list[int]:
+    return [offset or 0 for offset in committed_offsets(kafka, group, topic, partitions)]
 
 
 def _is_event(message: Message) -> bool:

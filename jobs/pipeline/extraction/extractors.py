@@ -42,9 +42,9 @@ def configured(settings: Settings) -> list[ExtractorSpec]:
     return specs
 
 
-def warn_of_foreign_serving(settings: Settings, specs: list[ExtractorSpec]) -> None:
+def warn_of_foreign_serving(folder: Path, specs: list[ExtractorSpec]) -> None:
     """Logs when the generation that serves is of an extractor that is not among `specs`: no new image reaches it."""
-    generations = Generations(settings.generations_folder)
+    generations = Generations(folder)
     try:
         serving = generations.serving()
     except (CorruptError, OperatorError) as error:

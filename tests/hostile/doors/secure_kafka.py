@@ -100,7 +100,7 @@ def _properties(folder: Path, authority: Authority, port: int) -> str:
     store = folder / "broker-store.pem"
     store.write_text(key.read_text() + certificate.read_text())
     plain = load_settings({}, home=str(folder), kafka_port=port)
-    values = dict(line.split("=", 1) for line in server_properties(plain, folder / "data").splitlines())
+    values = dict(line.split("=", 1) for line in server_properties(plain.kafka_port, folder / "data").splitlines())
     values = {name: value.replace("PLAINTEXT://", "SASL_SSL://") for name, value in values.items()}
     users = {"broker": "between", USER: PASSWORD}
     known = " ".join(f"user_{name}={_quoted(password)}" for name, password in users.items())

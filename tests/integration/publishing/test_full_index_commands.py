@@ -148,10 +148,10 @@ def test_unreadable_alias_is_told_beside_the_list_and_set_anew(shop: Shop, capsy
     told = capsys.readouterr()
     assert made.name in told.out
     assert "vitrine alias --to" in told.err
-    _, problems = generation_state(shop.settings, [])
+    _, problems = generation_state(shop.settings.generations_folder, [])
     assert any("alias" in problem for problem in problems)
     assert main(["alias", "--to", made.name]) == 0
-    assert generation_state(shop.settings, [])[1] == []
+    assert generation_state(shop.settings.generations_folder, [])[1] == []
 
 
 @pytest.fixture
@@ -210,12 +210,12 @@ def test_status_tells_of_a_refused_publication_until_one_passes(shop: Shop) -> N
     good = shop.build()
     refused = shop.sealed_with(shop.build(), catalogue_valid=1000)
     shop.publish(refused.name)
-    state, (problem,) = generation_state(shop.settings, shard_views(shop.settings))
+    state, (problem,) = generation_state(shop.settings.generations_folder, shard_views(shop.settings))
     assert (state.serving, state.published, state.passed) == (LIVE, refused.name, False)
     for expected in ("publish", refused.name, "count_catalogue"):
         assert expected in problem
     shop.publish(good.name)
-    state, problems = generation_state(shop.settings, shard_views(shop.settings))
+    state, problems = generation_state(shop.settings.generations_folder, shard_views(shop.settings))
     assert problems == []
     assert (state.serving, state.published, state.passed) == (good.name, good.name, True)
     assert f"index: {good.name} serves, 2 shards" in text_of(state)
@@ -224,7 +224,7 @@ def test_status_tells_of_a_refused_publication_until_one_passes(shop: Shop) -> N
 def test_report_that_cannot_be_read_is_a_problem_and_no_crash(shop: Shop) -> None:
     shop.publish(shop.build().name)
     (shop.generations.folder / LAST_PUBLISH).write_bytes(b"{")
-    _, problems = generation_state(shop.settings, [])
+    _, problems = generation_state(shop.settings.generations_folder, [])
     assert [problem for problem in problems if LAST_PUBLISH in problem]
 
 

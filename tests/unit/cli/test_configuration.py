@@ -41,7 +41,9 @@ def test_child_gets_no_setting_of_its_parents_environment(tmp_path: Path, monkey
 
 
 def test_kafka_listens_on_loopback_only(tmp_path: Path) -> None:
-    text = server_properties(load_settings({}, home=str(tmp_path), host="0.0.0.0", kafka_port=19092), tmp_path)
+    text = server_properties(
+        load_settings({}, home=str(tmp_path), host="0.0.0.0", kafka_port=19092).kafka_port, tmp_path
+    )
     values = dict(line.split("=", 1) for line in text.splitlines())
     assert values["listeners"] == "PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093"
     assert values["auto.create.topics.enable"] == "false"

@@ -56,12 +56,16 @@ def test_with_the_broker_away_the_alias_says_how_many_shards_and_which_extractor
 def test_only_extractors_that_somebody_searches_with_are_looked_after(settings: Settings) -> None:
     configured = [MAIN, FURTHER, UNUSED]
     live = ServingIndex(LIVE, 2, MAIN.extractor_id)
-    assert kept_beside(settings, live, configured) == []
+    assert kept_beside(settings.generations_folder, live, configured) == []
     publish(settings, OLD, FURTHER, 2)
     generations = publish(settings, NEW, MAIN, 2)
     generations.hold_beside([OLD])
-    assert kept_beside(settings, ServingIndex(NEW, 2, MAIN.extractor_id), configured) == [FURTHER.extractor_id]
-    assert kept_beside(settings, ServingIndex(OLD, 2, FURTHER.extractor_id), configured) == [MAIN.extractor_id]
+    assert kept_beside(settings.generations_folder, ServingIndex(NEW, 2, MAIN.extractor_id), configured) == [
+        FURTHER.extractor_id
+    ]
+    assert kept_beside(settings.generations_folder, ServingIndex(OLD, 2, FURTHER.extractor_id), configured) == [
+        MAIN.extractor_id
+    ]
 
 
 def test_first_publication_that_was_taken_back_leaves_the_live_index(settings: Settings) -> None:
@@ -70,7 +74,7 @@ def test_first_publication_that_was_taken_back_leaves_the_live_index(settings: S
     generations.hold_beside([NEW])
     live = ServingIndex(LIVE, 2, MAIN.extractor_id)
     assert serving_index(settings, MAIN) == live
-    assert kept_beside(settings, live, [MAIN, FURTHER]) == [FURTHER.extractor_id]
+    assert kept_beside(settings.generations_folder, live, [MAIN, FURTHER]) == [FURTHER.extractor_id]
 
 
 def status(shard: int, generation: str, shards: int, **fields: object) -> ShardStatus:
