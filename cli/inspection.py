@@ -10,27 +10,24 @@ import time
 from pathlib import Path
 from typing import Any
 
-import grpc
 import msgspec
 
 from cli import health
 from cli.runtime.flink import FlinkRest
-from cli.runtime.layout import loopback_of
 from cli.runtime.services import BLENDER, blender_address, blender_ready
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System
 from cli.runtime.watchdog.state import NAME as WATCHDOG
 from cli.runtime.watchdog.state import read_state
 from cli.topics_view import TopicView, topic_views
+from generations.broker import broker_of
 from generations.folder import Generations
 from generations.publish import last_report
 from jobs.realtime_index import JOB_NAME
 from messaging.producer import now_ms
-from schemas.access.grpc import channel
 from schemas.errors import CorruptError, OperatorError, TransientError
 from schemas.generation import LIVE
-from schemas.search_pb2 import ShardStatus, StatusRequest
-from schemas.search_pb2_grpc import SearchStub
+from schemas.search_pb2 import ShardStatus
 from schemas.settings import Settings
 from schemas.topics import DEAD_LETTERS
 
@@ -247,13 +244,8 @@ def shard_views(settings: Settings, timeout_s: float = 5.0, *, all_generations: 
 
     Sorted by shard and replica. Raises `TransientError` when the broker does not answer.
     """
-    address = f"{loopback_of(settings.host)}:{settings.grpc_port}"
-    with channel(settings, address) as broker:
-        stub = SearchStub(broker)  # type: ignore[no-untyped-call]
-        try:
-            entries: list[ShardStatus] = list(stub.Status(StatusRequest(), timeout=timeout_s).shards)
-        except grpc.RpcError as error:
-            raise TransientError("broker_unreachable", f"{address}: {error.details()}") from error
+    with broker_of(settings) as broker:
+        entries: list[ShardStatus] = list(broker.status(timeout_s).shards)
     views = [_shard_view(entry) for entry in entries if all_generations or entry.serving]
     return sorted(views, key=lambda view: (view.shard, view.replica, not view.serving, view.generation))
 

@@ -1,4 +1,4 @@
-"""The broker as a publication sees it: what serves, what searchers hold, what a generation answers."""
+"""The broker, asked by whoever is no server: what serves, what searchers hold, what a generation answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from schemas.access.exposure import near_host
 from schemas.access.grpc import channel
 from schemas.errors import TransientError
-from schemas.search_pb2 import ProductRequest, SearchRequest, ShardStatus, StatusRequest, StatusResponse
+from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, ShardStatus, StatusRequest, StatusResponse
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
 
@@ -59,14 +59,17 @@ class Broker:
             answers += [[hit.image_id for hit in hits.hits] for hits in response.results]
         return answers
 
-    def vector(self, generation: str, product_id: str, image_id: bytes) -> bytes:
-        """The vector that `generation` has of an image (little-endian float32); empty when it has none."""
+    def product(self, generation: str, product_id: str, timeout_s: float = ANSWER_S) -> list[ReplicaStatus]:
+        """What every replica of the product's shard in `generation` has of it; `error` of those that are silent."""
         request = ProductRequest(product_id=product_id, generation=generation)
         try:
-            response = self._stub.Product(request, timeout=ANSWER_S)
+            return list(self._stub.Product(request, timeout=timeout_s).replicas)
         except grpc.RpcError as error:
             raise self._silent(error) from error
-        images = (image for replica in response.replicas for image in replica.images)
+
+    def vector(self, generation: str, product_id: str, image_id: bytes) -> bytes:
+        """The vector that `generation` has of an image (little-endian float32); empty when it has none."""
+        images = (image for replica in self.product(generation, product_id) for image in replica.images)
         return next((image.vector for image in images if image.image_id == image_id and image.vector), b"")
 
     def _silent(self, error: grpc.RpcError) -> TransientError:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import grpc
 import msgspec
 
+from generations.broker import broker_of
 from jobs.full_index.replay.report import MAX_EXAMPLES, SampleResult
 from jobs.full_index.truth.audit import ExpectedProduct
-from schemas.access.exposure import near_host
-from schemas.access.grpc import channel
-from schemas.errors import TransientError
-from schemas.search_pb2 import ProductRequest, ReplicaStatus, StatusRequest, StatusResponse
-from schemas.search_pb2_grpc import SearchStub
+from schemas.search_pb2 import ReplicaStatus, StatusResponse
 from schemas.settings import Settings
 
 
@@ -37,12 +33,8 @@ class LiveShards(msgspec.Struct, frozen=True, kw_only=True):
 
 def live_shards(settings: Settings) -> LiveShards:
     """Raises `TransientError` when the broker does not answer."""
-    with channel(settings, _broker(settings)) as broker:
-        stub = SearchStub(broker)  # type: ignore[no-untyped-call]
-        try:
-            return of_serving(stub.Status(StatusRequest(), timeout=10))
-        except grpc.RpcError as error:
-            raise TransientError("broker_unreachable", f"{_broker(settings)}: {error.details()}") from error
+    with broker_of(settings) as broker:
+        return of_serving(broker.status())
 
 
 def of_serving(response: StatusResponse) -> LiveShards:
@@ -68,14 +60,9 @@ def ask_sample(
     An image with a state after `end_sequence` is not compared.
     """
     result = SampleResult()
-    with channel(settings, _broker(settings)) as broker:
-        stub = SearchStub(broker)  # type: ignore[no-untyped-call]
+    with broker_of(settings) as broker:
         for product in sample:
-            try:
-                request = ProductRequest(product_id=product.product_id, generation=generation)
-                replicas = stub.Product(request, timeout=10).replicas
-            except grpc.RpcError as error:
-                raise TransientError("broker_unreachable", f"{_broker(settings)}: {error.details()}") from error
+            replicas = broker.product(generation, product.product_id)
             result.asked += 1
             verdicts = [verdict_on(product, replica, end_sequence) for replica in replicas if not replica.error]
             if "moved on" in verdicts:
@@ -106,7 +93,3 @@ def verdict_on(product: ExpectedProduct, replica: ReplicaStatus, end_sequence: i
         if expected.valid and image.vector_seq < expected.vector_seq:
             return f"shard {replica.shard} replica {replica.replica} lacks the vector of image {expected.image_id}"
     return ""
-
-
-def _broker(settings: Settings) -> str:
-    return f"{near_host(settings)}:{settings.grpc_port}"
