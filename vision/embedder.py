@@ -52,10 +52,6 @@ class Embedder:
             vectors: NDArray[np.float32] = self._head(images, features).cpu().numpy()
         return vectors
 
-    def embed_bytes(self, files: Sequence[bytes], limits: ImageLimits) -> NDArray[np.float32]:
-        """`prepare` and `embed` in one go, in the calling thread. Raises for the first file that is refused."""
-        return self.embed([self.prepare(data, limits) for data in files])
-
 
 def create_embedder(
     encoder: str, weights: str = "", device: str = "auto", threads: int = 0, *, bfloat16: bool = False

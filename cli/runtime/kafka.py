@@ -43,13 +43,13 @@ Configuration:
 """
 
 
-def server_properties(port_: int, data: Path) -> str:
+def server_properties(port: int, data: Path) -> str:
     """The broker's configuration: one node that is broker and controller, bound to the loopback address.
 
     Kafka leaves the syncing of its log to the operating system: what a client
     has been told is written survives the broker's death, not the machine's.
     """
-    host, port = LOOPBACK, port_
+    host = LOOPBACK
     values = {
         "process.roles": "broker,controller",
         "node.id": 1,

@@ -21,11 +21,6 @@ LOOPBACK = "127.0.0.1"
 """Where Kafka and Flink listen, whatever `Settings.host` says: neither asks who calls."""
 
 
-def loopback_of(host: str) -> str:
-    """The address by which this machine reaches a server of ours that binds to `host`."""
-    return LOOPBACK if host in ("0.0.0.0", "::", "") else host
-
-
 @dataclass(frozen=True, slots=True)
 class Layout:
     """All paths of one system; nothing outside `home` is ever written."""

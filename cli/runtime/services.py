@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import httpx
 
-from cli.runtime.layout import loopback_of, part_environment, python
+from cli.runtime.layout import part_environment, python
 from cli.runtime.parts import Part
 from generations.folder import Generations
+from schemas.access.exposure import near_host
 from schemas.errors import CorruptError, OperatorError
 from schemas.generation import LIVE
 from schemas.settings import Settings
@@ -88,7 +89,7 @@ def service_parts(settings: Settings, shards: int = 0) -> list[Part]:
 def blender_address(settings: Settings) -> str:
     """Where a client on this machine finds the blender."""
     scheme = "https" if settings.tls_certificate else "http"
-    return f"{scheme}://{loopback_of(settings.host)}:{settings.http_port}"
+    return f"{scheme}://{near_host(settings)}:{settings.http_port}"
 
 
 def blender_trust(settings: Settings) -> ssl.SSLContext | bool:

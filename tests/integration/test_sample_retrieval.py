@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sample import make_sample
 from schemas.settings import Settings
+from tests.support.embedding import embed_files
 from vision.decode import ImageLimits
 from vision.embedder import create_embedder
 
@@ -24,7 +25,7 @@ def test_photos_find_their_products_first(tmp_path: Path) -> None:
     embedder = create_embedder(Settings().encoder)
 
     def embed(names: list[str]) -> NDArray[np.float32]:
-        return embedder.embed_bytes([(sample.folder / name).read_bytes() for name in names], ImageLimits())
+        return embed_files(embedder, [(sample.folder / name).read_bytes() for name in names], ImageLimits())
 
     rows = [json.loads(line) for line in sample.products_file.read_text().splitlines()]
     queries = [json.loads(line) for line in sample.queries_file.read_text().splitlines()]

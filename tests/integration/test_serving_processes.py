@@ -25,6 +25,7 @@ from schemas.ids import sequence, shard_of_product
 from schemas.product_event import Heartbeat, decode_event
 from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
 from tests.ports import free_block
+from tests.support.embedding import embed_files
 from tests.support.serving.world import WATERMARK_MS, listed, removed
 from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
@@ -119,7 +120,7 @@ def test_deltas_in_kafka_become_answers_to_photos(
     name = "e" if embedded else "p"  # both forms read the same topic
     seeds = {f"{name}{n}": n for n in range(12)}
     deltas = batches()
-    vectors = embedder.embed_bytes([photo(seed) for seed in seeds.values()], LIMITS)
+    vectors = embed_files(embedder, [photo(seed) for seed in seeds.values()], LIMITS)
     for product, vector in zip(seeds, vectors, strict=True):
         listed(deltas[shard_of_product(product, SHARDS)], product, [vector])
     send(kafka_broker, deltas)

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from schemas.errors import OperatorError, RejectedError
+from tests.support.embedding import embed_files
 from tests.support.pictures import encoded, product, scene
 from vision.colour import ColourHistogram
 from vision.decode import ImageLimits
@@ -41,7 +42,7 @@ def test_embedder_reports_the_id_that_the_job_was_submitted_with(embedder: Embed
 
 def test_vectors_are_float32_of_unit_length(embedder: Embedder) -> None:
     files = [encoded(product(seed), "JPEG") for seed in range(5)]
-    vectors = embedder.embed_bytes(files, LIMITS)
+    vectors = embed_files(embedder, files, LIMITS)
     assert (vectors.shape, vectors.dtype) == ((5, embedder.dimension), np.float32)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
@@ -61,7 +62,7 @@ GOLDEN = {
 
 def test_vectors_stay_what_they_are_under_this_preprocessing_version(embedder: Embedder) -> None:
     """When this fails, stored vectors no longer match new ones: raise `extractor.PREPROCESSING_VERSION`."""
-    vector = embedder.embed_bytes([encoded(product(5), "PNG")], LIMITS)[0]
+    vector = embed_files(embedder, [encoded(product(5), "PNG")], LIMITS)[0]
     expected = GOLDEN[embedder.extractor_id.partition("-")[0]]
     np.testing.assert_allclose(vector[list(expected)], list(expected.values()), atol=2e-3)
 
@@ -71,14 +72,14 @@ def test_empty_batch_gives_no_rows(embedder: Embedder) -> None:
 
 
 def test_other_view_finds_its_product(embedder: Embedder) -> None:
-    catalogue = embedder.embed_bytes([encoded(product(seed), "JPEG", quality=80) for seed in range(12)], LIMITS)
-    queries = embedder.embed_bytes([encoded(product(seed, turned=12), "WEBP") for seed in range(12)], LIMITS)
+    catalogue = embed_files(embedder, [encoded(product(seed), "JPEG", quality=80) for seed in range(12)], LIMITS)
+    queries = embed_files(embedder, [encoded(product(seed, turned=12), "WEBP") for seed in range(12)], LIMITS)
     assert ((queries @ catalogue.T).argmax(axis=1) == np.arange(12)).mean() >= 0.9
 
 
 def test_blank_pictures_have_vectors_too(embedder: Embedder) -> None:
     files = [encoded(Image.new("RGB", (50, 50), colour), "PNG") for colour in ("white", "black")]
-    vectors = embedder.embed_bytes(files, LIMITS)
+    vectors = embed_files(embedder, files, LIMITS)
     assert np.isfinite(vectors).all()
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
@@ -93,7 +94,7 @@ def test_threads_prepare_side_by_side(embedder: Embedder) -> None:
 
 def test_refused_file_raises_what_decoding_raises(embedder: Embedder) -> None:
     with pytest.raises(RejectedError, match="image_format"):
-        embedder.embed_bytes([b"no picture"], LIMITS)
+        embed_files(embedder, [b"no picture"], LIMITS)
 
 
 def test_weights_of_another_network_are_an_operator_error(tmp_path: Path) -> None:
