@@ -15,7 +15,7 @@ from serving.backend import SearchBackend
 from serving.broker.recorded import RecordedQueries
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
-from serving.searcher.build import build_host
+from serving.searcher.from_settings import build_host
 from serving.searcher.host import SearcherHost
 from serving.searcher.main import SWITCH_INTERVAL_S
 from serving.searcher.metrics import SearcherMetricFamilies

@@ -16,7 +16,7 @@ from serving.exposition import serve_metrics
 from serving.grpc_api import serve_until, start_server
 from serving.local import LocalBackend
 from serving.process import run_process
-from serving.searcher.build import build_host
+from serving.searcher.from_settings import build_host
 from serving.searcher.metrics import SearcherMetricFamilies
 
 log = logging.getLogger(__name__)

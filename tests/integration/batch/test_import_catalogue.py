@@ -22,7 +22,7 @@ from schemas.topics import PRODUCT_EVENTS
 
 pytestmark = pytest.mark.integration
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "events.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "events.md"
 PARTITIONS = 2
 
 

@@ -18,7 +18,7 @@ from schemas.deltas.delta import decode_deltas
 from schemas.extract_request import ExtractRequest, decode_request
 from schemas.feature import decode_feature
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
-from tests.integration.test_extraction_stage import ENCODER, World, letters
+from tests.integration.extraction.test_extraction_stage import ENCODER, World, letters
 from tests.support.metrics import CountingMetrics
 from vision.extractor import dimension_of, extractor_id
 
