@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from feature_store.rocks import STORE_FILE
+from jobs.pipeline.flink.kafka_properties import connector_properties
 from jobs.pipeline.log_epoch import current_epoch
 from messaging.admin import ensure_topics, forget_positions, wait_for_kafka
 from schemas.settings import Settings
@@ -10,11 +11,12 @@ from schemas.topics import CATALOGUE_GROUP
 
 
 def prepare_log(settings: Settings) -> int:
-    """Waits for Kafka, creates topics that are missing, and gives the epoch of the log.
+    """Writes the file of secrets for Flink's clients, waits for Kafka, creates topics; returns the log's epoch.
 
     Where the catalogue store is missing (new, or lost), the whole log will be
     read again: the group's committed offsets stand for a store that is not there.
     """
+    connector_properties(settings.kafka)  # a password may be another than when the job was planned
     wait_for_kafka(settings.kafka)
     ensure_topics(settings)
     if not (settings.catalogue_store / STORE_FILE).exists():
