@@ -38,7 +38,7 @@ QUERIES_PER_PRODUCTS = 16
 DEMO_PRODUCT = 784
 """Its photo is the one to show first; a sample too small for it shows product 0."""
 
-_PICTURES_PER_PROCESS = 60
+PICTURES_PER_PROCESS = 60
 _CHUNK = 20
 
 Progress = Callable[[int, int], None]
@@ -192,7 +192,7 @@ def _write_lines(file: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 def _draw_all(pictures: list[_Picture]) -> Iterator[tuple[str, bytes]]:
     """File names and JPEG bytes in the order of `pictures`; few pictures are not worth a process."""
-    processes = min(_cores(), 1 + len(pictures) // _PICTURES_PER_PROCESS)
+    processes = min(cores(), 1 + len(pictures) // PICTURES_PER_PROCESS)
     chunks = [pictures[i : i + _CHUNK] for i in range(0, len(pictures), _CHUNK)]
     if processes == 1:
         yield from chain.from_iterable(map(_draw, chunks))
@@ -202,7 +202,7 @@ def _draw_all(pictures: list[_Picture]) -> Iterator[tuple[str, bytes]]:
         yield from chain.from_iterable(pool.map(_draw, chunks))
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores this process may use: a container's limit, not the machine's count."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -27,7 +27,7 @@ from schemas.settings import Settings
 from schemas.topics import PRODUCT_EVENTS
 
 SHOWN_REFUSALS = 20
-_FLUSH_TIMEOUT_S = 120.0
+FLUSH_TIMEOUT_S = 120.0
 
 _log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def send_events(
         log.send(PRODUCT_EVENTS, event.product_id.encode(), value)
         report.produced += 1
         report.images += len(event.images or ())
-    log.flush(_FLUSH_TIMEOUT_S)
+    log.flush(FLUSH_TIMEOUT_S)
     return report
 
 

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     async def body(settings: Settings, stop: asyncio.Event) -> None:
         check_http_exposure(settings)
         # The port comes first: a second blender ends here, before it connects to anything.
-        with _listening(settings.host, settings.http_port) as listener:
+        with listening(settings.host, settings.http_port) as listener:
             if options.embedded:
                 # Here, since it brings faiss along, which a blender of its own process has no use for.
                 from serving.blender.embedded import embedded_backend
@@ -144,7 +144,8 @@ async def _stop_with(server: HttpServer, stop: asyncio.Event) -> None:
     server.should_exit = True
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """The socket that the blender serves on. Raises `OperatorError` where the port cannot be bound."""
     try:
         listener = socket.create_server((host, port), backlog=2048)
     except OSError as error:

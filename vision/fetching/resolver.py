@@ -27,7 +27,7 @@ STALE_S = 600.0
 """And for so long while it is asked for anew: a name server that hangs stops no host that is known."""
 FAILED_S = 2.0
 """A name that did not resolve is not asked for again for so long."""
-_NAMES_REMEMBERED = 10_000
+NAMES_REMEMBERED = 10_000
 
 Answer = list[str] | TransientError
 
@@ -98,7 +98,7 @@ class Resolver:
     def _name(self, host: str) -> _Name:
         name = self._names.get(host)
         if name is None:
-            if len(self._names) >= _NAMES_REMEMBERED:
+            if len(self._names) >= NAMES_REMEMBERED:
                 oldest = next((key for key, each in self._names.items() if each.look_up_began is None), None)
                 if oldest is not None:
                     del self._names[oldest]

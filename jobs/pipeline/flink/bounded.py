@@ -47,7 +47,7 @@ class LogRange:
         return sum(max(0, end - begin) for begin, end in zip(self.begins, self.ends, strict=True))
 
 
-class _Recorded:
+class Recorded:
     """Work as a stage: units come as the values of records, answers go to a file of its own in `folder`.
 
     `unit`: their type; None: what `work` takes is the batch of records itself.
@@ -96,7 +96,7 @@ def run_over_log(
     _bundles_of(tables, batch_size)
     tables.execute_sql(raw_table(f"{name}_source", _range_options(log)))
     rows = tables.sql_query(f"SELECT {RECORD_COLUMNS} FROM {name}_source")
-    yield from _run(tables, name, rows, partial(_Recorded, work, None), answer, results)
+    yield from _run(tables, name, rows, partial(Recorded, work, None), answer, results)
 
 
 def run_units(
@@ -131,7 +131,7 @@ def run_units(
         f"WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'json')"
     )
     rows = tables.sql_query(f"SELECT k, v, p, o, t FROM {name}_units")
-    yield from _run(tables, name, rows, partial(_Recorded, work, unit), answer, results)
+    yield from _run(tables, name, rows, partial(Recorded, work, unit), answer, results)
 
 
 def _run(

@@ -64,7 +64,7 @@ def test_kafka_that_does_not_answer_is_an_operators_error(settings: Settings, mo
     settings.home_path.mkdir()
     shop = settings.home_path / "shop.csv"
     shop.write_text("id,image\n1,https://c.example/1.jpg\n")
-    monkeypatch.setattr("cli.importers.importing._FLUSH_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("cli.importers.importing.FLUSH_TIMEOUT_S", 1.0)
     nobody = msgspec.structs.replace(settings, kafka_bootstrap="127.0.0.1:9")
     with pytest.raises(OperatorError, match="vitrine status"):
         import_catalogue(nobody, shop, progress=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from jobs.pipeline.flink.bounded import _Recorded, whole_lines
+from jobs.pipeline.flink.bounded import Recorded, whole_lines
 from jobs.pipeline.stage import Metrics, Record
 from tests.support.metrics import CountingMetrics
 
@@ -35,7 +35,7 @@ class Counter:
     def close(self) -> None: ...
 
 
-def recorded(recorder: partial[_Recorded], folder: Path, *batches: list[Record]) -> bytes:
+def recorded(recorder: partial[Recorded], folder: Path, *batches: list[Record]) -> bytes:
     stage = recorder(str(folder))
     stage.open(CountingMetrics())
     for batch in batches:
@@ -51,12 +51,12 @@ def record(value: bytes) -> Record:
 
 def test_units_come_as_values_and_answers_are_lines(tmp_path: Path) -> None:
     units = [record(msgspec.json.encode(Double(number))) for number in (1, 2, 3)]
-    data = recorded(partial(_Recorded, Doubler, Double), tmp_path, units[:2], units[2:])
+    data = recorded(partial(Recorded, Doubler, Double), tmp_path, units[:2], units[2:])
     decoder = msgspec.json.Decoder(Double)
     assert [decoder.decode(line) for line in whole_lines(data)] == [Double(2), Double(4), Double(6)]
     assert len(whole_lines(data[:-2])) == 2  # its worker died while it wrote the third
 
 
 def test_work_over_the_log_takes_the_batches_themselves(tmp_path: Path) -> None:
-    data = recorded(partial(_Recorded, Counter, None), tmp_path, [record(b"a"), record(b"b")], [record(b"c")])
+    data = recorded(partial(Recorded, Counter, None), tmp_path, [record(b"a"), record(b"b")], [record(b"c")])
     assert whole_lines(data) == [b"2", b"1"]

@@ -36,8 +36,8 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_processes_draw_the_same_bytes_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = make_sample(tmp_path / "alone", products=4, images=6)
-    monkeypatch.setattr("sample.making._PICTURES_PER_PROCESS", 1)
-    monkeypatch.setattr("sample.making._cores", lambda: 2)
+    monkeypatch.setattr("sample.making.PICTURES_PER_PROCESS", 1)
+    monkeypatch.setattr("sample.making.cores", lambda: 2)
     together = make_sample(tmp_path / "together", products=4, images=6)
     assert _digests(alone.folder) == _digests(together.folder)
 

@@ -129,7 +129,7 @@ def test_name_that_does_not_resolve_is_not_asked_for_again_at_once(names: Names)
 
 
 def test_names_remembered_are_bounded(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_NAMES_REMEMBERED", 10)
+    monkeypatch.setattr(module, "NAMES_REMEMBERED", 10)
     resolver = Resolver()
     for number in range(50):
         resolver.resolve(f"{number}.example", 60)
