@@ -1,8 +1,8 @@
 """The job as it was planned last, kept on disk, so that a new job manager need not wait for it to be planned again.
 
 Planning takes a JVM, the SQL planner and a Python process some seconds; what
-comes out is always the same while settings and log are. Flink's REST interface
-takes it as it is: the serialized graph, the jars, the files that go with it.
+comes out is always the same while settings, log and code are: functions lie in
+it by their names. Flink's REST interface takes it as it is: the serialized graph, the jars, the files that go with it.
 Knows no Flink: the client that plans hands the JVM's object over as it is.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from schemas.errors import CorruptError
 
 _PLAN = "plan.bin"
 _MANIFEST = "plan.json"
+_ROOT = Path(__file__).resolve().parents[2]
+_PACKAGES = ("disk", "schemas", "vision", "feature_store", "indexing", "messaging", "generations", "jobs")
 
 
 class KeptPlan(msgspec.Struct, frozen=True, kw_only=True):
     """`graph`: Flink's serialized execution plan. `artifacts`: files of the job by Flink's name for them.
 
-    All are paths. `epoch` and `settings` (as JSON) are what it was planned for: it is of use for nothing else.
+    All are paths. `epoch`, `settings` (as JSON) and `code` (`code_digest`) are
+    what it was planned for: it is of use for nothing else.
     """
 
     graph: str
@@ -33,6 +37,7 @@ class KeptPlan(msgspec.Struct, frozen=True, kw_only=True):
     artifacts: dict[str, str]
     epoch: int
     settings: str
+    code: str
 
     def for_a_new_job(self) -> bytes:
         """The plan under a job id of its own: Flink takes every id once, names folders by it and remembers it.
@@ -67,6 +72,7 @@ def keep(graph: Any, jvm: Any, folder: Path, *, epoch: int, settings: str) -> No
         artifacts=artifacts,
         epoch=epoch,
         settings=settings,
+        code=code_digest(),
     )
     if plan.for_a_new_job() == (folder / _PLAN).read_bytes():
         raise CorruptError(f"the plan in {folder} does not hold its job's id {plan.job_id} as Flink 2.3 writes it")
@@ -83,14 +89,22 @@ def forget(folder: Path) -> None:
 
 
 def kept(folder: Path, *, epoch: int, settings: str) -> KeptPlan | None:
-    """The plan for that log and those settings, with all its files; None where there is none."""
+    """The plan for that log, those settings and the code as it is, with all its files; None where there is none."""
     try:
         plan = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=KeptPlan)
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
-    fits = (plan.epoch, plan.settings) == (epoch, settings)
+    fits = (plan.epoch, plan.settings, plan.code) == (epoch, settings, code_digest())
     files = (plan.graph, *plan.jars, *plan.artifacts.values())
     return plan if fits and all(Path(file).is_file() for file in files) else None
+
+
+def code_digest() -> str:
+    """BLAKE2b of all our code that runs in a job, hex; some hundredths of a second."""
+    digest = blake2b(digest_size=16)
+    for file in sorted(file for package in _PACKAGES for file in (_ROOT / package).rglob("*.py")):
+        digest.update(str(file.relative_to(_ROOT)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
 
 
 def _copied(file: Path, folder: Path) -> str:

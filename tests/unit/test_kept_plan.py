@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobs.realtime_index.kept_plan import KeptPlan, forget, kept
+from jobs.realtime_index.kept_plan import KeptPlan, code_digest, forget, kept
 
 JOB = "ff9d1dc901c36e4036b7a3d7c5b2bfc2"
 
@@ -26,6 +26,7 @@ def folder(tmp_path: Path) -> Path:
         artifacts={},
         epoch=3,
         settings="{}",
+        code=code_digest(),
     )
     (folder / "plan.json").write_bytes(msgspec.json.encode(plan))
     return folder
@@ -35,6 +36,14 @@ def test_plan_is_of_use_for_its_own_log_and_settings_alone(folder: Path) -> None
     assert kept(folder, epoch=3, settings="{}") is not None
     assert kept(folder, epoch=4, settings="{}") is None
     assert kept(folder, epoch=3, settings='{"shards":2}') is None
+
+
+def test_plan_of_other_code_is_none(folder: Path) -> None:
+    """Functions lie in it by their names, which may be others since an upgrade."""
+    plan = kept(folder, epoch=3, settings="{}")
+    assert plan is not None
+    (folder / "plan.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(plan, code="0" * 32)))
+    assert kept(folder, epoch=3, settings="{}") is None
 
 
 def test_plan_whose_jar_is_gone_is_none(folder: Path, tmp_path: Path) -> None:
