@@ -75,3 +75,9 @@ def test_program_loads_no_library_that_it_has_no_use_for(program: str) -> None:
 
 def test_imports_are_found_at_all() -> None:
     assert importers("rocksdict") == ["feature_store/rocks.py"]
+
+
+def test_page_lies_where_the_routes_look_for_it() -> None:
+    from serving.blender.http.api import PAGE_FOLDER
+
+    assert (PAGE_FOLDER / "index.html").is_file()

@@ -32,7 +32,7 @@ from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Pictures
 from serving.blender.service import BlenderService
 
-PAGE_FOLDER = Path(__file__).parent / "page"
+PAGE_FOLDER = Path(__file__).parents[1] / "page"
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Products wanted, at most.")]
 Generation = Annotated[
