@@ -24,6 +24,7 @@ from tests.e2e.browser import (
     upload,
 )
 from tests.e2e.shop import Shop
+from tests.support.serving.world import revive
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine; make browser installs it")
 
@@ -256,7 +257,7 @@ def test_search_waits_while_the_index_starts_and_goes_on_by_itself(page: Page, s
     expect(page.get_by_role("alert")).to_contain_text("still starting")
     assert page.locator("#results").get_attribute("aria-busy") == "true"
     for searcher in shop.searchers:
-        searcher.ready()
+        revive(searcher)
     first_is(page, product_id)
     expect(page.get_by_role("alert")).to_be_hidden()
 
@@ -267,7 +268,7 @@ def test_silent_shard_is_told_with_the_answer_and_in_the_freshness(page: Page, s
     upload(page, photo.read_bytes())
     expect(page.locator("#partial")).to_contain_text("shard 1")
     expect(page.locator("#freshness-line")).to_contain_text("1 of 2 parts of the index not ready")
-    shop.searchers[1].ready()
+    revive(shop.searchers[1])
     expect(page.locator("#freshness")).to_have_attribute("data-state", "fresh")
     upload(page, photo.read_bytes())
     expect(page.locator("#partial")).to_be_hidden()

@@ -26,6 +26,7 @@ from tests.support.serving.world import (
     query,
     ready_searcher,
     removed,
+    revive,
 )
 
 TIMEOUT_S = 5.0
@@ -123,7 +124,7 @@ async def test_searcher_that_comes_back_is_asked_again(tier: Tier) -> None:
     tier.searchers[0][1].fail("killed")
     answer = await tier.broker.search(query(direction(1)), TIMEOUT_S)
     assert list(answer.missing_shards) == [0]
-    tier.searchers[0][1].ready()
+    revive(tier.searchers[0][1])
     assert await tier.found() == set(PRODUCTS)
 
 

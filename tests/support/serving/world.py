@@ -192,3 +192,12 @@ class MemoryReader:
 
     def close(self) -> None:
         pass
+
+
+def revive(searcher: SearcherService) -> None:
+    """As a feed does that takes the index up again."""
+    index = searcher.index
+    assert index is not None
+    searcher.begin_anew()
+    searcher.begin(index)
+    searcher.ready()
