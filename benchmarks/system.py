@@ -14,6 +14,7 @@ import psutil
 from cli.inspection import ShardView, shard_views
 from cli.runtime.flink import TASK_MANAGER
 from cli.runtime.progress import Progress
+from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings, load_settings
@@ -142,11 +143,14 @@ class CpuMeter:
 
 
 def processes(runtime: System, others: Mapping[str, int] | None = None) -> Iterator[tuple[str, psutil.Process]]:
-    """Every process of the system with its children, by the name of its part; then `others` by theirs."""
+    """Every process of the system with its children, by the name of its part; then `others` by theirs.
+
+    The supervisor's children are the parts, each with a name of its own.
+    """
     for name, pid in {**runtime.running(), **(others or {})}.items():
         try:
             process = psutil.Process(pid)
-            for member in (process, *process.children(recursive=True)):
+            for member in (process, *(() if name == SUPERVISOR else process.children(recursive=True))):
                 yield _label(name, member) if name == TASK_MANAGER else name, member
         except psutil.NoSuchProcess:
             continue
@@ -155,7 +159,7 @@ def processes(runtime: System, others: Mapping[str, int] | None = None) -> Itera
 def _label(name: str, member: psutil.Process) -> str:
     """Flink's Python workers and the CNN are the task manager's children, and shown for themselves."""
     command = " ".join(member.cmdline())
-    if "jobs.pipeline.extraction.stage" in command:
+    if "jobs.pipeline.extraction.child" in command:
         return "extraction-cnn"
     if "pyflink" in command and "java" not in command.split(" ", 1)[0]:
         return "flink-python-stages"

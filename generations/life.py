@@ -58,6 +58,8 @@ _TEXTS: Mapping[Life, str] = MappingProxyType(
     }
 )
 
+_KNOWN = frozenset(state.value for state in Life)
+
 STEPS: Mapping[Life, frozenset[Life]] = MappingProxyType(
     {
         Life.RESTORING: frozenset((Life.CATCHING_UP, Life.FAILED, Life.LEAVING)),
@@ -79,7 +81,7 @@ def step(before: Life, after: Life) -> Life:
 
 
 def life_of(status: ShardStatus) -> Life:
-    """Where the generation of a status is. Searchers of before say only whether it is ready, or has failed."""
-    if status.life:
+    """Where the generation of a status is. Other versions' searchers may say only whether it is ready, or has failed."""
+    if status.life in _KNOWN:
         return Life(status.life)
     return Life.READY if status.ready else Life.FAILED if status.failed else Life.CATCHING_UP

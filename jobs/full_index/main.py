@@ -34,7 +34,7 @@ from schemas.topics import PRODUCT_EVENTS
 log = logging.getLogger("jobs.full_index")
 
 
-def batch_tables(parallelism_: int, connector: str | None, parallelism: int | None = None) -> StreamTableEnvironment:
+def batch_tables(connector: str | None, parallelism: int) -> StreamTableEnvironment:
     """A table environment for one bounded job. `connector` as in the streaming job: for a mini-cluster only.
 
     `parallelism`: where it is not the streaming job's, which the stores' owners are spread by.
@@ -45,7 +45,7 @@ def batch_tables(parallelism_: int, connector: str | None, parallelism: int | No
         "python.execution-mode": "process",
         "python.executable": sys.executable,
         "python.fn-execution.memory.managed": "false",
-        "parallelism.default": str(parallelism_ if parallelism is None else parallelism),
+        "parallelism.default": str(parallelism),
         # A source must not be spread wider than the stores' owners may be.
         "execution.batch.adaptive.auto-parallelism.enabled": "false",
         "restart-strategy.type": "fixed-delay",
@@ -69,14 +69,14 @@ def run_replay(settings: Settings, options: ReplayOptions, connector: str | None
     log.info("event=job_start name=replay extractors=%s settings=%s",
              ",".join(spec.extractor_id for spec in extractors), settings_json(settings))  # fmt: skip
     with ReplayFolder(settings).lock():
-        report = Replay(settings, options, extractors, lambda: batch_tables(settings.parallelism, connector)).execute()
+        report = Replay(settings, options, extractors, lambda: batch_tables(connector, settings.parallelism)).execute()
     return 1 if report.left_wrong else 0
 
 
 def run_build(settings: Settings, options: BuildOptions, connector: str | None) -> int:
     """The whole build, without its publication; the generation's name is in `build/latest.json` of the home."""
     log.info("event=job_start name=build options=%s settings=%s", options, settings_json(settings))
-    Build(settings, options, lambda parallelism: batch_tables(settings.parallelism, connector, parallelism)).execute()
+    Build(settings, options, lambda parallelism: batch_tables(connector, parallelism)).execute()
     return 0
 
 

@@ -38,8 +38,9 @@ def test_step_that_is_not_drawn_is_a_fault(before: Life, after: Life) -> None:
     assert step(before, before) is before
 
 
-def test_searchers_of_before_are_understood() -> None:
+def test_searchers_of_other_versions_are_understood() -> None:
     assert life_of(ShardStatus(ready=True)) is Life.READY
     assert life_of(ShardStatus(failed=True, error="the file is altered")) is Life.FAILED
     assert life_of(ShardStatus(error="catching up with index-deltas")) is Life.CATCHING_UP
+    assert life_of(ShardStatus(life="dreaming", ready=True)) is Life.READY
     assert all(life_of(ShardStatus(life=state.value)) is state for state in Life)
