@@ -114,9 +114,7 @@ def build(folder: Path, images: int, dimension: int, shards: int, kind: str, lis
     settings = load_settings({}, home=str(folder / "home"))
     name = new_name()
     unfinished = folder / f".build-{name}"
-    generation = build_generation(
-        name, target, cut, unfinished, folder / "work", lambda n: batch_tables(connector, n)
-    )
+    generation = build_generation(name, target, cut, unfinished, folder / "work", lambda n: batch_tables(connector, n))
     assert generation.catalogue_valid == images, generation.catalogue_valid
     assert generation.catalogue_digests == [shard.digest for shard in generation.shards]
     seal_generation(unfinished, generation)

@@ -5,6 +5,7 @@ What it finds, and what it does:
 - the supervisor is dead, or does not answer: starts it anew; the next one adopts what runs;
 - Flink has no live job: submits it, at once when the job manager is a new
   one (while that is coming up), with growing pauses when it fails;
+- a task manager is older than the job manager: kills it, see `_end_orphan`;
 - the job runs, as Flink says, but a stage with work to do has not moved for
   `stalled_after_s`: kills the task manager, which takes the broken channels
   to the Python workers with it; the supervisor starts it, Flink redeploys;
@@ -31,7 +32,7 @@ from cli.runtime import job
 from cli.runtime.flink import JOB_MANAGER, LIVE_STATES, TASK_MANAGER, FlinkRest
 from cli.runtime.layout import layout_of
 from cli.runtime.parts import wanted
-from cli.runtime.processes import Processes
+from cli.runtime.processes import Processes, ProcessRecord
 from cli.runtime.supervisor import Supervisor
 from cli.runtime.watchdog.stall import EXTRACTION_PATIENCE, Reading, Stall, Unanswered
 from cli.runtime.watchdog.state import Lag, WatchdogState, read_state, write_state
@@ -47,6 +48,8 @@ log = logging.getLogger("cli.runtime.watchdog")
 LOOK_S = 1.0
 GLANCE_S = 0.25
 READ_S = 5.0
+ORPHAN_S = 2.0
+"""Both are started in the same second; by so much an older task manager was there before."""
 RESTARTS = 3
 KEPT_LAGS = 60
 
@@ -114,7 +117,7 @@ class Watchdog:
             self._forget()
             if is_new and self._submission.due(now):
                 # A new job manager remembers no job: the client plans it while that comes up.
-                self._begin_submission(now, manager.pid, to_new_flink=True)
+                self._begin_submission(now, manager, to_new_flink=True)
             if self._job_manager.silent(manager.pid, now):
                 limit_s = self._settings.stalled_after_s
                 self._restart(JOB_MANAGER, f"the job manager has not answered for {limit_s:.0f} s", self._job_manager)
@@ -124,7 +127,7 @@ class Watchdog:
         if found is None:
             self._forget()
             if self._submission.due(now):
-                self._begin_submission(now, manager.pid, to_new_flink=is_new)
+                self._begin_submission(now, manager, to_new_flink=is_new)
             return self._submission.failure() or f"Flink has no live job{self._ended()}"
         self._submitted_to = manager.pid
         if tasks == 0 or running < tasks:
@@ -150,9 +153,25 @@ class Watchdog:
             return ""
         return "" if cause is None else f": the last one failed ({cause})"
 
-    def _begin_submission(self, now: float, manager: int, *, to_new_flink: bool) -> None:
-        self._submitted_to = manager
+    def _begin_submission(self, now: float, manager: ProcessRecord, *, to_new_flink: bool) -> None:
+        if to_new_flink:
+            self._end_orphan(manager)
+        self._submitted_to = manager.pid
         self._submission.begin(now, to_new_flink)
+
+    def _end_orphan(self, manager: ProcessRecord) -> None:
+        """Kills a task manager that was started for the job manager before this one, for the supervisor to start.
+
+        It would find out by `heartbeat.timeout` alone, 20 s later, since the new
+        job manager listens where the old one did; and then end its tasks, which
+        nobody waits for any more, all the same.
+        """
+        worker = self._processes.running(TASK_MANAGER)
+        if worker is None or worker.created > manager.created - ORPHAN_S:
+            return
+        log.warning("event=task_manager_orphaned pid=%d next=killed", worker.pid)
+        with suppress(OperatorError):
+            self._processes.signal(TASK_MANAGER, signal.SIGKILL)
 
     def _mind_slots(self, slots: int, now: float) -> None:
         manager = self._processes.running(TASK_MANAGER)

@@ -123,7 +123,7 @@ def test_killed_kafka_comes_back_by_itself(catalogue: System) -> None:
 def test_job_lost_with_its_job_manager_is_submitted_again_by_itself(catalogue: System) -> None:
     catalogue.wait_job()
     for product in ("runtime-2", "runtime-3"):
-        killed = {JOB_MANAGER: catalogue.pid(JOB_MANAGER)}
+        killed = {name: catalogue.pid(name) for name in (JOB_MANAGER, TASK_MANAGER)}
         before = _submissions_of_kept_plans(catalogue)
         catalogue.kill(JOB_MANAGER)
         catalogue.wait_back(killed)
