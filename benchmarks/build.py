@@ -95,7 +95,6 @@ def build(folder: Path, images: int, dimension: int, shards: int, kind: str, lis
     from jobs.full_index.build.run import build_generation
     from jobs.full_index.main import batch_tables
     from jobs.pipeline.extraction.extractors import ExtractorSpec
-    from schemas.settings import load_settings
 
     target = BuildTarget(
         extractor=ExtractorSpec(EXTRACTOR.format(dimension=dimension), "efficientnet_lite0"),
@@ -111,7 +110,6 @@ def build(folder: Path, images: int, dimension: int, shards: int, kind: str, lis
         progress=[[]] * shards,
         oldest=[0] * EVENT_PARTITIONS,
     )
-    settings = load_settings({}, home=str(folder / "home"))
     name = new_name()
     unfinished = folder / f".build-{name}"
     generation = build_generation(name, target, cut, unfinished, folder / "work", lambda n: batch_tables(connector, n))
@@ -240,10 +238,8 @@ def compare(folder: Path, images: int, arguments: argparse.Namespace) -> dict[st
     """One size: stores filled, built, then faiss on the same vectors."""
     from cli.runtime.flink import write_configuration
     from cli.runtime.layout import jars, layout_of
-    from schemas.settings import load_settings
 
     folder.mkdir()
-    settings = load_settings({}, home=str(folder / "home"))
     write_configuration(settings, layout_of(settings))
     connector = next(jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka"))
     wall, _, _ = measured("fill", folder, images, arguments.dimension, arguments.seed)

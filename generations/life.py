@@ -81,7 +81,7 @@ def step(before: Life, after: Life) -> Life:
 
 
 def life_of(status: ShardStatus) -> Life:
-    """Where the generation of a status is. Other versions' searchers may say only whether it is ready, or has failed."""
+    """Where the generation of a status is. Searchers of other versions say whether it is ready or has failed."""
     if status.life in _KNOWN:
         return Life(status.life)
     return Life.READY if status.ready else Life.FAILED if status.failed else Life.CATCHING_UP
