@@ -238,8 +238,10 @@ def compare(folder: Path, images: int, arguments: argparse.Namespace) -> dict[st
     """One size: stores filled, built, then faiss on the same vectors."""
     from cli.runtime.flink import write_configuration
     from cli.runtime.layout import jars, layout_of
+    from schemas.settings import load_settings
 
     folder.mkdir()
+    settings = load_settings({}, home=str(folder / "home"))
     write_configuration(settings, layout_of(settings))
     connector = next(jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka"))
     wall, _, _ = measured("fill", folder, images, arguments.dimension, arguments.seed)
