@@ -121,14 +121,14 @@ class CpuMeter:
         self._began = time.monotonic()
         self._before = self._times()
 
-    def cores(self) -> dict[str, float]:
-        """Cores used since the meter was made, largest first; processes below 0.02 are left out."""
+    def cores(self, least: float = 0.02) -> dict[str, float]:
+        """Cores used since the meter was made, largest first; what used less than `least` is left out."""
         elapsed = time.monotonic() - self._began
         used: dict[str, float] = {}
         for (name, pid), seconds in self._times().items():
             cores = (seconds - self._before.get((name, pid), 0.0)) / elapsed
             used[name] = used.get(name, 0.0) + cores
-        shown = {name: round(cores, 2) for name, cores in used.items() if cores >= 0.02}
+        shown = {name: round(cores, 2) for name, cores in used.items() if cores >= least}
         return dict(sorted(shown.items(), key=lambda entry: -entry[1]))
 
     def _times(self) -> dict[tuple[str, int], float]:

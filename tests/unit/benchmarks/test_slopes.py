@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks.slopes import slope
-from benchmarks.soak import judged
+from benchmarks.soak import judged, write_minutes
 
 _AT = [10.0 * number for number in range(360)]
 
@@ -47,3 +49,28 @@ def test_warm_up_is_left_out_and_new_images_are_allowed_for() -> None:
     assert series["memory_mib searcher-0-0"]["verdict"] == "bounded"
     assert judged(_AT, samples, 600.0, 16)["memory_mib searcher-0-0"]["verdict"] == "rises"
     assert judged(_AT, samples, 0.0, 4096)["memory_mib blender"]["slope_per_h"] > 100
+
+
+def test_what_reads_through_the_index_may_take_as_much_longer_as_it_grew_and_kafka_keeps_its_segments_open() -> None:
+    samples = [
+        {
+            "images": 100_000 + 20_000 * at / 3600,
+            "vectors_p50_ms": 10 + 2 * at / 3600,
+            "segments": 20 + 5 * at / 3600,
+            "files kafka": 100 + 10 * at / 3600,
+        }
+        for at in _AT
+    ]
+    assert {name: found["verdict"] for name, found in judged(_AT, samples, 0.0, 4096).items()} == {
+        "images": "by design", "segments": "by design", "vectors_p50_ms": "bounded", "files kafka": "bounded"
+    }  # fmt: skip
+    steady = [sample | {"images": 100_000.0, "segments": 20.0} for sample in samples]
+    found = judged(_AT, steady, 0.0, 4096)
+    assert (found["vectors_p50_ms"]["verdict"], found["files kafka"]["verdict"]) == ("rises", "rises")
+
+
+def test_minutes_are_means_of_their_looks(tmp_path: Path) -> None:
+    file = tmp_path / "minutes.csv"
+    samples = [{"images": 10.0, "files kafka": 1.0}, {"images": 20.0, "cores kafka": 0.5}, {"images": 30.0}]
+    write_minutes(file, [10.0, 20.0, 70.0], samples)
+    assert file.read_text() == "minute,cores kafka,images\n0,0.500,15.000\n1,,30.000\n"
