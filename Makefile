@@ -13,7 +13,7 @@ CODE := disk schemas vision feature_store indexing messaging generations sample 
 BENCHES := freshness updates queries shard swap hung store extraction retrieval build hosts recovery
 UV := 0.13.8
 
-.PHONY: help setup setup-dev browser run stop status test check format lock bench $(BENCHES:%=bench-%) clean distclean
+.PHONY: help setup setup-dev browser run stop status test check check-code check-units format lock bench $(BENCHES:%=bench-%) clean distclean
 
 help:  ## this list
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -34,14 +34,19 @@ status: $(DONE)/packages  ## topics, lag, job, shards
 	@$(PY) -m cli.main status
 
 check: $(DONE)/packages-dev $(DONE)/jars  ## style, types, layers, unit tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-code check-units
+
+check-code: $(DONE)/packages-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy --strict $(CODE:%=-p %)
 	.venv/bin/lint-imports
+	$(PY) -m mypy --strict $(CODE:%=-p %)
+
+check-units: $(DONE)/packages-dev $(DONE)/jars
 	$(PY) -m pytest -q tests/unit
 
 test: $(DONE)/packages-dev $(DONE)/jars  ## all tests on real Kafka, Flink and Chromium, beside a running system
-	$(PY) -m pytest tests
+	$(PY) -m pytest tests --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 format: $(DONE)/packages-dev
 	$(PY) -m ruff check --fix .

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks.result import write_result
+from benchmarks.harness.result import write_result
 from benchmarks.shard import Catalogue
 
 EXTRACTOR = "efficientnet_lite0-00000000-p1-{dimension}"
@@ -213,12 +213,10 @@ def memory_of(process: psutil.Process) -> tuple[int, int]:
 def measured(part: str, *arguments: object) -> tuple[float, PeakMemory, str]:
     """Runs a part of this benchmark in a process of its own: seconds from its start to its end, memory, output."""
     from cli.runtime.flink import flink_environment
-    from cli.runtime.layout import layout_of
     from schemas.settings import load_settings
 
     settings = load_settings({}, home=str(arguments[0]) + "/home")
-    layout = layout_of(settings)
-    environment = flink_environment(settings, layout)
+    environment = flink_environment(settings)
     environment["JVM_ARGS"] = "-Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
     began = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.build", "--part", part, *(str(each) for each in arguments)]
@@ -237,12 +235,12 @@ def measured(part: str, *arguments: object) -> tuple[float, PeakMemory, str]:
 def compare(folder: Path, images: int, arguments: argparse.Namespace) -> dict[str, Any]:
     """One size: stores filled, built, then faiss on the same vectors."""
     from cli.runtime.flink import write_configuration
-    from cli.runtime.layout import jars, layout_of
+    from cli.runtime.programs import jars
     from schemas.settings import load_settings
 
     folder.mkdir()
     settings = load_settings({}, home=str(folder / "home"))
-    write_configuration(settings, layout_of(settings))
+    write_configuration(settings)
     connector = next(jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka"))
     wall, _, _ = measured("fill", folder, images, arguments.dimension, arguments.seed)
     print(f"{images} images: stores filled in {wall:.1f} s", flush=True)

@@ -28,8 +28,10 @@ import psutil
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from benchmarks.result import write_result
-from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
+from benchmarks.harness.result import write_result
+from jobs.pipeline.extraction.config import ExtractionConfig
+from jobs.pipeline.extraction.extractors import ExtractorSpec
+from jobs.pipeline.extraction.stage import ExtractionStage
 from jobs.pipeline.stage import Record
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.ids import feature_partition, image_id, image_key
@@ -79,8 +81,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
         store_folder=str(folder / "features"),
         feature_partitions=PARTITIONS,
         delta_partitions=2,
-        extractor_id=extractor_id(arguments.encoder),
-        encoder=arguments.encoder,
+        extractors=(ExtractorSpec(extractor_id(arguments.encoder), arguments.encoder),),
         threads=arguments.threads,
         batch=arguments.batch,
         policy=FetchPolicy(allowed_folders=(str(folder),)),
@@ -169,7 +170,7 @@ def run_stage(stage: ExtractionStage, config: ExtractionConfig, files: list[Path
             image_key=image_key(url).hex(),
             url=url,
             vector_seq=offset + 1,
-            extractor_id=config.extractor_id,
+            extractor_id=config.main.extractor_id,
         )
         records.append(record(request, offset))
     features = 0

@@ -27,10 +27,10 @@ from typing import Any
 import grpc.aio
 import numpy as np
 
+from benchmarks.harness.result import write_result
+from benchmarks.harness.system import FIRST_PORT, BenchSystem, CpuMeter, bench_settings, temporary_home
 from benchmarks.load.events import LoadGenerator
 from benchmarks.load.shop import Event, Kind, Shop, fill_feature_store, vectors
-from benchmarks.result import write_result
-from benchmarks.system import FIRST_PORT, BenchSystem, CpuMeter, bench_settings, temporary_home
 from messaging.consumer import PartitionReader
 from messaging.producer import EventProducer
 from schemas.deltas.delta import decode_deltas
@@ -69,9 +69,7 @@ class Probe:
 
 async def send_probes(settings: Settings, shop: Shop, seconds: float, per_s: float) -> list[Probe]:
     """Sends at a steady pace and watches each until the searcher shows it; those of the first sends are left out."""
-    channels = [
-        grpc.aio.insecure_channel(f"127.0.0.1:{settings.searcher_port(shard)}") for shard in range(settings.shards)
-    ]
+    channels = [grpc.aio.insecure_channel(settings.tier.searcher(shard)) for shard in range(settings.shards)]
     stubs: list[Any] = [SearchStub(channel) for channel in channels]  # type: ignore[no-untyped-call]
     events = shop.mix()
     probes: list[Probe] = []

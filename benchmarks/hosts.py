@@ -22,10 +22,11 @@ from pathlib import Path
 import psutil
 
 from benchmarks.extraction import Counters
+from benchmarks.harness.result import write_result
 from benchmarks.load.image_hosts import Behaviour, ImageHosts, drip, picture, silence
 from benchmarks.load.stage_loop import StageLoop
-from benchmarks.result import write_result
-from jobs.pipeline.extraction.stage import ExtractionConfig
+from jobs.pipeline.extraction.config import ExtractionConfig
+from jobs.pipeline.extraction.extractors import ExtractorSpec
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
 
@@ -146,8 +147,7 @@ def _config(folder: Path) -> ExtractionConfig:
         store_folder=str(folder / "features"),
         feature_partitions=1,
         delta_partitions=2,
-        extractor_id=extractor_id(ENCODER),
-        encoder=ENCODER,
+        extractors=(ExtractorSpec(extractor_id(ENCODER), ENCODER),),
         policy=FetchPolicy(allowed_networks=("127.0.0.0/8",)),
     )
 

@@ -29,11 +29,12 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.harness.result import write_result
+from benchmarks.harness.system import bench_settings, temporary_home
 from benchmarks.load.grpc import QueryClient, latencies
-from benchmarks.result import write_result
 from benchmarks.shard import Catalogue
-from benchmarks.system import bench_settings, temporary_home
-from cli.runtime.layout import child_environment, python
+from cli.runtime.environment import child_environment
+from cli.runtime.programs import python
 from cli.runtime.progress import Progress
 from cli.runtime.services import BROKER, searcher_name
 from cli.runtime.system import System

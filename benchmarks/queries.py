@@ -19,11 +19,11 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.harness.result import write_result
+from benchmarks.harness.system import FIRST_PORT, BenchSystem, CpuMeter, bench_settings, temporary_home
 from benchmarks.load.events import LoadGenerator
 from benchmarks.load.http import HttpLoad, post, post_file
 from benchmarks.load.shop import draw_photo, fill_feature_store, image_url, vectors
-from benchmarks.result import write_result
-from benchmarks.system import FIRST_PORT, BenchSystem, CpuMeter, bench_settings, temporary_home
 from schemas.search_pb2 import SearchRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings

@@ -28,12 +28,12 @@ import httpx
 import psutil
 from PIL import Image
 
-from benchmarks.result import write_result
-from benchmarks.system import FIRST_PORT, BenchSystem, bench_settings, temporary_home
-from cli.runtime.flink import JOB_MANAGER, TASK_MANAGER
+from benchmarks.harness.result import write_result
+from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, temporary_home
+from cli.runtime.flink import JOB_MANAGER, TASK_MANAGER, FlinkAccess
 from cli.runtime.job import job_runs
 from cli.runtime.kafka import NAME as KAFKA
-from cli.runtime.services import BLENDER, BROKER, HEARTBEAT, blender_address, searcher_name
+from cli.runtime.services import BLENDER, BROKER, HEARTBEAT, searcher_name
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.watchdog.state import NAME as WATCHDOG
 from messaging.producer import EventProducer
@@ -84,7 +84,7 @@ class Recovery:
             os.kill(pid, signal.SIGKILL)
         # Of the Python workers one notices its death at once; one without work does with the next record.
         self._until(f"{part} is there again", lambda: bool(self._pids(part) - before))
-        self._until("the job runs", lambda: job_runs(self._system.settings))
+        self._until("the job runs", lambda: job_runs(FlinkAccess.of(self._system.settings)))
         self._until("an event can be written", lambda: self._produced(event))
         self._until("the answer is fresh", lambda: self._fresh(began_unix))
         return time.monotonic() - began
@@ -130,7 +130,7 @@ class Recovery:
         """Whether a search by the picture finds its product, in a whole answer younger than `after_s` (Unix)."""
         try:
             response = httpx.post(
-                f"{blender_address(self._system.settings)}/v1/search/image",
+                f"{self._system.settings.blender.url}/v1/search/image",
                 params={"limit": 5},
                 files={"image": ("photo.png", self._picture)},
                 timeout=10,

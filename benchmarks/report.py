@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.result import REPOSITORY, RESULTS
+from benchmarks.harness.result import REPOSITORY, RESULTS
 
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
 

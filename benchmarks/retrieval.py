@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.result import write_result
+from benchmarks.harness.result import write_result
 from schemas.settings import Settings
 from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder

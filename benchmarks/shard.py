@@ -21,7 +21,7 @@ import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.result import write_result
+from benchmarks.harness.result import write_result
 from indexing.shard.shard import Shard
 from indexing.snapshot.snapshot import restore, save
 from schemas.deltas.delta import DeltaBatch

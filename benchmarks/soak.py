@@ -32,6 +32,17 @@ import numpy as np
 import psutil
 
 from benchmarks.freshness import PROBE_PRODUCTS, send_probes
+from benchmarks.harness.result import RESULTS, write_result
+from benchmarks.harness.slopes import Slope, slope
+from benchmarks.harness.system import (
+    FIRST_PORT,
+    BenchSystem,
+    CpuMeter,
+    bench_settings,
+    drawn_weights,
+    processes,
+    temporary_home,
+)
 from benchmarks.load.events import LoadGenerator
 from benchmarks.load.shop import (
     ADDITIONS,
@@ -41,17 +52,6 @@ from benchmarks.load.shop import (
     draw_pictures,
     fill_feature_store,
     vectors,
-)
-from benchmarks.result import RESULTS, write_result
-from benchmarks.slopes import Slope, slope
-from benchmarks.system import (
-    FIRST_PORT,
-    BenchSystem,
-    CpuMeter,
-    bench_settings,
-    drawn_weights,
-    processes,
-    temporary_home,
 )
 from cli.topics_view import topic_views
 from messaging.producer import EventProducer
@@ -185,7 +185,7 @@ class Soak:
         return whole | {f"cores {name}": cores for name, cores in meter.cores(least=0.0).items()}
 
     def _disk(self) -> dict[str, float]:
-        home = self._system.settings.home_path
+        home = self._system.settings.layout.home
         folders = {folder.name: folder for folder in home.iterdir() if folder.is_dir()}
         found = {f"disk_mib {name}": _bytes(folder) / _MIB for name, folder in folders.items() if name != "kafka"}
         topics: dict[str, float] = defaultdict(float)

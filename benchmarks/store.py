@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.result import write_result
+from benchmarks.harness.result import write_result
 from feature_store.copies import request_checkpoint
 from feature_store.features import FeatureStore
 from feature_store.products import ProductStore

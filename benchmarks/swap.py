@@ -28,11 +28,12 @@ from typing import Any
 import numpy as np
 import psutil
 
+from benchmarks.harness.result import write_result
+from benchmarks.harness.system import bench_settings, temporary_home
 from benchmarks.load.grpc import QueryClient, latencies, run_before_others
-from benchmarks.result import write_result
 from benchmarks.shard import Catalogue
-from benchmarks.system import bench_settings, temporary_home
-from cli.runtime.layout import child_environment, python
+from cli.runtime.environment import child_environment
+from cli.runtime.programs import python
 from cli.runtime.progress import Progress
 from cli.runtime.services import searcher_name
 from cli.runtime.system import System
@@ -42,8 +43,8 @@ from indexing.lists.kinds import IndexKind
 from messaging.producer import EventProducer
 from schemas.deltas.delta import encode_deltas
 from schemas.errors import OperatorError
-from schemas.generation import Generation, GenerationShard
-from schemas.manifest import MANIFEST, ShardManifest
+from schemas.full_index.generation import Generation, GenerationShard
+from schemas.full_index.manifest import MANIFEST, ShardManifest
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
 
@@ -61,7 +62,7 @@ def build_generations(
     settings: Settings, catalogue: Catalogue, images: int, kind: str, recall: float
 ) -> tuple[list[str], ShardManifest]:
     """Two generations of one shard with the same images; their names, and the shard's manifest."""
-    generations = Generations(settings.generations_folder)
+    generations = Generations(settings.layout.generations)
     names = [new_name()]
     folder = generations.shard_folder(names[0], 0)
     folder.parent.mkdir(parents=True)
@@ -221,10 +222,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         with progress.step(f"building {arguments.images} images"):
             names, manifest = build_generations(settings, catalogue, arguments.images, arguments.kind, arguments.recall)
-        recorded = settings.home_path / "recorded-queries"
+        recorded = settings.layout.recorded_queries
         recorded.mkdir(exist_ok=True)
         np.save(recorded / f"{extractor}.npy", catalogue.vectors(_RECORDED))
-        generations = Generations(settings.generations_folder)
+        generations = Generations(settings.layout.generations)
         generations.serve(names[0])
         runtime = System(settings, progress)
         stack.callback(runtime.stop)
@@ -238,7 +239,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             run_before_others(pid)
         memory = stack.enter_context(Memory(pid))
         stack.enter_context(DeltaStream(settings, catalogue, arguments.images, arguments.deltas))
-        address = f"127.0.0.1:{settings.searcher_port(0, 0)}"
+        address = settings.tier.searcher(0)
         client = stack.enter_context(
             QueryClient(address, catalogue.vectors(1000), arguments.queries, LIMIT, arguments.realtime)
         )

@@ -13,7 +13,6 @@ from schemas.access.kafka import Kafka
 from schemas.dead_letter import DeadLetter, decode_dead_letter
 from schemas.errors import CorruptError, OperatorError, RejectedError
 from schemas.extract_request import decode_request, encode_request
-from schemas.settings import Settings
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS
 
 
@@ -29,25 +28,25 @@ def read_letters(kafka: Kafka) -> list[StoredLetter]:
     return [_decode(message.offset, message.value) for message in read_all(kafka, DEAD_LETTERS, 0)]
 
 
-def read_letter(settings: Settings, number: int) -> StoredLetter:
+def read_letter(kafka: Kafka, number: int) -> StoredLetter:
     """One letter. Raises `OperatorError` when there is none of that number."""
-    _key, value = _record_at(settings.kafka, DEAD_LETTERS, 0, number)
+    _key, value = _record_at(kafka, DEAD_LETTERS, 0, number)
     return _decode(number, value)
 
 
-def original(settings: Settings, stored: StoredLetter) -> tuple[bytes | None, bytes | None]:
+def original(kafka: Kafka, stored: StoredLetter) -> tuple[bytes | None, bytes | None]:
     """Key and value of the record that failed; a value too long for the letter is read from where it came from."""
     letter = stored.letter
     if not letter.truncated:
         return letter.key_bytes(), letter.value_bytes()
-    return _record_at(settings.kafka, letter.topic, letter.partition, letter.offset)
+    return _record_at(kafka, letter.topic, letter.partition, letter.offset)
 
 
-def put_back(settings: Settings, letters: list[StoredLetter]) -> int:
+def put_back(kafka: Kafka, letters: list[StoredLetter]) -> int:
     """Sends the originals to their topics again and waits until the log has them. The letters stay."""
-    with EventProducer(settings.kafka, delivery_timeout_s=30) as producer:
+    with EventProducer(kafka, delivery_timeout_s=30) as producer:
         for stored in letters:
-            key, value = original(settings, stored)
+            key, value = original(kafka, stored)
             if stored.letter.topic == EXTRACT_REQUESTS:
                 value = _first_attempt(value)
             producer.send(stored.letter.topic, key, value)

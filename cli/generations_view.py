@@ -9,8 +9,8 @@ import msgspec
 from cli.tables import moment, table
 from generations.folder import Generations
 from schemas.errors import CorruptError, OperatorError
-from schemas.generation import Alias
-from schemas.publish_report import PUBLISH, decode_publish_report
+from schemas.full_index.generation import Alias
+from schemas.full_index.publish_report import PUBLISH, decode_publish_report
 
 _MIB = 1024**2
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 
 from cli.importers.sources import catalogue_file
-from schemas.settings import Settings
 
 
 class ImportRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,30 +18,30 @@ class ImportRecord(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap: str
 
 
-def remember_import(settings: Settings, path: Path) -> None:
-    """Notes that the log of `settings.bootstrap` holds the catalogue as it is now."""
-    file = _file(settings.home_path, path)
+def remember_import(imports: Path, bootstrap: str, path: Path) -> None:
+    """Notes in the folder `imports` that the log of that Kafka holds the catalogue as it is now."""
+    file = _file(imports, path)
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".tmp")
-    draft.write_bytes(msgspec.json.encode(_record(settings.bootstrap, path)))
+    draft.write_bytes(msgspec.json.encode(_record(bootstrap, path)))
     draft.replace(file)
 
 
-def is_imported(settings: Settings, path: Path) -> bool:
+def is_imported(imports: Path, bootstrap: str, path: Path) -> bool:
     """Whether this very catalogue was imported into this log. When in doubt: no, since again is harmless."""
     try:
-        known = msgspec.json.decode(_file(settings.home_path, path).read_bytes(), type=ImportRecord)
+        known = msgspec.json.decode(_file(imports, path).read_bytes(), type=ImportRecord)
     except (FileNotFoundError, msgspec.MsgspecError):
         return False
-    return known == _record(settings.bootstrap, path)
+    return known == _record(bootstrap, path)
 
 
 def _record(bootstrap: str, path: Path) -> ImportRecord:
     return ImportRecord(path=str(path), fingerprint=_fingerprint(path), bootstrap=bootstrap)
 
 
-def _file(home: Path, path: Path) -> Path:
-    return home / "imports" / f"{blake2b(str(path).encode(), digest_size=8).hexdigest()}.imported.json"
+def _file(imports: Path, path: Path) -> Path:
+    return imports / f"{blake2b(str(path).encode(), digest_size=8).hexdigest()}.imported.json"
 
 
 def _fingerprint(path: Path) -> str:

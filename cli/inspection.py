@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from cli import health
-from cli.runtime.flink import FlinkRest
-from cli.runtime.services import BLENDER, blender_address, blender_ready
+from cli.runtime.flink import FlinkAccess, FlinkRest
+from cli.runtime.services import BLENDER, is_ready
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System
 from cli.runtime.watchdog.state import NAME as WATCHDOG
@@ -25,8 +25,9 @@ from generations.folder import Generations
 from generations.publish import last_report
 from jobs.realtime_index import JOB_NAME
 from messaging.producer import now_ms
+from schemas.access.tier import TierAccess
 from schemas.errors import CorruptError, OperatorError, TransientError
-from schemas.generation import LIVE
+from schemas.full_index.generation import LIVE
 from schemas.search_pb2 import ShardStatus
 from schemas.settings import Settings
 from schemas.topics import DEAD_LETTERS
@@ -115,7 +116,7 @@ def inspect(settings: Settings) -> SystemStatus:
     except (TransientError, OperatorError) as error:
         problems.append(f"Kafka: {error}")
     try:
-        job = job_view(settings)
+        job = job_view(FlinkAccess.of(settings))
         if job is None:
             problems.append("job: Flink has none; the watchdog submits it, and vitrine start starts the watchdog")
         else:
@@ -124,13 +125,13 @@ def inspect(settings: Settings) -> SystemStatus:
         problems.append(f"Flink: {error}")
     held: list[ShardView] = []
     try:
-        held = shard_views(settings, all_generations=True)
+        held = shard_views(settings.tier, all_generations=True)
     except TransientError as error:
         problems.append(f"broker: {error}")
     shards = _serving(held)
     problems += searcher_problems(held)
     problems += stale_problems(shards, settings.stale_after_s, now_ms())
-    generation, wrong = generation_state(settings.generations_folder, shards)
+    generation, wrong = generation_state(settings.layout.generations, shards)
     problems += wrong
     letters = [topic.records for topic in topics if topic.name == DEAD_LETTERS]
     return SystemStatus(
@@ -158,8 +159,8 @@ def part_problems(system: System) -> list[str]:
     problems = health.process_problems(names, records, states, now_s)
     if WATCHDOG in names:
         problems += health.watchdog_problems(read_state(system.layout), now_s)
-    if records.get(BLENDER) is not None and not blender_ready(system.settings):
-        problems.append(f"{BLENDER}: is not ready: {blender_address(system.settings)}/readyz says why")
+    if records.get(BLENDER) is not None and not is_ready(system.settings.blender):
+        problems.append(f"{BLENDER}: is not ready: {system.settings.blender.url}/readyz says why")
     return problems
 
 
@@ -219,9 +220,9 @@ def generation_state(folder: Path, shards: list[ShardView]) -> tuple[GenerationS
     return state, problems
 
 
-def job_view(settings: Settings) -> JobView | None:
+def job_view(access: FlinkAccess) -> JobView | None:
     """The live job, or the latest that ended; None when Flink knows none."""
-    with FlinkRest(settings) as flink:
+    with FlinkRest(access) as flink:
         known: list[dict[str, Any]] = [job for job in flink.jobs() if job["name"] == JOB_NAME]
         if not known:
             return None
@@ -239,12 +240,12 @@ def job_view(settings: Settings) -> JobView | None:
         )
 
 
-def shard_views(settings: Settings, timeout_s: float = 5.0, *, all_generations: bool = False) -> list[ShardView]:
+def shard_views(tier: TierAccess, timeout_s: float = 5.0, *, all_generations: bool = False) -> list[ShardView]:
     """Every replica of every shard of the generation that serves, as the broker sees them; or of all that are held.
 
     Sorted by shard and replica. Raises `TransientError` when the broker does not answer.
     """
-    with broker_of(settings) as broker:
+    with broker_of(tier) as broker:
         entries: list[ShardStatus] = list(broker.status(timeout_s).shards)
     views = [_shard_view(entry) for entry in entries if all_generations or entry.serving]
     return sorted(views, key=lambda view: (view.shard, view.replica, not view.serving, view.generation))

@@ -5,26 +5,28 @@ from __future__ import annotations
 from cli.runtime.progress import Progress
 from cli.runtime.services import BROKER
 from cli.runtime.system import System
-from generations.publish import WAIT_S, publish
+from generations.publish import WAIT_S, Publisher
 from jobs.full_index.build.answers import FileAnswers
-from schemas.generation import Generation
-from schemas.publish_report import PublishReport
+from schemas.full_index.generation import Generation
+from schemas.full_index.publish_report import PublishReport
 from schemas.settings import Settings
 
 
 def publish_generation(
     settings: Settings, name: str, progress: Progress, *, force: bool = False, wait_s: float = WAIT_S
 ) -> PublishReport:
-    """See `generations.publish.publish`. Starts searchers for all its shards, where the broker runs here."""
-    return publish(
-        settings,
+    """See `Publisher.publish`. Starts searchers for all its shards, where the broker runs here."""
+    return publisher_of(settings, progress).publish(
         name,
-        FileAnswers.from_settings(settings),
         wait_s=wait_s,
         force=force,
-        say=progress.say,
         prepare=lambda generation: start_searchers(settings, generation, progress),
     )
+
+
+def publisher_of(settings: Settings, progress: Progress) -> Publisher:
+    """One that says on the terminal how far it is."""
+    return Publisher.from_settings(settings, FileAnswers.from_settings(settings), say=progress.say)
 
 
 def start_searchers(settings: Settings, generation: Generation, progress: Progress) -> None:

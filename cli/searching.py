@@ -8,13 +8,12 @@ from typing import Any
 
 import httpx
 
-from cli.runtime.services import blender_address, blender_trust
 from cli.tables import table
+from schemas.access.blender import BlenderAccess
 from schemas.errors import OperatorError, RejectedError, TransientError
-from schemas.settings import Settings
 
 
-def search_photo(settings: Settings, photo: Path, limit: int = 10) -> dict[str, Any]:
+def search_photo(blender: BlenderAccess, photo: Path, limit: int = 10) -> dict[str, Any]:
     """The blender's answer to `photo`.
 
     Raises `OperatorError` (no such file, nothing answers), `RejectedError`
@@ -24,27 +23,26 @@ def search_photo(settings: Settings, photo: Path, limit: int = 10) -> dict[str, 
         data = photo.read_bytes()
     except OSError as error:
         raise OperatorError(f"cannot read the photo: {error}") from error
-    address = blender_address(settings)
     try:
         response = httpx.post(
-            f"{address}/v1/search/image",
+            f"{blender.url}/v1/search/image",
             params={"limit": limit},
             files={"image": (photo.name, data)},
             headers=_key(),
             timeout=60.0,
             trust_env=False,
-            verify=blender_trust(settings),
+            verify=blender.trust(),
         )
     except httpx.HTTPError as error:
-        raise OperatorError(f"nothing answers at {address} ({error}); vitrine start starts it") from error
+        raise OperatorError(f"nothing answers at {blender.url} ({error}); vitrine start starts it") from error
     if response.status_code >= 500:
-        raise TransientError("search_failed", f"{address} answered {response.status_code}: {response.text[:300]}")
+        raise TransientError("search_failed", f"{blender.url} answered {response.status_code}: {response.text[:300]}")
     if response.status_code in (401, 403):
         raise OperatorError(
-            f"{address} wants a key of the role search: set VITRINE_API_KEY (vitrine keys add makes one)"
+            f"{blender.url} wants a key of the role search: set VITRINE_API_KEY (vitrine keys add makes one)"
         )
     if response.status_code != 200:
-        raise RejectedError("search_refused", f"{address} answered {response.status_code}: {response.text[:300]}")
+        raise RejectedError("search_refused", f"{blender.url} answered {response.status_code}: {response.text[:300]}")
     answer: dict[str, Any] = response.json()
     return answer
 

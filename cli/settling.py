@@ -8,14 +8,17 @@ from cli.inspection import ShardView, first_replicas, is_whole, shard_views
 from cli.runtime.progress import Progress
 from cli.tables import moment
 from cli.topics_view import topic_views
+from schemas.access.kafka import Kafka
+from schemas.access.tier import TierAccess
 from schemas.errors import TransientError
-from schemas.settings import Settings
 from schemas.topics import EXTRACT_REQUESTS
 
 STALLED_S = 90.0
 
 
-def wait_until_searchable(settings: Settings, up_to_ms: int, progress: Progress, stalled_s: float = STALLED_S) -> int:
+def wait_until_searchable(
+    tier: TierAccess, kafka: Kafka, up_to_ms: int, progress: Progress, stalled_s: float = STALLED_S
+) -> int:
     """Until every shard reflects all events up to `up_to_ms` and no image waits for its vector.
 
     Returns the images that extraction gave up (dead letters). Some of them are
@@ -28,7 +31,7 @@ def wait_until_searchable(settings: Settings, up_to_ms: int, progress: Progress,
     moved = time.monotonic()
     while True:
         try:
-            views = first_replicas(shard_views(settings))
+            views = first_replicas(shard_views(tier))
         except TransientError:
             views = []
         applied = is_whole(views) and all(view.watermark_ms > up_to_ms for view in views)
@@ -40,7 +43,7 @@ def wait_until_searchable(settings: Settings, up_to_ms: int, progress: Progress,
         if state != last:
             last, moved = state, time.monotonic()
         idle_s = time.monotonic() - moved
-        if applied and idle_s > stalled_s / 3 and _queue_is_empty(settings):
+        if applied and idle_s > stalled_s / 3 and _queue_is_empty(kafka):
             return pending + refused
         if idle_s > stalled_s:
             raise TransientError(
@@ -52,10 +55,10 @@ def wait_until_searchable(settings: Settings, up_to_ms: int, progress: Progress,
         time.sleep(0.2)
 
 
-def _queue_is_empty(settings: Settings) -> bool:
+def _queue_is_empty(kafka: Kafka) -> bool:
     """Whether extraction has read all its requests, those sent back for another attempt included."""
     try:
-        return all(topic.lag == 0 for topic in topic_views(settings.kafka) if topic.name == EXTRACT_REQUESTS)
+        return all(topic.lag == 0 for topic in topic_views(kafka) if topic.name == EXTRACT_REQUESTS)
     except TransientError:
         return False
 

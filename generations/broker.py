@@ -9,12 +9,11 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.access.exposure import near_host
 from schemas.access.grpc import channel
+from schemas.access.tier import TierAccess
 from schemas.errors import TransientError
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, ShardStatus, StatusRequest, StatusResponse
 from schemas.search_pb2_grpc import SearchStub
-from schemas.settings import Settings
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 ANSWER_S = 30.0
@@ -38,7 +37,7 @@ class Broker:
             raise self._silent(error) from error
         return response
 
-    def search(self, generation: str, extractor_id: str, queries: Vectors, limit: int) -> list[list[bytes]]:
+    def best_images(self, generation: str, extractor_id: str, queries: Vectors, limit: int) -> list[list[bytes]]:
         """Ids of the `limit` best images in `generation`, by query. Incomplete answers are a `TransientError` too."""
         answers: list[list[bytes]] = []
         for start in range(0, len(queries), QUERIES_AT_ONCE):
@@ -77,12 +76,11 @@ class Broker:
 
 
 @contextmanager
-def broker_of(settings: Settings) -> Iterator[Broker]:
+def broker_of(tier: TierAccess) -> Iterator[Broker]:
     """Connects lazily: that nobody is there shows at the first question."""
-    address = f"{near_host(settings)}:{settings.grpc_port}"
     options = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
-    with channel(settings, address, options) as connected:
-        yield Broker(connected, address)
+    with channel(tier, tier.broker, options) as connected:
+        yield Broker(connected, tier.broker)
 
 
 def replicas_of(status: StatusResponse, generation: str) -> dict[int, list[ShardStatus]]:

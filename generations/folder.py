@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from disk.durable import write_durably
 from disk.locks import locked
 from schemas.errors import CorruptError, OperatorError
-from schemas.generation import (
+from schemas.full_index.generation import (
     LIVE,
     Alias,
     Generation,
@@ -30,7 +30,7 @@ from schemas.generation import (
     encode_alias,
     encode_generation,
 )
-from schemas.manifest import MANIFEST, ShardManifest, decode_manifest
+from schemas.full_index.manifest import MANIFEST, ShardManifest, decode_manifest
 
 ALIAS = "alias.json"
 GENERATION = "generation.json"

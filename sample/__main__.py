@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=3000, help="how many images of them (default: 3000)")
     options = parser.parse_args(arguments)
     try:
-        folder = options.folder or load_settings().home_path / "sample"
+        folder = options.folder or load_settings().layout.sample
         with tqdm(desc="drawing the sample catalogue", unit=" pictures", disable=None) as bar:
 
             def show(done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""The epoch of `product-events` as it is written down: `VITRINE_HOME/log-epoch.json`, next to the stores.
+"""The epoch of `product-events` as it is written down, in `Layout.log_epoch` next to the stores.
 
 The client that submits the job writes it (jobs/pipeline/log_epoch.py), before
 any record of that epoch can be; whoever has the same home can know by it
@@ -26,10 +26,6 @@ class LogEpoch(msgspec.Struct, frozen=True):
 
     topic_id: str
     epoch: int
-
-
-def epoch_file(home: Path) -> Path:
-    return home / "log-epoch.json"
 
 
 def read_epoch(file: Path) -> LogEpoch | None:

@@ -16,8 +16,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from schemas.access.blender import BlenderAccess
 from schemas.access.kafka import KafkaAccess
+from schemas.access.tier import TierAccess
 from schemas.errors import OperatorError
+from schemas.layout import Layout
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=4096)]
@@ -184,8 +187,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Bytes of all photos and vectors that are being received or searched with; more are answered 503."""
 
     @property
-    def home_path(self) -> Path:
-        return Path(self.home)
+    def layout(self) -> Layout:
+        """Where everything lies."""
+        return Layout(Path(self.home), Path(self.generations) if self.generations else None)
 
     @property
     def bootstrap(self) -> str:
@@ -211,7 +215,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ca=self.kafka_tls_ca,
             certificate=self.kafka_tls_certificate,
             key=self.kafka_tls_key,
-            flink_secrets=str(self.home_path / "flink" / "kafka-secrets.properties"),
+            flink_secrets=str(self.layout.kafka_secrets),
         )
 
     @property
@@ -220,28 +224,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.delta_partitions or self.shards
 
     @property
-    def generations_folder(self) -> Path:
-        return Path(self.generations) if self.generations else self.home_path / "generations"
-
-    def searcher_port(self, shard: int, replica: int = 0) -> int:
-        return self.grpc_port + 1 + shard * self.replicas + replica
-
-    @property
-    def catalogue_store(self) -> Path:
-        return self.home_path / "stores" / "catalogue"
-
-    @property
-    def feature_store(self) -> Path:
-        return self.home_path / "stores" / "features"
+    def tier(self) -> TierAccess:
+        """Where broker and searchers are, and how one gets in."""
+        return TierAccess(
+            self.host,
+            self.grpc_port,
+            replicas=self.replicas,
+            ca=self.grpc_tls_ca,
+            certificate=self.grpc_tls_certificate,
+            key=self.grpc_tls_key,
+        )
 
     @property
-    def allowed_folders_file(self) -> Path:
-        """One absolute folder a line, appended to by `vitrine import`."""
-        return self.home_path / "allowed-folders.txt"
-
-    def shard_folder(self, shard: int, replica: int = 0, generation: str = "live") -> Path:
-        """Where a searcher keeps its snapshot of a generation ("live": grown without a full index)."""
-        return self.home_path / "shards" / f"{shard}-{replica}" / generation
+    def blender(self) -> BlenderAccess:
+        """Where the blender is."""
+        return BlenderAccess(self.host, self.http_port, self.tls_certificate)
 
 
 _FILES = frozenset(

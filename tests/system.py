@@ -15,10 +15,9 @@ import httpx
 import psutil
 
 from cli.inspection import ShardView, shard_views
-from cli.runtime.flink import JOB_MANAGER, TASK_MANAGER
+from cli.runtime.flink import JOB_MANAGER, TASK_MANAGER, FlinkAccess
 from cli.runtime.job import job_runs
 from cli.runtime.kafka import NAME as KAFKA
-from cli.runtime.services import blender_address
 from cli.runtime.system import System as Runtime
 from messaging.producer import EventProducer
 from schemas.access.grpc import channel
@@ -87,7 +86,7 @@ class System:
     @property
     def base(self) -> str:
         """Address of the blender."""
-        return blender_address(self.settings)
+        return self.settings.blender.url
 
     @property
     def bootstrap(self) -> str:
@@ -166,7 +165,7 @@ class System:
 
     def shards(self) -> list[ShardView]:
         """State of every replica of every shard of the serving generation."""
-        return shard_views(self.settings)
+        return shard_views(self.settings.tier)
 
     def digests(self) -> dict[tuple[int, int], str]:
         """Digest by (shard, replica)."""
@@ -193,7 +192,7 @@ class System:
 
     def product(self, product_id: str) -> ProductResponse:
         """What every replica shows of the product."""
-        with channel(self.settings, f"127.0.0.1:{self.settings.grpc_port}") as broker:
+        with channel(self.settings.tier, self.settings.tier.broker) as broker:
             stub = SearchStub(broker)  # type: ignore[no-untyped-call]
             try:
                 response: ProductResponse = stub.Product(ProductRequest(product_id=product_id), timeout=30)
@@ -222,7 +221,7 @@ class System:
 
     def wait_job(self, timeout_s: float = 120.0) -> None:
         """Until all tasks of the streaming job run (say, after a worker was killed)."""
-        eventually(lambda: job_runs(self.settings), "all tasks of the job run", timeout_s)
+        eventually(lambda: job_runs(FlinkAccess.of(self.settings)), "all tasks of the job run", timeout_s)
 
     def search(self, photo: bytes, limit: int = 10) -> dict[str, Any]:
         """`POST /v1/search/image`; raises for a status other than 200."""

@@ -157,7 +157,7 @@ def vectors(images: int, dimension: int, seed: int = 1) -> tuple[NDArray[np.floa
 
 def fill_feature_store(settings: Settings, extractor_id: str, matrix: NDArray[np.float32]) -> None:
     """Makes the shop's images known: what 98.5 % of additions find. Only before the job owns the store."""
-    writer = feature_store(settings.feature_store, settings.feature_partitions).writer()
+    writer = feature_store(settings.layout.feature_store, settings.feature_partitions).writer()
     try:
         for start in range(0, len(matrix), 1000):
             writer.put_many(_feature(number, extractor_id, matrix[number]) for number in range(start, start + 1000)

@@ -57,7 +57,7 @@ class StageLoop:
                     image_key=image_key(url).hex(),
                     url=url,
                     vector_seq=1,
-                    extractor_id=self._config.extractor_id,
+                    extractor_id=self._config.main.extractor_id,
                 )
             )
 

@@ -18,8 +18,9 @@ from generations.broker import Broker, broker_of
 from generations.folder import Generations
 from generations.publish import WAIT_S
 from generations.swap import wait_until_held, wait_until_let_go, wait_until_serving
+from schemas.access.tier import TierAccess
 from schemas.errors import CorruptError, TransientError
-from schemas.generation import Alias
+from schemas.full_index.generation import Alias
 from schemas.settings import Settings, load_settings
 
 NAME = "alias"
@@ -37,15 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
-    generations = Generations(settings.generations_folder)
+    generations = Generations(settings.layout.generations)
     if arguments.rollback:
         return _serve(settings, generations, generations.roll_back, arguments.wait)
     if arguments.to is not None:
         return _serve(settings, generations, lambda: generations.serve(arguments.to, "chosen"), arguments.wait)
     if arguments.beside is not None or arguments.alone:
         return _hold(settings, generations, arguments.beside or [], arguments.wait)
-    views, problem = generation_views(settings.generations_folder)
-    print(as_json(views) if arguments.json else as_text(settings.generations_folder, views))
+    views, problem = generation_views(settings.layout.generations)
+    print(as_json(views) if arguments.json else as_text(settings.layout.generations, views))
     if problem:
         raise CorruptError(problem)
     return 0
@@ -58,7 +59,7 @@ def _serve(settings: Settings, generations: Generations, move: Callable[[], Alia
     progress.say(f"the alias names {generation.name}")
     start_searchers(settings, generation, progress)
     return _end(
-        settings,
+        settings.tier,
         progress,
         lambda broker: wait_until_serving(broker, generation.name, len(generation.shards), wait_s, progress.say),
         done=f"{generation.name} serves",
@@ -86,12 +87,12 @@ def _hold(settings: Settings, generations: Generations, names: list[str], wait_s
     done = (
         f"held beside {alias.serving}: {', '.join(alias.beside)}" if alias.beside else f"{alias.serving} alone is held"
     )
-    return _end(settings, progress, wait, done=done, next_step="vitrine alias --alone lets it go")
+    return _end(settings.tier, progress, wait, done=done, next_step="vitrine alias --alone lets it go")
 
 
-def _end(settings: Settings, progress: Progress, wait: Callable[[Broker], str], *, done: str, next_step: str) -> int:
+def _end(tier: TierAccess, progress: Progress, wait: Callable[[Broker], str], *, done: str, next_step: str) -> int:
     """Waits for the broker, if one is there: else whoever starts finds the alias where it is."""
-    with broker_of(settings) as broker:
+    with broker_of(tier) as broker:
         try:
             broker.status()
         except TransientError as error:

@@ -24,7 +24,7 @@ from generations.folder import Generations
 from jobs.full_index.build.arguments import add_build_arguments, build_arguments
 from jobs.full_index.build.folder import BuildFolder, latest_built
 from jobs.full_index.build.progress import read_progress
-from schemas.generation import Generation
+from schemas.full_index.generation import Generation
 from schemas.settings import Settings, load_settings
 
 NAME = "build"
@@ -53,14 +53,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def built(settings: Settings, arguments: list[str], *, cluster: bool, progress: Progress) -> Generation:
     """Runs the build and reads what it made. Raises what the build's own process said when it failed."""
-    folder, client = BuildFolder(settings), BatchClient(settings, NAME, JOB_NAMES)
+    folder, client = BuildFolder(settings.layout), BatchClient(settings, NAME, JOB_NAMES)
     if cluster:
         with folder.lock():
             client.cancel_left_over()
     code = client.run(arguments, cluster=cluster, waiting=lambda: _show(folder, progress, client.log_file))
     if code != 0:
         raise client.failure(code)
-    return Generations(settings.generations_folder).read(latest_built(settings))
+    return Generations(settings.layout.generations).read(latest_built(settings.layout))
 
 
 def as_text(generation: Generation) -> str:

@@ -67,29 +67,29 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    settings = load_settings()
-    stored = read_letter(settings, arguments.number)
+    kafka = load_settings().kafka
+    stored = read_letter(kafka, arguments.number)
     letter = stored.letter
     print(f"number    {stored.number}\nat        {moment(letter.at_ms)}\nstage     {letter.stage}")
     print(f"reason    {letter.reason} ({'may pass' if letter.transient else 'permanent'})\ndetail    {letter.detail}")
     print(f"from      {letter.topic} partition {letter.partition} offset {letter.offset}")
-    key, value = original(settings, stored)
+    key, value = original(kafka, stored)
     print(f"key       {'none' if key is None else key.decode(errors='backslashreplace')}")
     print("none" if value is None else value.decode(errors="backslashreplace"))
     return 0
 
 
 def _put_back(arguments: argparse.Namespace) -> int:
-    settings = load_settings()
+    kafka = load_settings().kafka
     if bool(arguments.numbers) == (arguments.reason is not None):
         raise RejectedError("usage", "name either numbers or --reason REASON")
     letters: list[StoredLetter]
     if arguments.numbers:
-        letters = [read_letter(settings, number) for number in arguments.numbers]
+        letters = [read_letter(kafka, number) for number in arguments.numbers]
     else:
-        letters = [stored for stored in read_letters(settings.kafka) if stored.letter.reason == arguments.reason]
+        letters = [stored for stored in read_letters(kafka) if stored.letter.reason == arguments.reason]
     if not letters:
         print(f"no dead letter has the reason {arguments.reason}", file=sys.stderr)
         return 1
-    print(f"{put_back(settings, letters)} records sent again")
+    print(f"{put_back(kafka, letters)} records sent again")
     return 0

@@ -16,8 +16,9 @@ from generations.folder import Generations
 from indexing.snapshot.remains import remains, snapshot_remains
 from schemas.errors import OperatorError
 from schemas.ids import EPOCH_SHIFT, kafka_partition
+from schemas.layout import Layout
 from schemas.product_record import Erased, ProductRecord
-from schemas.settings import Settings, load_settings
+from schemas.settings import load_settings
 
 NAME = "erased"
 
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     product_id: str = arguments.product_id
-    record = _record(settings, product_id)
+    record = _record(settings.layout, settings.event_partitions, product_id)
     if record is None:
         raise OperatorError(f"the catalogue store knows no product {product_id!r}; nothing of it was ever applied")
     if record.erased is None:
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(f"{'catalogue store':48}{_catalogue(record.erased)}")
     left = 0 if record.erased.gone else 1
-    for place, rows, way_out in _places(settings, product_id):
+    for place, rows, way_out in _places(settings.layout, product_id):
         print(f"{place:48}{f'{rows} rows are left: {way_out}' if rows else 'gone'}")
         left += rows
     for place, wait in _WAITS:
@@ -53,10 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def _record(settings: Settings, product_id: str) -> ProductRecord | None:
-    reader = ProductReader(catalogue_store(settings.catalogue_store, settings.event_partitions))
+def _record(layout: Layout, partitions: int, product_id: str) -> ProductRecord | None:
+    reader = ProductReader(catalogue_store(layout.catalogue_store, partitions))
     try:
-        partition = kafka_partition(product_id.encode(), settings.event_partitions)
+        partition = kafka_partition(product_id.encode(), partitions)
         return reader.get_many(partition, [product_id])[0]
     finally:
         reader.close()
@@ -68,9 +69,9 @@ def _catalogue(erased: Erased) -> str:
     return f"gone, {when}" if erased.gone else f"erased {when}, and added anew since"
 
 
-def _places(settings: Settings, product_id: str) -> Iterator[tuple[str, int, str]]:
+def _places(layout: Layout, product_id: str) -> Iterator[tuple[str, int, str]]:
     """Each with the rows that are left in it, and what takes them away."""
-    shards = settings.home_path / "shards"
+    shards = layout.shards
     for folder in sorted(shards.glob("*/*/snapshot*")):
         what = f"snapshot {folder.relative_to(shards).parent}"
         if folder.name == "snapshot":
@@ -79,7 +80,7 @@ def _places(settings: Settings, product_id: str) -> Iterator[tuple[str, int, str
         else:
             rows = sum(remains(each.parent, product_id) for each in folder.glob("*/rows.bin"))
             yield f"{what}, set aside", rows, f"remove {folder}"
-    generations = Generations(settings.generations_folder)
+    generations = Generations(layout.generations)
     for name in generations.names():
         rows = sum(remains(each, product_id) for each in _shards(generations.folder / name))
         yield f"full index {name}", rows, "gone once a later vitrine build is published and this one is removed"

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     try:
-        code: int = arguments.keys(arguments, settings, keys_file(settings))
+        code: int = arguments.keys(arguments, keys_file(settings))
     except OSError as error:
         raise OperatorError(f"the file of the keys cannot be used: {error}; see the setting api_keys_file") from error
     return code
@@ -48,24 +48,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 def keys_file(settings: Settings) -> Path:
     """The setting's, or where a file for it would be."""
-    return Path(settings.api_keys_file) if settings.api_keys_file else settings.home_path / "api-keys.json"
+    return Path(settings.api_keys_file) if settings.api_keys_file else settings.layout.api_keys
 
 
-def _add(arguments: argparse.Namespace, settings: Settings, file: Path) -> int:
+def _add(arguments: argparse.Namespace, file: Path) -> int:
     roles = tuple(Role(role) for role in dict.fromkeys(arguments.role or [Role.SEARCH.value]))
     key, text = new_key(arguments.name, roles, arguments.requests_per_s, arguments.photo_bytes_per_minute)
     file.parent.mkdir(parents=True, exist_ok=True)
     change_keys(file, lambda before: ApiKeys(keys=(*before.keys, key)))
     print(text)
     print(f"key {key.id} of {key.name} opens {', '.join(roles)}; it is not shown again", file=sys.stderr)
-    if not settings.api_keys_file:
+    if not load_settings().api_keys_file:
         print(
             f"nobody is asked for keys yet: set VITRINE_API_KEYS_FILE={file} and restart the blender", file=sys.stderr
         )
     return 0
 
 
-def _list(_arguments: argparse.Namespace, _settings: Settings, file: Path) -> int:
+def _list(_arguments: argparse.Namespace, file: Path) -> int:
     try:
         keys = read_keys(file).keys
     except FileNotFoundError:
@@ -85,7 +85,7 @@ def _list(_arguments: argparse.Namespace, _settings: Settings, file: Path) -> in
     return 0
 
 
-def _revoke(arguments: argparse.Namespace, _settings: Settings, file: Path) -> int:
+def _revoke(arguments: argparse.Namespace, file: Path) -> int:
     def without(before: ApiKeys) -> ApiKeys:
         if all(key.id != arguments.id for key in before.keys):
             raise RejectedError("unknown_key", f"there is no key {arguments.id}; vitrine keys list shows them")

@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cli.publishing import publish_generation
+from cli.publishing import publish_generation, publisher_of
 from cli.runtime.progress import Progress, Silent
 from generations.folder import Generations
-from generations.publish import WAIT_S, check
-from jobs.full_index.build.answers import FileAnswers
+from generations.publish import WAIT_S
 from schemas.errors import OperatorError
-from schemas.publish_report import encode_publish_report
+from schemas.full_index.publish_report import encode_publish_report
 from schemas.settings import load_settings
 
 NAME = "publish"
@@ -37,10 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
-    name = latest(settings.generations_folder) if arguments.latest else arguments.name
+    name = latest(settings.layout.generations) if arguments.latest else arguments.name
     progress = Silent() if arguments.json else Progress()
     if arguments.check_only:
-        report = check(settings, name, FileAnswers.from_settings(settings), say=progress.say)
+        report = publisher_of(settings, progress).check(name)
         text = report.checks_text()
     else:
         report = publish_generation(settings, name, progress, force=arguments.force, wait_s=arguments.wait)

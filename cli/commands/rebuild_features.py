@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         total=total, desc="rebuilding features", unit=" records", disable=True if arguments.quiet else None
     ) as bar:
         store = FeatureStore(
-            RocksStore(settings.feature_store, settings.feature_partitions), settings.feature_partitions
+            RocksStore(settings.layout.feature_store, settings.feature_partitions), settings.feature_partitions
         )
         report = rebuild(_records(settings.kafka, spans, bar), store)
     print(

@@ -35,9 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     client, progress = BatchClient(settings, "replay", JOB_NAMES), Progress()
     if arguments.cluster:
-        with ReplayFolder(settings).lock():
+        with ReplayFolder(settings.layout.replay).lock():
             client.cancel_left_over()
-    report_file = settings.home_path / "replay" / "report.json"
+    report_file = settings.layout.replay / "report.json"
     before = _modified(report_file)
     code = client.run(
         replay_arguments(arguments),

@@ -16,7 +16,6 @@ from cli.imported import is_imported, remember_import
 from cli.importers import import_catalogue, read_catalogue
 from cli.publishing import publish_generation
 from cli.runtime.progress import Progress
-from cli.runtime.services import blender_address
 from cli.runtime.system import System
 from cli.searching import answer_text, search_photo
 from cli.settling import wait_until_searchable
@@ -46,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     progress = Progress()
     expected: str | None = None
     if arguments.catalogue is None:
-        catalogue, photo, expected = _sample(settings.home_path, arguments.products, progress)
+        catalogue, photo, expected = _sample(settings.layout.sample, arguments.products, progress)
     else:
         catalogue = arguments.catalogue.expanduser().resolve()
         photo = _some_photo(settings, catalogue)
@@ -55,12 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
     system = System(settings, progress)
     system.start()
     _import(settings, catalogue, progress)
-    left = wait_until_searchable(settings, now_ms(), progress)
+    left = wait_until_searchable(settings.tier, settings.kafka, now_ms(), progress)
     if left:
         progress.say(f"{left} images could not be used: vitrine dead-letters list says why")
     indexed = _first_full_index(settings, progress)
     progress.say(f"searching with {photo}")
-    answer = search_photo(settings, photo, RESULTS)
+    answer = search_photo(settings.blender, photo, RESULTS)
     print(f"\n{answer_text(answer)}\n")
     code = 0 if indexed else 1
     if expected is not None:
@@ -71,17 +70,17 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _sample(home: Path, products: int, progress: Progress) -> tuple[Path, Path, str]:
+def _sample(folder: Path, products: int, progress: Progress) -> tuple[Path, Path, str]:
     def drawn(done: int, of: int) -> None:
         progress.waiting(f"the sample catalogue: {done} of {of} pictures drawn")
 
-    progress.say(f"sample catalogue: {products} products in {home / 'sample'}")
-    sample = make_sample(home / "sample", products, products * 3 // 2, drawn)
+    progress.say(f"sample catalogue: {products} products in {folder}")
+    sample = make_sample(folder, products, products * 3 // 2, drawn)
     return sample.folder, sample.demo_query, sample.demo_product_id
 
 
 def _import(settings: Settings, catalogue: Path, progress: Progress) -> None:
-    if is_imported(settings, catalogue):
+    if is_imported(settings.layout.imports, settings.bootstrap, catalogue):
         progress.say(f"{catalogue}: imported before")
         return
     progress.say(f"importing {catalogue}")
@@ -89,12 +88,12 @@ def _import(settings: Settings, catalogue: Path, progress: Progress) -> None:
     progress.say(report.text())
     if report.produced == 0:
         raise OperatorError(f"{catalogue} holds no usable product; vitrine import --help says what it should look like")
-    remember_import(settings, catalogue)
+    remember_import(settings.layout.imports, settings.bootstrap, catalogue)
 
 
 def _first_full_index(settings: Settings, progress: Progress) -> bool:
     """Builds and publishes one unless one serves already; whether one does now. A refused one leaves what serves."""
-    if Generations(settings.generations_folder).serving() is not None:
+    if Generations(settings.layout.generations).serving() is not None:
         return True
     with progress.step("the first full index, built from the stores while the stream runs on (a minute or two)"):
         # Trained lists, also where exact search would do: what a newcomer tries is what a large catalogue runs on.
@@ -108,7 +107,7 @@ def _first_full_index(settings: Settings, progress: Progress) -> bool:
 
 def _some_photo(settings: Settings, catalogue: Path) -> Path:
     """The first picture of the catalogue that is a file."""
-    extra = [settings.home_path, *(Path(folder) for folder in settings.fetch_allowed_folders)]
+    extra = [settings.layout.home, *(Path(folder) for folder in settings.fetch_allowed_folders)]
     for picture in _pictures(read_catalogue(catalogue, extra)):
         return picture
     raise OperatorError(f"{catalogue} has no local picture to search with: name one by --photo FILE")
@@ -125,7 +124,7 @@ def _pictures(products: Iterator[object]) -> Iterator[Path]:
 
 def _directions(settings: Settings) -> str:
     return f"""
-  page              {blender_address(settings)}/
+  page              {settings.blender.url}/
   Flink's dashboard http://127.0.0.1:{settings.flink_port}
   Kafka             {settings.bootstrap}
   state and logs    {settings.home}

@@ -19,6 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    answer = search_photo(load_settings(), arguments.file, arguments.limit)
+    answer = search_photo(load_settings().blender, arguments.file, arguments.limit)
     print(json.dumps(answer, indent=2, ensure_ascii=False) if arguments.json else answer_text(answer))
     return 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 
-from cli.runtime.services import blender_address
 from cli.runtime.system import System
 from schemas.settings import load_settings
 
@@ -34,6 +33,6 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"Kafka {settings.bootstrap}\nFlink http://127.0.0.1:{settings.flink_port}")
         case _:
             system.start()
-            print(f"page  {blender_address(settings)}/\nFlink http://127.0.0.1:{settings.flink_port}")
+            print(f"page  {settings.blender.url}/\nFlink http://127.0.0.1:{settings.flink_port}")
             print(f"Kafka {settings.bootstrap}")
     return 0

@@ -11,7 +11,7 @@ import msgspec
 
 from cli.inspection import GenerationState, SystemStatus, inspect
 from cli.tables import moment, table
-from schemas.generation import LIVE
+from schemas.full_index.generation import LIVE
 from schemas.settings import load_settings
 
 NAME = "status"

@@ -63,13 +63,13 @@ class ImportReport:
 def import_catalogue(settings: Settings, path: Path, *, progress: bool = True) -> ImportReport:
     """Sends every product of the catalogue at `path` and waits until the log has them.
 
-    The catalogue's folder joins `settings.allowed_folders_file` first, when a
+    The catalogue's folder joins `settings.layout.allowed_folders` first, when a
     picture lies in it, because extraction only reads below the folders there.
     Importing again is harmless: what is known is reused. Raises
     `OperatorError` when the path is no catalogue or Kafka does not answer.
     """
     path = path.expanduser().resolve()
-    extra = [settings.home_path, *(Path(folder) for folder in settings.fetch_allowed_folders)]
+    extra = [settings.layout.home, *(Path(folder) for folder in settings.fetch_allowed_folders)]
     events = read_catalogue(path, extra)
     source = catalogue_file(path)
     folder = source if source.is_dir() else source.parent
@@ -78,10 +78,10 @@ def import_catalogue(settings: Settings, path: Path, *, progress: bool = True) -
     )
     try:
         with (
-            RefusalFile(settings.home_path / "imports", path.name) as refusals,
+            RefusalFile(settings.layout.imports, path.name) as refusals,
             EventProducer(settings.kafka) as log,
         ):
-            report = send_events(bar, log, refusals, settings.allowed_folders_file, folder)
+            report = send_events(bar, log, refusals, settings.layout.allowed_folders, folder)
     except TransientError as error:
         raise OperatorError(
             f"Kafka at {settings.bootstrap} did not take the events ({error.detail}); "

@@ -11,8 +11,8 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cli.runtime.flink import FlinkRest, client_environment, rest_address, root_cause, write_configuration
-from cli.runtime.layout import REPOSITORY, flink_home, jars, layout_of, python
+from cli.runtime.flink import FlinkAccess, FlinkRest, client_environment, root_cause, write_configuration
+from cli.runtime.programs import REPOSITORY, flink_home, jars, python
 from schemas.errors import OperatorError, TransientError, VitrineError
 from schemas.settings import Settings
 
@@ -27,21 +27,22 @@ class BatchClient:
         self._settings = settings
         self._command = command
         self._job_names = job_names
-        self._layout = layout_of(settings)
+        self._layout = settings.layout
+        self._flink = FlinkAccess.of(settings)
         self.log_file = self._layout.logs / f"{command}.log"
 
     def run(self, arguments: Sequence[str], *, cluster: bool, waiting: Callable[[], None]) -> int:
         """The client's exit code; `waiting` is called about once a second. Interrupted, it ends client and jobs."""
         settings, layout = self._settings, self._layout
         if not (layout.flink_conf / "config.yaml").exists():
-            write_configuration(settings, layout)
+            write_configuration(settings)
         with self.log_file.open("wb") as output:
             client = subprocess.Popen(
                 self._command_line(arguments, cluster),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=client_environment(settings, layout),
+                env=client_environment(settings, self._flink),
                 cwd=layout.home,
             )
             try:
@@ -68,7 +69,7 @@ class BatchClient:
     def cancel_left_over(self) -> None:
         """Ends the jobs of a client that was killed. Raises `OperatorError` when the cluster does not answer."""
         try:
-            with FlinkRest(self._settings) as flink:
+            with FlinkRest(self._flink) as flink:
                 for name in self._job_names:
                     while (job := flink.live_job(name)) is not None:
                         flink.cancel(job["jid"])
@@ -83,7 +84,7 @@ class BatchClient:
             return [python(), "-m", "jobs.full_index", self._command, "--connector", str(connector[0]), *arguments]
         return [
             *("bash", str(flink_home() / "bin" / "flink"), "run"),
-            *("--jobmanager", rest_address(self._settings)),
+            *("--jobmanager", self._flink.address),
             *("--python", str(JOB_FILE)),
             *("--pyExecutable", python(), "--pyClientExecutable", python()),
             *("--jarfile", str(connector[0])),

@@ -11,25 +11,18 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
 
-from cli.runtime.layout import (
-    LOOPBACK,
-    Layout,
-    child_environment,
-    flink_home,
-    jars,
-    java,
-    layout_of,
-    part_environment,
-    python,
-)
+from cli.runtime.environment import child_environment, part_environment
 from cli.runtime.parts import Part
 from cli.runtime.processes import Processes
+from cli.runtime.programs import LOOPBACK, flink_home, jars, java, python
 from schemas.errors import OperatorError, RejectedError, TransientError
+from schemas.layout import Layout
 from schemas.settings import Settings
 
 JOB_MANAGER = "flink-jobmanager"
@@ -43,7 +36,7 @@ _RPC_PORTS = range(32_100, 32_768)
 """Linux gives 32768 and above to sockets that ask for any port."""
 
 
-def flink_config(settings: Settings, layout: Layout, rpc_port: int, java_options: str) -> str:
+def flink_config(settings: Settings, rpc_port: int, java_options: str) -> str:
     """`config.yaml`. All ports but the dashboard's and the reporter's are free ones; all are on the loopback address.
 
     Nothing can be submitted, cancelled or scaled in the dashboard, and the
@@ -62,6 +55,7 @@ def flink_config(settings: Settings, layout: Layout, rpc_port: int, java_options
     delivered, a hanging one after the timeout; a task manager looks for a new
     job manager every second.
     """
+    layout = settings.layout
     slots = max(4, 2 * settings.parallelism)
     last_metrics_port = min(settings.metrics_port + 9, 65535)
     return f"""\
@@ -129,25 +123,25 @@ def doors_option() -> str:
     return f"-javaagent:{jar}"
 
 
-def cluster_parts(settings: Settings, processes: Processes, layout: Layout) -> list[Part]:
+def cluster_parts(settings: Settings, processes: Processes) -> list[Part]:
     """Job manager and task manager, ready to start.
 
     The configuration is written unless either runs: then both must keep the
     address under which they find each other.
     """
     if processes.running(JOB_MANAGER) is None and processes.running(TASK_MANAGER) is None:
-        write_configuration(settings, layout)
+        write_configuration(settings)
     scripts = flink_home() / "bin"
-    environment = part_environment(settings, **_flink_variables(layout))
+    environment = part_environment(settings, **_flink_variables(settings.layout))
     return [
         Part(name=name, command=["bash", str(scripts / script), "start-foreground"], environment=environment)
         for name, script in ((JOB_MANAGER, "jobmanager.sh"), (TASK_MANAGER, "taskmanager.sh"))
     ]
 
 
-def flink_environment(settings: Settings, layout: Layout) -> dict[str, str]:
+def flink_environment(settings: Settings) -> dict[str, str]:
     """For Flink's scripts and, inherited from the task manager, for our code in its Python workers."""
-    return child_environment(settings, **_flink_variables(layout))
+    return child_environment(settings, **_flink_variables(settings.layout))
 
 
 def _flink_variables(layout: Layout) -> dict[str, str]:
@@ -163,15 +157,12 @@ def _flink_variables(layout: Layout) -> dict[str, str]:
     }
 
 
-def client_environment(settings: Settings, layout: Layout, at: str | None = None) -> dict[str, str]:
-    """For a client of Flink's: little memory, no time spent on optimising itself, and the key of the Flink we run.
-
-    `at`: the address of another Flink, which is not told our key.
-    """
+def client_environment(settings: Settings, access: FlinkAccess) -> dict[str, str]:
+    """For a client of Flink's: little memory, no time spent on optimising itself, and the key of the Flink we run."""
     options = f"{os.environ.get('JVM_ARGS', '')} -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1".strip()
-    environment = {**flink_environment(settings, layout), "JVM_ARGS": options}
-    if at is None:
-        environment["FLINK_REST_CLIENT_HEADERS"] = f"{KEY_HEADER}:{flink_key(layout)}"
+    environment = {**flink_environment(settings), "JVM_ARGS": options}
+    for name, value in access.headers().items():
+        environment["FLINK_REST_CLIENT_HEADERS"] = f"{name}:{value}"
     return environment
 
 
@@ -190,21 +181,33 @@ def flink_key(layout: Layout) -> str:
     return file.read_text().strip()
 
 
-def rest_address(settings: Settings) -> str:
-    """host:port of the Flink that we run."""
-    return f"{LOOPBACK}:{settings.flink_port}"
+@dataclass(frozen=True, slots=True)
+class FlinkAccess:
+    """Where a Flink is, host:port, and whose key opens what changes it: that of `ours`, of another Flink none."""
+
+    address: str
+    ours: Layout | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, at: str | None = None) -> FlinkAccess:
+        """The one at host:port `at`, by default the one that we run."""
+        return cls(f"{LOOPBACK}:{settings.flink_port}", settings.layout) if at is None else cls(at)
+
+    def headers(self) -> dict[str, str]:
+        """What a request that changes something carries."""
+        return {} if self.ours is None else {KEY_HEADER: flink_key(self.ours)}
 
 
 class FlinkRest:
-    """Flink's REST interface at host:port `at`, by default the one we run.
+    """Flink's REST interface.
 
     Every method raises `TransientError('flink_unreachable', ...)` when nothing answers.
     """
 
-    def __init__(self, settings: Settings, *, at: str | None = None, timeout_s: float = 5.0) -> None:
-        self.address = f"http://{at or rest_address(settings)}"
+    def __init__(self, access: FlinkAccess, *, timeout_s: float = 5.0) -> None:
+        self.address = f"http://{access.address}"
+        self._access = access
         self._client = httpx.Client(base_url=self.address, timeout=timeout_s, trust_env=False)
-        self._layout = layout_of(settings) if at is None else None
 
     def close(self) -> None:
         self._client.close()
@@ -263,12 +266,12 @@ class FlinkRest:
             for path in map(Path, (*jars, *artifacts.values())):
                 files.append((path.name, (path.name, opened.enter_context(path.open("rb")))))
             form = {"request": json.dumps(request)}
-            response = self._request("POST", "/jobs", self._key(), data=form, files=files, timeout=SUBMIT_S)
+            response = self._request("POST", "/jobs", self._access.headers(), data=form, files=files, timeout=SUBMIT_S)
         return str(response.json()["jobUrl"]).rpartition("/")[2]
 
     def cancel(self, job_id: str, timeout_s: float = 30.0) -> None:
         """Cancels and waits for the end. Raises `TransientError('cancel_timeout', ...)`."""
-        self._request("PATCH", f"/jobs/{job_id}?mode=cancel", self._key())
+        self._request("PATCH", f"/jobs/{job_id}?mode=cancel", self._access.headers())
         deadline = time.monotonic() + timeout_s
         while self.job(job_id)["state"] not in ENDED_STATES:
             if time.monotonic() > deadline:
@@ -277,10 +280,6 @@ class FlinkRest:
 
     def _get(self, path: str) -> Any:
         return self._request("GET", path).json()
-
-    def _key(self) -> dict[str, str]:
-        """What a request that changes something carries: the key of the Flink we run, for no other."""
-        return {} if self._layout is None else {KEY_HEADER: flink_key(self._layout)}
 
     def _request(self, method: str, path: str, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
         try:
@@ -306,14 +305,14 @@ def root_cause(text: str) -> str:
     return (python_errors[-1:] or causes[-1:] or lines[:1] or ["no output"])[-1][:500]
 
 
-def write_configuration(settings: Settings, layout: Layout) -> None:
+def write_configuration(settings: Settings) -> None:
     """Flink's configuration folder, for the cluster and for the client that submits the job."""
-    home = flink_home()
+    home, layout = flink_home(), settings.layout
     layout.make()
     for folder in ("tmp", "web", "blobs", "pid", "checkpoints"):
         (layout.flink / folder).mkdir(parents=True, exist_ok=True)
     flink_key(layout)
-    text = flink_config(settings, layout, _free_port(), _default_java_options(home))
+    text = flink_config(settings, _free_port(), _default_java_options(home))
     (layout.flink_conf / "config.yaml").write_text(text)
     for name in ("log4j-console.properties", "log4j-cli.properties"):
         (layout.flink_conf / name).write_text((home / "conf" / name).read_text())

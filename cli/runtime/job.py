@@ -7,8 +7,8 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from cli.runtime.flink import FlinkRest, client_environment, rest_address, root_cause, write_configuration
-from cli.runtime.layout import REPOSITORY, Layout, flink_home, jars, python
+from cli.runtime.flink import FlinkAccess, FlinkRest, client_environment, root_cause, write_configuration
+from cli.runtime.programs import REPOSITORY, flink_home, jars, python
 from disk.locks import locked
 from jobs.realtime_index import JOB_NAME
 from jobs.realtime_index.kept_plan import forget, kept
@@ -26,7 +26,6 @@ START_TIMEOUT_S = 120.0
 
 def submit_job(
     settings: Settings,
-    layout: Layout,
     waiting: Callable[[], None] = lambda: None,
     *,
     at: str | None = None,
@@ -43,28 +42,30 @@ def submit_job(
     builds it as well as in the task manager's Python workers. `waiting` is
     called about once a second meanwhile.
     """
+    layout, access = settings.layout, FlinkAccess.of(settings, at)
     layout.make()
     with locked(layout.run / "submission.lock"):
         if not to_new_flink:
-            with FlinkRest(settings, at=at) as flink:
+            with FlinkRest(access) as flink:
                 if flink.live_job(JOB_NAME) is not None:
                     return False
-        elif _submit_kept(settings, layout):
+        elif _submit_kept(settings, access):
             return True
-        _run_client(settings, layout, waiting, at)
+        _run_client(settings, access, waiting)
     log.info("event=job_submitted name=%s", JOB_NAME)
     return True
 
 
-def _submit_kept(settings: Settings, layout: Layout) -> bool:
+def _submit_kept(settings: Settings, access: FlinkAccess) -> bool:
     """Sends the plan of before to a job manager that may still be coming up. False: there is none that will do."""
-    if not layout.job_plan.exists():
+    folder = settings.layout.job_plan
+    if not folder.exists():
         return False
-    plan = kept(layout.job_plan, epoch=prepare_log(settings), settings=settings_json(settings))
+    plan = kept(folder, epoch=prepare_log(settings), settings=settings_json(settings))
     if plan is None:
         return False
     try:
-        with FlinkRest(settings) as flink:
+        with FlinkRest(access) as flink:
             _await_answer(flink)
             flink.submit(plan.for_a_new_job(), plan.jars, plan.artifacts)
     except RejectedError as error:
@@ -86,22 +87,23 @@ def _await_answer(flink: FlinkRest) -> None:
             time.sleep(0.1)
 
 
-def _run_client(settings: Settings, layout: Layout, waiting: Callable[[], None], at: str | None) -> None:
+def _run_client(settings: Settings, access: FlinkAccess, waiting: Callable[[], None]) -> None:
     """Raises `OperatorError` with what the client said when it fails."""
+    layout = settings.layout
     if not (layout.flink_conf / "config.yaml").exists():
-        write_configuration(settings, layout)
+        write_configuration(settings)
     connector = [jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka")]
     if not connector:
         raise OperatorError("flink-sql-connector-kafka is missing: remove .cache/jars and run `make setup`")
     command = [
         *("bash", str(flink_home() / "bin" / "flink"), "run", "--detached"),
-        *("--jobmanager", at or rest_address(settings)),
+        *("--jobmanager", access.address),
         *("--pyExecutable", python(), "--pyClientExecutable", python()),
         *("--jarfile", str(connector[0])),
         *("--python", str(JOB_FILE)),
     ]
     forget(layout.job_plan)
-    if at is None:
+    if access.ours is not None:
         command += ["--keep-plan", str(layout.job_plan)]
     log_file = layout.logs / "flink-submit.log"
     with log_file.open("wb") as output:
@@ -110,7 +112,7 @@ def _run_client(settings: Settings, layout: Layout, waiting: Callable[[], None],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=client_environment(settings, layout, at),
+            env=client_environment(settings, access),
             cwd=layout.home,
         )
         code = _wait(client, waiting)
@@ -120,13 +122,13 @@ def _run_client(settings: Settings, layout: Layout, waiting: Callable[[], None],
         )
 
 
-def cancel_job(settings: Settings) -> bool:
+def cancel_job(access: FlinkAccess) -> bool:
     """Cancels every live job of our name and waits for its end. False: there was none.
 
     Nothing is lost by it: the sources begin again at the group's committed
     offsets, and what is processed twice changes nothing.
     """
-    with FlinkRest(settings) as flink:
+    with FlinkRest(access) as flink:
         cancelled = False
         while (job := flink.live_job(JOB_NAME)) is not None:
             flink.cancel(job["jid"])
@@ -134,10 +136,10 @@ def cancel_job(settings: Settings) -> bool:
         return cancelled
 
 
-def job_runs(settings: Settings) -> bool:
+def job_runs(access: FlinkAccess) -> bool:
     """Whether all tasks of the job run."""
     try:
-        with FlinkRest(settings) as flink:
+        with FlinkRest(access) as flink:
             job = flink.live_job(JOB_NAME)
             running, tasks = (0, 0) if job is None else flink.running_tasks(job["jid"])
     except TransientError:
@@ -145,9 +147,9 @@ def job_runs(settings: Settings) -> bool:
     return tasks > 0 and running == tasks
 
 
-def failed_with(settings: Settings) -> str | None:
+def failed_with(access: FlinkAccess) -> str | None:
     """What the latest job of our name that failed for good failed with. Raises `TransientError` without Flink."""
-    with FlinkRest(settings) as flink:
+    with FlinkRest(access) as flink:
         ended = [job for job in flink.jobs() if job["name"] == JOB_NAME and job["state"] == "FAILED"]
         return flink.failure(max(ended, key=lambda job: int(job["start-time"]))["jid"]) if ended else None
 

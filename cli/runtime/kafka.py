@@ -8,9 +8,11 @@ import subprocess
 import uuid
 from pathlib import Path
 
-from cli.runtime.layout import LOOPBACK, Layout, jars, java, part_environment
+from cli.runtime.environment import part_environment
 from cli.runtime.parts import Part
+from cli.runtime.programs import LOOPBACK, jars, java
 from schemas.errors import OperatorError
+from schemas.layout import Layout
 from schemas.settings import Settings
 
 NAME = "kafka"
@@ -85,8 +87,9 @@ def server_properties(port: int, data: Path) -> str:
     return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
-def broker_part(settings: Settings, layout: Layout) -> Part:
+def broker_part(settings: Settings) -> Part:
     """The broker, ready to start: its configuration is written, its storage formatted, once."""
+    layout = settings.layout
     layout.make()
     properties = layout.kafka / "server.properties"
     data = layout.kafka / "data"

@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from cli.runtime.layout import Layout
 from cli.runtime.parts import Part, read_part
 from cli.runtime.processes import Processes, ProcessRecord
 from schemas.errors import OperatorError
+from schemas.layout import Layout
 
 ENDED = 1
 

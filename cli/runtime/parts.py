@@ -10,8 +10,8 @@ import os
 
 import msgspec
 
-from cli.runtime.layout import Layout
 from schemas.errors import OperatorError
+from schemas.layout import Layout
 
 STOP_S = 20
 """For a process to end by itself after SIGTERM; then it is killed."""

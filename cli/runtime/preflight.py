@@ -14,11 +14,14 @@ import psutil
 
 from cli.runtime.flink import JOB_MANAGER
 from cli.runtime.kafka import NAME as KAFKA
-from cli.runtime.layout import Layout, flink_home, jars, java
 from cli.runtime.processes import Processes
+from cli.runtime.programs import flink_home, jars, java
 from cli.runtime.services import BLENDER, BROKER, searcher_name, searcher_shards
+from generations.folder import Generations
 from schemas.access.exposure import check_grpc_exposure, check_http_exposure
+from schemas.access.tier import TierAccess
 from schemas.errors import OperatorError
+from schemas.layout import Layout
 from schemas.settings import Settings
 from serving.exposition import METRICS_PORT_OFFSET
 
@@ -48,9 +51,9 @@ def check(settings: Settings, processes: Processes, layout: Layout, *, only_kafk
             check_port(port, setting)
 
 
-def check_searcher_ports(settings: Settings, processes: Processes, shards: int) -> None:
+def check_searcher_ports(tier: TierAccess, processes: Processes, shards: int) -> None:
     """The same for searchers of `shards` shards alone, started beside a system that runs."""
-    for port, setting, owner in _searcher_ports(settings, shards):
+    for port, setting, owner in _searcher_ports(tier, shards):
         if processes.running(owner) is None:
             check_port(port, setting)
 
@@ -124,14 +127,15 @@ def _ports(settings: Settings, only_kafka: bool) -> Iterable[tuple[int, str, str
     yield settings.flink_port, "VITRINE_FLINK_PORT", JOB_MANAGER
     yield settings.grpc_port, "VITRINE_GRPC_PORT", BROKER
     yield settings.grpc_port + METRICS_PORT_OFFSET, "VITRINE_GRPC_PORT (metrics: 1000 above)", BROKER
-    yield from _searcher_ports(settings, searcher_shards(settings))
+    shards = searcher_shards(Generations(settings.layout.generations), settings.shards)
+    yield from _searcher_ports(settings.tier, shards)
     yield settings.http_port, "VITRINE_HTTP_PORT", BLENDER
 
 
-def _searcher_ports(settings: Settings, shards: int) -> Iterable[tuple[int, str, str]]:
+def _searcher_ports(tier: TierAccess, shards: int) -> Iterable[tuple[int, str, str]]:
     for shard in range(shards):
-        for replica in range(settings.replicas):
-            port = settings.searcher_port(shard, replica)
+        for replica in range(tier.replicas):
+            port = tier.searcher_port(shard, replica)
             yield port, "VITRINE_GRPC_PORT (searchers use the ports after it)", searcher_name(shard, replica)
             metrics = port + METRICS_PORT_OFFSET
             yield metrics, "VITRINE_GRPC_PORT (metrics: 1000 above)", searcher_name(shard, replica)

@@ -25,9 +25,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from cli.runtime.layout import Layout
 from disk.locks import take
 from schemas.errors import OperatorError
+from schemas.layout import Layout
 
 log = logging.getLogger(__name__)
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from dataclasses import dataclass
 
 import httpx
 
-from cli.runtime.layout import part_environment, python
+from cli.runtime.environment import part_environment
 from cli.runtime.parts import Part
+from cli.runtime.programs import python
 from generations.folder import Generations
-from schemas.access.exposure import near_host
+from schemas.access.blender import BlenderAccess
 from schemas.errors import CorruptError, OperatorError
-from schemas.generation import LIVE
+from schemas.full_index.generation import LIVE
 from schemas.settings import Settings
 from vision.environment import MALLOC_ENV
 
@@ -36,14 +36,13 @@ def searcher_name(shard: int, replica: int) -> str:
     return f"searcher-{shard}-{replica}"
 
 
-def searcher_shards(settings: Settings) -> int:
+def searcher_shards(generations: Generations, least: int) -> int:
     """Shards that there must be searchers for: of whichever generation the alias holds that has most of them.
 
-    A generation that cannot be read counts nothing here: searchers say in
+    `least`: those of the live index. A generation that cannot be read counts nothing here: searchers say in
     their status what is wrong with it.
     """
-    generations = Generations(settings.generations_folder)
-    most = settings.shards
+    most = least
     try:
         alias = generations.alias()
         for name in () if alias is None else alias.held:
@@ -61,7 +60,7 @@ def services(settings: Settings, shards: int = 0) -> list[Service]:
             searcher_name(shard, replica),
             ("-m", "serving.searcher", "--shard", str(shard), "--replica", str(replica)),
         )
-        for shard in range(max(shards, searcher_shards(settings)))
+        for shard in range(max(shards, searcher_shards(Generations(settings.layout.generations), settings.shards)))
         for replica in range(settings.replicas)
     ]
     return [
@@ -86,31 +85,10 @@ def service_parts(settings: Settings, shards: int = 0) -> list[Part]:
     ]
 
 
-def blender_address(settings: Settings) -> str:
-    """Where a client on this machine finds the blender."""
-    scheme = "https" if settings.tls_certificate else "http"
-    return f"{scheme}://{near_host(settings)}:{settings.http_port}"
-
-
-def blender_trust(settings: Settings) -> ssl.SSLContext | bool:
-    """For `httpx(verify=...)`: the blender's own certificate, by whatever name it was made out."""
-    if not settings.tls_certificate:
-        return True
-    try:
-        context = ssl.create_default_context(cafile=settings.tls_certificate)
-    except (OSError, ssl.SSLError) as error:
-        raise OperatorError(f"tls_certificate {settings.tls_certificate} cannot be read ({error})") from error
-    context.check_hostname = False  # it is reached by its loopback address
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the certificate itself, whoever signed it
-    return context
-
-
-def blender_ready(settings: Settings) -> bool:
+def is_ready(blender: BlenderAccess) -> bool:
     """Whether `/readyz` says 200: the model is loaded and every shard has caught up."""
     try:
-        answer = httpx.get(
-            f"{blender_address(settings)}/readyz", timeout=3.0, trust_env=False, verify=blender_trust(settings)
-        )
+        answer = httpx.get(f"{blender.url}/readyz", timeout=3.0, trust_env=False, verify=blender.trust())
         return answer.status_code == 200
     except httpx.HTTPError:
         return False

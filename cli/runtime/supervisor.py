@@ -22,10 +22,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from cli.runtime.layout import Layout, child_environment, python
+from cli.runtime.environment import child_environment
 from cli.runtime.parts import STOP_S, Part, unwant, want, wanted
 from cli.runtime.processes import Processes
+from cli.runtime.programs import python
 from schemas.errors import OperatorError, TransientError
+from schemas.layout import Layout
 from schemas.settings import Settings
 
 NAME = "supervisor"

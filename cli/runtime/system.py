@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cli.runtime import flink, job, kafka, preflight, services
-from cli.runtime.layout import layout_of, part_environment, python
+from cli.runtime.environment import part_environment
 from cli.runtime.parts import Part, wanted
 from cli.runtime.processes import Processes
+from cli.runtime.programs import python
 from cli.runtime.progress import Progress
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.supervisor import Supervisor
@@ -39,9 +40,10 @@ class System:
 
     def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self.settings = settings
-        self.layout = layout_of(settings)
+        self.layout = settings.layout
         self.processes = Processes(self.layout)
         self.supervisor = Supervisor(settings, self.layout, self.processes)
+        self._flink = flink.FlinkAccess.of(settings)
         self._progress = Progress() if progress is None else progress
 
     def start(self) -> None:
@@ -86,7 +88,7 @@ class System:
         `wait`: until the blender is ready, which it is not where a shard of what serves is lost.
         """
         with self._locked():
-            preflight.check_searcher_ports(self.settings, self.processes, shards)
+            preflight.check_searcher_ports(self.settings.tier, self.processes, shards)
             self.supervisor.ensure()
             self._begin_services(shards)
             if wait:
@@ -96,7 +98,7 @@ class System:
         """The streaming job, to the Flink at host:port `at` (default: ours). False: it runs already."""
         with self._locked():
             try:
-                return job.submit_job(self.settings, self.layout, self._waiting_for_client, at=at)
+                return job.submit_job(self.settings, self._waiting_for_client, at=at)
             except TransientError as error:
                 raise OperatorError(f"{error.detail}; start Flink, or name another by --flink") from error
 
@@ -155,7 +157,7 @@ class System:
             return
         if self.processes.running(kafka.NAME) is None:
             self._progress.say(f"Kafka: starting on 127.0.0.1:{self.settings.kafka_port}")
-        self.supervisor.begin([kafka.broker_part(self.settings, self.layout)])
+        self.supervisor.begin([kafka.broker_part(self.settings)])
 
     def _await_kafka(self) -> None:
         if self.settings.kafka_bootstrap:
@@ -176,7 +178,7 @@ class System:
             self._progress.say(f"Kafka: created the topics {', '.join(created)}")
 
     def _begin_flink(self) -> None:
-        if self.supervisor.begin(flink.cluster_parts(self.settings, self.processes, self.layout)):
+        if self.supervisor.begin(flink.cluster_parts(self.settings, self.processes)):
             self._progress.say(f"Flink: starting, dashboard on http://127.0.0.1:{self.settings.flink_port}")
 
     def _await_flink(self) -> None:
@@ -185,7 +187,7 @@ class System:
 
     def _flink_has_slots(self) -> bool:
         try:
-            with flink.FlinkRest(self.settings) as rest:
+            with flink.FlinkRest(self._flink) as rest:
                 return rest.slots() > 0
         except TransientError:
             return False
@@ -206,7 +208,7 @@ class System:
         names = [WATCHDOG, flink.JOB_MANAGER, flink.TASK_MANAGER]
 
         def runs() -> bool:
-            if job.job_runs(self.settings):
+            if job.job_runs(self._flink):
                 return True
             state = read_state(self.layout)
             if state.written_at > since and (state.failure or state.given_up):
@@ -222,7 +224,7 @@ class System:
 
     def _cancel_job(self) -> None:
         try:
-            if job.cancel_job(self.settings):
+            if job.cancel_job(self._flink):
                 self._progress.say("streaming job: cancelled; its position is in Kafka")
         except TransientError as error:
             # The processes are about to end anyway, and a replay from the last committed offsets is harmless.
@@ -235,8 +237,8 @@ class System:
     def _await_services(self, shards: int = 0) -> None:
         names = [service.name for service in services.services(self.settings, shards)]
         ready = "the blender to be ready (model loaded, every shard caught up)"
-        self._wait(ready, lambda: services.blender_ready(self.settings), names, SERVICES_TIMEOUT_S)
-        self._progress.say(f"services: ready on {services.blender_address(self.settings)}")
+        self._wait(ready, lambda: services.is_ready(self.settings.blender), names, SERVICES_TIMEOUT_S)
+        self._progress.say(f"services: ready on {self.settings.blender.url}")
 
     def _wait(self, what: str, ready: Callable[[], bool], names: list[str], timeout_s: float) -> None:
         wait_until(

@@ -48,7 +48,7 @@ from indexing.training.probes import choose_probes, exact_scores
 from indexing.training.train import default_nlist, omp_threads, sample_size, train_centroids
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
-from schemas.manifest import ShardManifest
+from schemas.full_index.manifest import ShardManifest
 
 __all__ = ["BuildSettings", "ShardBuilder", "assign", "default_nlist", "train_centroids"]
 

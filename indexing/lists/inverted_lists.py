@@ -257,7 +257,7 @@ class InvertedLists:
         # The view after the locations: whatever they say has a place in it.
         return self._view.entries(locations >> _LOCATION_SHIFT, locations & _LOCATION_MASK)
 
-    def search(
+    def scan(
         self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Scores and row numbers, (n, k) each, best first, -1 where there are no more. Any thread."""
@@ -266,7 +266,7 @@ class InvertedLists:
         if count == 0:
             empty = np.full((len(vectors), k), -1, dtype=np.int64)
             return np.full((len(vectors), k), -np.inf, dtype=np.float32), empty
-        return view.search(vectors, k, selector, count if self._quantizer is None else min(nprobe, count))
+        return view.scan(vectors, k, selector, count if self._quantizer is None else min(nprobe, count))
 
     def parts(self) -> list[Part]:
         """Every list's entries as far as written now; not copied, never changes. Any thread."""

@@ -106,12 +106,12 @@ class CodedLists:
         """Copies of these rows' vectors, (n, dimension); each row must have one. Any thread."""
         return self._vectors.vectors(rows)
 
-    def search(
+    def scan(
         self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Exact scores and row numbers of the best by code, (n, k) each, best first, -1 at the end. Any thread."""
         wanted = max(_LEAST_CANDIDATES, k * _CANDIDATES[self.codec.kind])
-        _, candidates = self._codes.search(vectors, min(wanted, max(k, self.entries)), selector, nprobe)
+        _, candidates = self._codes.scan(vectors, min(wanted, max(k, self.entries)), selector, nprobe)
         scores = np.full((len(vectors), k), -np.inf, dtype=np.float32)
         rows = np.full((len(vectors), k), -1, dtype=np.int64)
         for i, found in enumerate(candidates):

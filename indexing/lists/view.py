@@ -113,7 +113,7 @@ class ListView:
         first = int(starts.min())
         return first, np.asarray(_Memory(first, int(ends.max()) - first, size))
 
-    def search(
+    def scan(
         self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Scores and row numbers, (n, k) each. The caller keeps `selector` and this view alive meanwhile."""

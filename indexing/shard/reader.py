@@ -28,7 +28,7 @@ class ShardReader:
             return [[] for _ in queries]
         nprobe = nprobe or self._state.nprobe
         k = max(1, min(limit + 1, len(self._state.forward)))
-        scores, rows = self._state.lists.search(queries, k, self._state.validity.selector, nprobe)
+        scores, rows = self._state.lists.scan(queries, k, self._state.validity.selector, nprobe)
         results = []
         for i in range(len(queries)):
             results.append(self._hits(queries[i : i + 1], limit, nprobe, scores[i].tolist(), rows[i].tolist()))
@@ -75,7 +75,7 @@ class ShardReader:
             if attempt == _RESCANS or not (tied or (dropped and len(hits) < limit)):
                 break
             k = min(2 * len(rows) + 16, len(forward))
-            found_scores, found_rows = self._state.lists.search(query, k, self._state.validity.selector, nprobe)
+            found_scores, found_rows = self._state.lists.scan(query, k, self._state.validity.selector, nprobe)
             scores, rows = found_scores[0].tolist(), found_rows[0].tolist()
         if len(set(scores)) < len(scores):
             hits.sort(key=lambda hit: (-hit.score, hit.image_id))

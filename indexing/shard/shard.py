@@ -43,7 +43,7 @@ from indexing.training.train import (
     train_centroids,
 )
 from schemas.deltas.delta import DeltaBatch
-from schemas.manifest import ShardManifest
+from schemas.full_index.manifest import ShardManifest
 
 __all__ = ["Hit", "ImageState", "ProductState", "Shard", "ShardStats"]
 

@@ -22,7 +22,7 @@ from indexing.lists.inverted_lists import Part
 from indexing.lists.view import Block, block_bytes, block_over
 from indexing.rows.forward import CHUNK_ROWS, ROW_DTYPE
 from schemas.errors import CorruptError
-from schemas.manifest import ShardFile
+from schemas.full_index.manifest import ShardFile
 
 _STEP = 4 << 20
 """Bytes that are read and then hashed by one call each, so that the GIL is seldom wanted back."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from indexing.rows.forward import ROW_DTYPE
 from indexing.rows.usable import searchable_rows
 from indexing.snapshot.snapshot import map_lists
-from schemas.manifest import MANIFEST, decode_manifest
+from schemas.full_index.manifest import MANIFEST, decode_manifest
 
 
 def sample_files(folder: Path, count: int, random: np.random.Generator) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """A shard on disk: checksummed files that load without conversion, replaced atomically.
 
     folder/CURRENT                    name of the complete snapshot
-    folder/<name>/manifest.json       schemas.manifest: counts, digest, delta offset, checksums
+    folder/<name>/manifest.json       schemas.full_index.manifest: counts, digest, delta offset, checksums
                   rows.bin            records of forward.ROW_DTYPE
                   validity.bin        one bit a row
                   texts.bin           chunks of the text buffer, one behind the other
@@ -52,7 +52,7 @@ from indexing.snapshot.reading import (
     read_texts,
 )
 from schemas.errors import CorruptError
-from schemas.manifest import FORMAT, MANIFEST, ShardFile, ShardManifest, decode_manifest, encode_manifest
+from schemas.full_index.manifest import FORMAT, MANIFEST, ShardFile, ShardManifest, decode_manifest, encode_manifest
 
 _log = logging.getLogger(__name__)
 

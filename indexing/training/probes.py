@@ -74,7 +74,7 @@ def choose_probes(
 
     def recall(nprobe: int) -> float:
         if nprobe not in known:
-            scores, rows = lists.search(queries, RECALL_AT + 1, selector, nprobe)
+            scores, rows = lists.scan(queries, RECALL_AT + 1, selector, nprobe)
             known[nprobe] = recall_of(scores, rows, own_rows, truth)
         return known[nprobe]
 
@@ -118,7 +118,7 @@ def choose_live_probes(lists: Lists, validity: ValidityBitmap, wanted: float, se
         return ChosenProbes(1, 1.0, 0)
     own = np.array([row for row, _ in found], np.int64)
     queries = np.stack([vector for _, vector in found])
-    scores, nearest = lists.search(queries, RECALL_AT + 1, validity.selector, len(lists))
+    scores, nearest = lists.scan(queries, RECALL_AT + 1, validity.selector, len(lists))
     others = np.where((nearest >= 0) & (nearest != own[:, None]), scores, -np.inf)
     truth = -np.sort(-others, axis=1)[:, :RECALL_AT]
     return choose_probes(lists, queries, own, truth, validity.selector, wanted)

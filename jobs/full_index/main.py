@@ -68,7 +68,7 @@ def run_replay(settings: Settings, options: ReplayOptions, connector: str | None
     extractors = configured(settings)
     log.info("event=job_start name=replay extractors=%s settings=%s",
              ",".join(spec.extractor_id for spec in extractors), settings_json(settings))  # fmt: skip
-    with ReplayFolder(settings).lock():
+    with ReplayFolder(settings.layout.replay).lock():
         report = Replay(settings, options, extractors, lambda: batch_tables(connector, settings.parallelism)).execute()
     return 1 if report.left_wrong else 0
 

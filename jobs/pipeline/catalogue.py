@@ -59,8 +59,8 @@ class CatalogueConfig:
 
     `forward_misplaced`: live, an event in a wrong partition is sent on; a
     replay skips it, because its forwarded copy lies in the log as well.
-    `further_extractors`: ids of those whose vectors are kept current besides
-    `extractor_id`.
+    `extractors`: ids of those whose vectors are kept current, the main one first:
+    deltas of states, prices and texts are its.
     """
 
     store_folder: str
@@ -68,25 +68,25 @@ class CatalogueConfig:
     event_partitions: int
     feature_partitions: int
     delta_partitions: int
-    extractor_id: str
+    extractors: tuple[str, ...]
     epoch: int = 0
     forward_misplaced: bool = True
-    further_extractors: tuple[str, ...] = ()
 
     @classmethod
-    def from_settings(
-        cls, settings: Settings, extractor_id: str, epoch: int = 0, further_extractors: Sequence[str] = ()
-    ) -> CatalogueConfig:
+    def from_settings(cls, settings: Settings, extractors: Sequence[str], epoch: int = 0) -> CatalogueConfig:
         return cls(
-            store_folder=str(settings.catalogue_store),
-            feature_folder=str(settings.feature_store),
+            store_folder=str(settings.layout.catalogue_store),
+            feature_folder=str(settings.layout.feature_store),
             event_partitions=settings.event_partitions,
             feature_partitions=settings.feature_partitions,
             delta_partitions=settings.partitions_of_deltas,
-            extractor_id=extractor_id,
+            extractors=tuple(extractors),
             epoch=epoch,
-            further_extractors=tuple(further_extractors),
         )
+
+    @property
+    def main(self) -> str:
+        return self.extractors[0]
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ class CatalogueStage:
         by_partition: dict[int, list[Record]] = {}
         for record in batch:
             by_partition.setdefault(record.partition, []).append(record)
-        outbox = DeltaOutbox(self._config.delta_partitions, self._config.extractor_id)
+        outbox = DeltaOutbox(self._config.delta_partitions, self._config.main)
         out: list[Out] = []
         progress: list[Progress] = []
         heartbeat = False
@@ -236,14 +236,9 @@ class CatalogueStage:
                 for entry in record.images
                 if entry.attached and entry.url in urls
             ]
-        vectors: dict[tuple[str, str], bytes] = {}
-        if wanted:
-            vectors = self._look_up(wanted, config.extractor_id, out)
-            for extractor_id in config.further_extractors:
-                further = self._look_up(wanted, extractor_id, out)
-                for record, entry, _ in wanted:
-                    if (vector := further.get((record.product_id, entry.url))) is not None:
-                        outbox.add_vector(record.product_id, entry.url, entry.image_seq, vector, extractor_id)
+        known = {name: self._look_up(wanted, name, out) for name in config.extractors if wanted}
+        outbox.add_vectors([(record, entry) for record, entry, _ in wanted], known)
+        vectors = known.get(config.main, {})
         for product_id in work.erased:
             record = work.records[product_id]
             if record is not None:
@@ -286,7 +281,7 @@ class CatalogueStage:
             partition = feature_partition(key, config.feature_partitions)
             routed = routing_key(partition, config.feature_partitions)
             out.append(Out(EXTRACT_REQUESTS, routed, encode_request(request), commutes=True))
-        if extractor_id == config.extractor_id:
+        if extractor_id == config.main:
             self._metrics.count("features_reused", len(vectors))
             self._metrics.count("features_missing", len(wanted) - len(vectors))
         else:

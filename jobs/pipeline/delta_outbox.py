@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from jobs.pipeline.stage import Out
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.ids import image_id, routing_key, shard_of_product
+from schemas.product_record import ImageEntry, ProductRecord
 from schemas.topics import INDEX_DELTAS
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -66,11 +67,25 @@ class DeltaOutbox:
         found.attributes = attributes
         return found.batch
 
-    def add_vector(self, product_id: str, url: str, image_seq: int, vector: bytes, extractor_id: str) -> None:
-        """The image's vector under an extractor, as a row without a state: its state goes with the main one's."""
-        partition = shard_of_product(product_id, self._partitions)
-        batch = self.batch(partition, vector, extractor_id=extractor_id)
-        batch.add(image_id(product_id, url), product_id, vector_seq=image_seq, vector=vector)
+    def add_vectors(
+        self, images: Iterable[tuple[ProductRecord, ImageEntry]], vectors: Mapping[str, Mapping[tuple[str, str], bytes]]
+    ) -> int:
+        """The images' vectors under the other extractors, as rows without a state: that goes with the main one's.
+
+        `vectors`: known ones by extractor id, then by (product, URL). Returns how many rows were added.
+        """
+        rows = 0
+        for record, entry in images:
+            for extractor_id, known in vectors.items():
+                vector = known.get((record.product_id, entry.url))
+                if vector is None or extractor_id == self._extractor_id:
+                    continue
+                partition = shard_of_product(record.product_id, self._partitions)
+                batch = self.batch(partition, vector, extractor_id=extractor_id)
+                row = image_id(record.product_id, entry.url)
+                batch.add(row, record.product_id, vector_seq=entry.image_seq, vector=vector)
+                rows += 1
+        return rows
 
     def seal(self, progress: list[Progress], everywhere: bool) -> Iterable[Out]:
         """All records. Progress goes with the last one of each partition, of the main extractor where it has rows.

@@ -6,19 +6,20 @@ log, but sequences must not begin again below those that the shards hold.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from disk.durable import write_durably
 from messaging.admin import topic_id
-from schemas.log_epoch import LogEpoch, epoch_file, read_epoch
-from schemas.settings import Settings
+from schemas.access.kafka import Kafka
+from schemas.log_epoch import LogEpoch, read_epoch
 from schemas.topics import PRODUCT_EVENTS
 
 
-def current_epoch(settings: Settings) -> int:
+def current_epoch(kafka: Kafka, file: Path) -> int:
     """The epoch of the topic as it is now; a topic not seen before begins a new one, durably."""
-    file = epoch_file(settings.home_path)
-    present = topic_id(settings.kafka, PRODUCT_EVENTS)
+    present = topic_id(kafka, PRODUCT_EVENTS)
     known = read_epoch(file)
     if known is not None and known.topic_id == present:
         return known.epoch

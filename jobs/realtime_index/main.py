@@ -69,7 +69,7 @@ def run(settings: Settings, connector: str | None, plan_folder: Path | None = No
     extractors = configured(settings)
     log.info("event=job_start name=%s extractors=%s epoch=%d settings=%s", JOB_NAME,
              ",".join(spec.extractor_id for spec in extractors), epoch, settings_json(settings))  # fmt: skip
-    warn_of_foreign_serving(settings.generations_folder, extractors)
+    warn_of_foreign_serving(settings.layout.generations, extractors)
     workers_in_processes()
     environment = StreamExecutionEnvironment.get_execution_environment(configuration(settings, connector))
     tables = StreamTableEnvironment.create(environment)

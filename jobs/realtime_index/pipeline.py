@@ -33,10 +33,7 @@ def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequen
     """Attaches both regions to the job of `tables`. Nothing runs yet. `extractors`: the main one first."""
     bootstrap = settings.kafka
     sink = KafkaSink(bootstrap, (INDEX_DELTAS, EXTRACT_REQUESTS, PRODUCT_EVENTS, IMAGE_FEATURES, DEAD_LETTERS))
-    main, *further = extractors
-    catalogue = CatalogueConfig.from_settings(
-        settings, main.extractor_id, epoch, [spec.extractor_id for spec in further]
-    )
+    catalogue = CatalogueConfig.from_settings(settings, [spec.extractor_id for spec in extractors], epoch)
     extraction = ExtractionConfig.from_settings(settings, extractors)
     add_region(
         tables,

@@ -19,6 +19,6 @@ def prepare_log(settings: Settings) -> int:
     connector_properties(settings.kafka)  # a password may be another than when the job was planned
     wait_for_kafka(settings.kafka)
     ensure_topics(settings)
-    if not (settings.catalogue_store / STORE_FILE).exists():
+    if not (settings.layout.catalogue_store / STORE_FILE).exists():
         forget_positions(settings.kafka, CATALOGUE_GROUP)
-    return current_epoch(settings)
+    return current_epoch(settings.kafka, settings.layout.log_epoch)

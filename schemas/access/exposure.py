@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-
+from schemas.access.hosts import is_loopback
 from schemas.errors import OperatorError
 from schemas.settings import Settings
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a server bound to `host`. A name other than localhost is taken for public."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def near_host(settings: Settings) -> str:
-    """The address by which this machine itself reaches a server of ours."""
-    return "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
 
 
 def check_http_exposure(settings: Settings) -> None:

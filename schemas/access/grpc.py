@@ -13,47 +13,46 @@ from pathlib import Path
 
 import grpc
 
+from schemas.access.tier import TierAccess
 from schemas.errors import OperatorError
-from schemas.settings import Settings
 
 Options = Sequence[tuple[str, int]]
 
 
-def channel(settings: Settings, address: str, options: Options = ()) -> grpc.Channel:
+def channel(tier: TierAccess, address: str, options: Options = ()) -> grpc.Channel:
     """A synchronous channel to `address` (host:port). Raises `OperatorError` for files that cannot be read."""
-    credentials = channel_credentials(settings)
+    credentials = channel_credentials(tier)
     if credentials is None:
         return grpc.insecure_channel(address, options=options)
     return grpc.secure_channel(address, credentials, options=options)
 
 
-def channel_credentials(settings: Settings) -> grpc.ChannelCredentials | None:
+def channel_credentials(tier: TierAccess) -> grpc.ChannelCredentials | None:
     """For a client; None: open."""
-    files = _files(settings)
+    files = _files(tier)
     if files is None:
         return None
     ca, certificate, key = files
     return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
-def server_credentials(settings: Settings) -> grpc.ServerCredentials | None:
+def server_credentials(tier: TierAccess) -> grpc.ServerCredentials | None:
     """For a server, which then answers nobody without a certificate; None: open."""
-    files = _files(settings)
+    files = _files(tier)
     if files is None:
         return None
     ca, certificate, key = files
     return grpc.ssl_server_credentials([(key, certificate)], root_certificates=ca, require_client_auth=True)
 
 
-def _files(settings: Settings) -> tuple[bytes, bytes, bytes] | None:
+def _files(tier: TierAccess) -> tuple[bytes, bytes, bytes] | None:
     """Authority, certificate, key."""
-    names = ("grpc_tls_ca", "grpc_tls_certificate", "grpc_tls_key")
-    paths = {name: str(getattr(settings, name)) for name in names}
+    paths = {"grpc_tls_ca": tier.ca, "grpc_tls_certificate": tier.certificate, "grpc_tls_key": tier.key}
     missing = [name for name, path in paths.items() if not path]
-    if len(missing) == len(names):
+    if len(missing) == len(paths):
         return None
     if missing:
-        raise OperatorError(f"{', '.join(names)} belong together: set {' and '.join(missing)} too, or none")
+        raise OperatorError(f"{', '.join(paths)} belong together: set {' and '.join(missing)} too, or none")
     try:
         ca, certificate, key = (Path(path).read_bytes() for path in paths.values())
     except OSError as error:

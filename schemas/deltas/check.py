@@ -40,7 +40,7 @@ import numpy as np
 from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, decode_deltas
 from schemas.errors import CorruptError, RejectedError
 from schemas.ids import EPOCH_SHIFT, product_hash
-from schemas.log_epoch import Epochs, epoch_file
+from schemas.log_epoch import Epochs
 from schemas.product_event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES, check_attributes
 from schemas.settings import Settings
 
@@ -97,10 +97,10 @@ class DeltaCheck:
     @classmethod
     def from_settings(cls, settings: Settings) -> DeltaCheck:
         """Of the system that these settings are of."""
-        epochs = Epochs(epoch_file(settings.home_path))
+        epochs = Epochs(settings.layout.log_epoch)
         return cls(settings.partitions_of_deltas, settings.event_partitions, epochs.has)
 
-    def read(self, value: bytes | None, partition: int) -> Taken:
+    def admit(self, value: bytes | None, partition: int) -> Taken:
         """What may be taken of the record `value` of `partition`. Never raises for what is in it."""
         try:
             batch = decode_deltas(value or b"")

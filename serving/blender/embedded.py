@@ -38,8 +38,8 @@ async def embedded_backend(settings: Settings) -> AsyncIterator[tuple[SearchBack
     broker = BrokerService(
         connect,
         settings.shards,
-        generations=Generations(settings.generations_folder),
-        recorded=RecordedQueries(settings.home_path / "recorded-queries", settings.recorded_queries),
+        generations=Generations(settings.layout.generations),
+        recorded=RecordedQueries(settings.layout.recorded_queries, settings.recorded_queries),
     )
     try:
         broker.start()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from schemas.access.exposure import check_http_exposure, near_host
+from schemas.access.exposure import check_http_exposure
 from schemas.access.grpc import channel_credentials
 from schemas.errors import OperatorError
 from schemas.settings import Settings
@@ -70,12 +70,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socket.socket) -> None:
-    address = f"{near_host(settings)}:{settings.grpc_port}"
+    tier = settings.tier
     registry = CollectorRegistry()
     ejected = Gauge("vitrine_blender_broker_ejected", "1 while the broker is put aside, silent", registry=registry)
     backend = Guarded(
-        GrpcBackend(address, channel_credentials(settings)),
-        f"the broker at {address}",
+        GrpcBackend(tier.broker, channel_credentials(tier)),
+        f"the broker at {tier.broker}",
         confirm_s=BROKER_CONFIRM_S,
         changed=lambda state: ejected.set(state is State.EJECTED),
     )
@@ -110,12 +110,12 @@ async def _serve(
         backend,
         encoders,
         metrics,
-        Publication(settings.generations_folder),
+        Publication(settings.layout.generations),
         search_timeout_s=settings.search_timeout_s,
     )
     uploads = Uploads(settings.query_max_bytes, settings.http_max_upload_bytes, memory)
     pictures = Pictures(_file_fetch(settings))
-    examples = Examples(settings.home_path / "sample")
+    examples = Examples(settings.layout.sample)
     hosts = AllowedHosts((settings.host, *settings.allowed_hosts))
     erasures = Erasures(settings.kafka, keyed=keys is not None)
     app = create_app(

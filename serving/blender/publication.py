@@ -8,7 +8,7 @@ from pathlib import Path
 
 from generations.folder import Generations
 from schemas.errors import CorruptError
-from schemas.publish_report import LAST_PUBLISH, PublishReport, decode_publish_report
+from schemas.full_index.publish_report import LAST_PUBLISH, PublishReport, decode_publish_report
 from serving.blender.metrics import BlenderMetrics
 
 log = logging.getLogger(__name__)

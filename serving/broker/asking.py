@@ -67,7 +67,7 @@ class Asking:
         self._patience = Patience(hedge_after_s)
         self._metrics = metrics
 
-    async def search(self, request: SearchRequest, route: Coverage, budget_s: float) -> SearchResponse:
+    async def ask_shards(self, request: SearchRequest, route: Coverage, budget_s: float) -> SearchResponse:
         """The answer of `route`, all its shards merged; those that did not answer are in `missing_shards`.
 
         Raises `TransientError('not_ready', ...)` when no shard answers, and `RejectedError` as soon as one says so.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from generations.life import life_of
-from schemas.generation import LIVE
+from schemas.full_index.generation import LIVE
 from schemas.search_pb2 import ShardStatus
 from serving.broker.replicas import Replica
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from generations.folder import Generations
-from schemas.access.exposure import check_grpc_exposure, near_host, open_host
+from schemas.access.exposure import check_grpc_exposure, open_host
 from schemas.access.grpc import channel_credentials, server_credentials
 from schemas.settings import Settings
 from serving.broker.recorded import RecordedQueries
@@ -24,16 +24,17 @@ def main() -> int:
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> None:
     check_grpc_exposure(settings)
-    host, credentials = near_host(settings), channel_credentials(settings)
+    tier = settings.tier
+    credentials = channel_credentials(tier)
     broker = BrokerService(
-        lambda shard, replica: GrpcBackend(f"{host}:{settings.searcher_port(shard, replica)}", credentials),
+        lambda shard, replica: GrpcBackend(tier.searcher(shard, replica), credentials),
         settings.shards,
         settings.replicas,
-        generations=Generations(settings.generations_folder),
-        recorded=RecordedQueries(settings.home_path / "recorded-queries", settings.recorded_queries),
+        generations=Generations(settings.layout.generations),
+        recorded=RecordedQueries(settings.layout.recorded_queries, settings.recorded_queries),
     )
     try:
-        server, port = await start_server(broker, settings.host, settings.grpc_port, server_credentials(settings))
+        server, port = await start_server(broker, settings.host, settings.grpc_port, server_credentials(tier))
         stop_metrics = serve_metrics(broker.metrics.registry, open_host(settings), port)
         broker.start()
         log.info("event=listening host=%s grpc_port=%d shards=%d", settings.host, port, settings.shards)

@@ -148,7 +148,7 @@ class Routing:
     async def look_at_all(self, timeout_s: float) -> None:
         """Asks the alias and every replica now."""
         deadline = time.monotonic() + timeout_s
-        await self._wanted.read()
+        await self._wanted.look()
         looked: set[Replica] = set()
         while new := [replica for replica in self._replicas if replica not in looked]:
             left_s = deadline - time.monotonic()
@@ -159,7 +159,7 @@ class Routing:
 
     async def _look_at_alias(self) -> None:
         # Before any replica is watched: which generation is wanted must be known when one is chosen.
-        await self._wanted.read()
+        await self._wanted.look()
         self._decide()
         for replica in self._replicas:
             self._watch(replica)

@@ -91,7 +91,7 @@ class BrokerService:
         oldest_ms = self._told_ms
         route = self._routing.route(request)
         try:
-            answer = await self._asking.search(request, route, deadline - time.monotonic())
+            answer = await self._asking.ask_shards(request, route, deadline - time.monotonic())
         except TransientError:
             # Perhaps the searchers began anew without it since they were last asked.
             await self._routing.look_at_all(min(FIRST_LOOK_S, deadline - time.monotonic()))
@@ -99,7 +99,7 @@ class BrokerService:
             if again.name == route.name:
                 raise
             route = again
-            answer = await self._asking.search(request, route, deadline - time.monotonic())
+            answer = await self._asking.ask_shards(request, route, deadline - time.monotonic())
         if not request.generation:
             answer = await self._not_older(request, route, answer, oldest_ms, deadline)
             if not answer.missing_shards:
@@ -186,7 +186,7 @@ class BrokerService:
             self.metrics.asked_again.inc()
             await asyncio.sleep(ASK_AGAIN_S)
             try:
-                again = await self._asking.search(request, route, deadline - time.monotonic())
+                again = await self._asking.ask_shards(request, route, deadline - time.monotonic())
             except TransientError:
                 break
             if len(again.missing_shards) <= len(answer.missing_shards):

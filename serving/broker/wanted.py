@@ -7,7 +7,7 @@ import logging
 
 from generations.folder import Generations
 from schemas.errors import CorruptError, OperatorError
-from schemas.generation import LIVE, Alias
+from schemas.full_index.generation import LIVE, Alias
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Wanted:
         self.served_before = ""
         self.shards = 0
 
-    async def read(self) -> None:
+    async def look(self) -> None:
         """Off the event loop: the folder may be on another machine."""
         if self._generations is None:
             return

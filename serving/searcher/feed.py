@@ -259,7 +259,7 @@ class DeltaFeed:
     def _apply(self, shard: Shard, message: Message) -> None:
         metrics = self._searcher.metrics
         with metrics.apply_seconds.time():
-            taken = self._check.read(message.value, message.partition)
+            taken = self._check.admit(message.value, message.partition)
             batch = self._deltas.of(taken.batch, message.partition)
             shard.apply(batch)
         if taken.refused:

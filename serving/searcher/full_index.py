@@ -6,8 +6,8 @@ from generations.folder import Generations, file_checksum
 from indexing.shard.deltas import ShardDeltas
 from indexing.snapshot import snapshot
 from schemas.errors import CorruptError
-from schemas.generation import Generation
-from schemas.manifest import MANIFEST
+from schemas.full_index.generation import Generation
+from schemas.full_index.manifest import MANIFEST
 from serving.searcher.snapshots import Beginning
 
 _NEXT = "build anew (vitrine build), or go back with vitrine alias --rollback"

@@ -49,8 +49,9 @@ async def _serve(settings: Settings, stop: asyncio.Event, shard: int, replica: i
     host = build_host(settings, shard, replica, accept_gap=accept_gap, metrics=families.of(shard, replica))
     backend = LocalBackend(host)
     # The port comes first: a second process of this replica ends here, before it could touch the snapshot.
-    credentials = server_credentials(settings)
-    server, port = await start_server(backend, settings.host, settings.searcher_port(shard, replica), credentials)
+    tier = settings.tier
+    credentials = server_credentials(tier)
+    server, port = await start_server(backend, tier.host, tier.searcher_port(shard, replica), credentials)
     stop_metrics = serve_metrics(families.registry, open_host(settings), port)
     log.info("event=listening shard=%d replica=%d host=%s grpc_port=%d", shard, replica, settings.host, port)
     host.start()

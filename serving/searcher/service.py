@@ -12,7 +12,7 @@ from generations.life import Life, step
 from indexing.rows.results import Hit, ImageState
 from indexing.shard.shard import Shard
 from schemas.errors import RejectedError, TransientError
-from schemas.generation import LIVE
+from schemas.full_index.generation import LIVE
 from schemas.search_pb2 import (
     Detail,
     DetailsRequest,

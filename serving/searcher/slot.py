@@ -12,7 +12,7 @@ from generations.folder import GENERATION, Generations
 from indexing.shard.deltas import ShardDeltas
 from schemas.deltas.check import DeltaCheck
 from schemas.errors import CorruptError, OperatorError
-from schemas.generation import LIVE, Generation, check_name, decode_generation, encode_generation
+from schemas.full_index.generation import LIVE, Generation, check_name, decode_generation, encode_generation
 from schemas.settings import Settings
 from serving.searcher.feed import DeltaFeed, OpenReader
 from serving.searcher.full_index import FullIndex
@@ -50,11 +50,11 @@ class Slot:
 
     @property
     def generations(self) -> Generations:
-        return Generations(self.settings.generations_folder)
+        return Generations(self.settings.layout.generations)
 
     def folder(self, name: str) -> Path:
         """Where the slot keeps its snapshot and its description of a generation."""
-        return self.settings.shard_folder(self.shard, self.replica, name)
+        return self.settings.layout.shard_folder(self.shard, self.replica, name)
 
     def kept(self) -> list[str]:
         """Generations with a folder in this slot, newest first, the live index last."""
@@ -138,7 +138,7 @@ class Slot:
             check=DeltaCheck.from_settings(self.settings),
             full_index=full_index,
             accept_gap=accept_gap,
-            queries=self.settings.home_path / "recorded-queries" / f"{searcher.extractor_id}.npy",
+            queries=self.settings.layout.recorded_queries / f"{searcher.extractor_id}.npy",
         )
 
 

@@ -13,8 +13,8 @@ from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.errors import CorruptError
-from schemas.generation import LIVE
-from schemas.manifest import ShardManifest
+from schemas.full_index.generation import LIVE
+from schemas.full_index.manifest import ShardManifest
 from serving.searcher.service import SearcherService
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.result import REPOSITORY, write_result
-from benchmarks.system import drawn_weights
+from benchmarks.harness.result import REPOSITORY, write_result
+from benchmarks.harness.system import drawn_weights
 from schemas.errors import OperatorError, TransientError
 from tests.chaos.report import append, figures, read
 from tests.chaos.round import Chaos, Round

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from cli.runtime.flink import FlinkAccess
 from cli.runtime.job import job_runs
 from schemas.errors import OperatorError, TransientError
 from tests.chaos.load import PREFIX, Askers, Feeder
@@ -202,7 +203,7 @@ class Chaos:
 
 def _runs(system: System) -> bool:
     try:
-        return job_runs(system.settings)
+        return job_runs(FlinkAccess.of(system.settings))
     except (TransientError, OperatorError):
         return False
 

@@ -27,7 +27,9 @@ def empty_shard(system: System, shard: int) -> None:
     extractor = extractor_id(system.settings.encoder, system.settings.weights)
     nothing = Shard(extractor, dimension_of(extractor))
     snapshot.save(
-        nothing, system.settings.shard_folder(shard) / "snapshot", {partition: ends[partition] for partition in read}
+        nothing,
+        system.settings.layout.shard_folder(shard) / "snapshot",
+        {partition: ends[partition] for partition in read},
     )
     system.start()
     eventually(

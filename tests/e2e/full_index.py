@@ -12,9 +12,9 @@ import httpx
 import msgspec
 import pytest
 
-from cli.runtime.layout import child_environment
+from cli.runtime.environment import child_environment
 from generations.folder import Generations, new_name, seal_generation
-from schemas.generation import Alias, Generation
+from schemas.full_index.generation import Alias, Generation
 from tests.e2e.pictures import write_pictures
 from tests.e2e.test_life_of_a_product import added
 from tests.system import System
@@ -34,7 +34,7 @@ def vitrine(system: System, *arguments: str, code: int = 0, timeout_s: float = 4
 
 
 def folder_of(system: System) -> Generations:
-    return Generations(system.settings.generations_folder)
+    return Generations(system.settings.layout.generations)
 
 
 def alias(system: System) -> Alias:

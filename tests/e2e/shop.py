@@ -15,7 +15,7 @@ import httpx
 from indexing.shard.shard import Shard
 from sample import SampleCatalogue, make_sample
 from schemas.deltas.delta import DeltaBatch, Progress, attributes_json, decode_deltas, encode_deltas
-from schemas.generation import LIVE
+from schemas.full_index.generation import LIVE
 from schemas.ids import image_id, sequence, shard_of_product
 from schemas.settings import load_settings
 from serving.blender.embedding.encoders import Encoders
@@ -65,7 +65,7 @@ class Shop:
             ),
             Pictures(lambda url: fetch(url, policy)),
             Uploads(settings.query_max_bytes),
-            examples=Examples(settings.home_path / "sample"),
+            examples=Examples(settings.layout.sample),
         )
         self._server = http_server(app)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from cli.runtime.layout import child_environment
+from cli.runtime.environment import child_environment
 from feature_store.open import feature_store
 from schemas.feature import FeatureRecord
 from schemas.ids import ImageKey, image_key
@@ -25,7 +25,7 @@ MARKER = "MARKER7b41e0"
 
 def features(system: System, *urls: str) -> list[FeatureRecord | None]:
     settings = system.settings
-    reader = feature_store(settings.feature_store, settings.feature_partitions).reader()
+    reader = feature_store(settings.layout.feature_store, settings.feature_partitions).reader()
     try:
         keys: list[ImageKey] = [image_key(url) for url in urls]
         return reader.get_many(keys, extractor_id(settings.encoder, settings.weights))
@@ -71,5 +71,5 @@ def test_erased_product_is_gone_from_answers_disk_and_at_last_from_the_features(
     report = replayed(system)
     assert report.features.erased == 1, report
     eventually(lambda: features(system, own) == [None], "the feature that it alone had is gone", poll_s=0.5)
-    eventually(lambda: not holding(system.settings.feature_store, first.vector), "with its bytes", poll_s=0.5)
+    eventually(lambda: not holding(system.settings.layout.feature_store, first.vector), "with its bytes", poll_s=0.5)
     assert features(system, shared) == [second]

@@ -12,7 +12,7 @@ import pytest
 from cli.runtime.services import searcher_name
 from generations.folder import file_checksum, new_name, seal_generation
 from indexing.build.builder import ShardBuilder
-from schemas.generation import LIVE, GenerationShard
+from schemas.full_index.generation import LIVE, GenerationShard
 from schemas.ids import shard_of_product
 from tests.e2e.full_index import (
     alias,
@@ -72,7 +72,7 @@ def test_searcher_that_lost_its_disk_takes_the_full_index_and_the_deltas_since(s
     shop.wait_settled(pending=20)
     before = digests(shop)
     shop.end(searcher_name(1, 0))
-    shutil.rmtree(shop.settings.shard_folder(1, 0).parent)
+    shutil.rmtree(shop.settings.layout.shard_folder(1, 0).parent)
     shop.start()
     shop.wait_settled(pending=20)
     assert digests(shop) == before

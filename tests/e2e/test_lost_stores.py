@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from cli.main import main
-from cli.runtime.layout import settings_environment
+from cli.runtime.environment import settings_environment
 from messaging.admin import describe
 from schemas.topics import EXTRACT_REQUESTS
 from tests.e2e.pictures import write_pictures
@@ -50,8 +50,8 @@ def test_stop_leaves_no_process_and_lost_stores_are_rebuilt_without_extracting_a
         system.stop()
         assert system.runtime.running() == {}
         assert [process for process in processes if alive(process)] == []
-        shutil.rmtree(system.settings.catalogue_store)
-        shutil.rmtree(system.settings.feature_store)
+        shutil.rmtree(system.settings.layout.catalogue_store)
+        shutil.rmtree(system.settings.layout.feature_store)
         system.runtime.start_kafka()
         requested = ends(system, EXTRACT_REQUESTS)
         for name, value in settings_environment(system.settings).items():

@@ -37,7 +37,7 @@ def test_stream_log_and_full_index_agree_after_a_long_random_history(system: Sys
     assert min(history.kinds[kind] for kind in ("doubled", "foreign_partition", "without_version", "relisted")) > 5
 
     system.wait_settled(pending=20)
-    assert wait_for_extraction(system.settings, 180)
+    assert wait_for_extraction(system.settings.kafka, 180)
 
     def agreed() -> Rebuilt | None:
         rebuilt = rebuild(system.settings)

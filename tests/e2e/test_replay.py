@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.runtime.layout import child_environment
+from cli.runtime.environment import child_environment
 from jobs.full_index.replay.report import ReplayReport, decode_report
 from jobs.full_index.truth.live_log import wait_for_extraction
 from messaging.producer import EventProducer
@@ -78,7 +78,7 @@ def digests(system: System) -> list[str]:
 def settled_digests(system: System) -> list[str]:
     """The shards' digests once every event and every vector is in them; pictures that were given up stay out."""
     system.wait_settled(pending=20)
-    assert wait_for_extraction(system.settings, 120)
+    assert wait_for_extraction(system.settings.kafka, 120)
     return eventually(
         lambda: expected if (expected := rebuild(system.settings).digests) == digests(system) else None,
         "the shards are as the log says",

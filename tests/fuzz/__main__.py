@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.result import REPOSITORY
+from benchmarks.harness.result import REPOSITORY
 from tests.fuzz.replay import CORPUS, MEMORY_MIB, SECONDS_EACH
 from tests.fuzz.targets import TARGETS
 

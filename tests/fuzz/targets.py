@@ -28,9 +28,9 @@ from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.errors import CorruptError, OperatorError, RejectedError
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.feature import FeatureRecord, decode_feature, encode_feature
-from schemas.generation import Alias, Generation, GenerationShard, decode_alias, decode_generation
+from schemas.full_index.generation import Alias, Generation, GenerationShard, decode_alias, decode_generation
+from schemas.full_index.manifest import ShardFile, ShardManifest, decode_manifest
 from schemas.ids import image_id
-from schemas.manifest import ShardFile, ShardManifest, decode_manifest
 from schemas.product_event import Forwarded, Heartbeat, decode_event, decode_forwarded
 from schemas.product_record import ImageEntry, ProductRecord, decode_record, encode_record
 from schemas.settings import load_settings
@@ -74,7 +74,7 @@ def _event(data: bytes) -> None:
 def _deltas(data: bytes) -> None:
     """As a searcher's feed takes them up."""
     shard = Shard(_EXTRACTOR, 8)
-    shard.apply(_CHECK.read(data, 0).batch)
+    shard.apply(_CHECK.admit(data, 0).batch)
     shard.search(np.ones((1, 8), dtype=np.float32), 10)
     shard.stats()
 

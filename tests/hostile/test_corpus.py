@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from cli.runtime.layout import REPOSITORY
+from cli.runtime.programs import REPOSITORY
 from tests.fuzz.replay import CORPUS
 from tests.fuzz.targets import TARGETS
 

@@ -135,8 +135,8 @@ def _stream(
 ) -> list[tuple[int, bytes]]:
     """Runs the real stage over the log with crashes: what a crash swallowed was never delivered, then replayed."""
     config = CatalogueConfig(
-        str(folder / "catalogue"), str(folder / "features"), PARTITIONS, 1, partitions, EXTRACTOR,
-        further_extractors=further,
+        str(folder / "catalogue"), str(folder / "features"), PARTITIONS, 1, partitions,
+        (EXTRACTOR, *further),
     )  # fmt: skip
     features = FeatureWriter(RocksStore(folder / "features", 1), 1)
     stage = CatalogueStage(config)

@@ -14,11 +14,11 @@ import msgspec
 
 from generations.broker import broker_of
 from generations.folder import Generations, new_name, seal_generation
-from generations.publish import publish
+from generations.publish import Publisher
 from jobs.full_index.build.answers import FileAnswers
 from schemas.deltas.delta import DeltaBatch
-from schemas.generation import Generation
-from schemas.publish_report import PublishReport
+from schemas.full_index.generation import Generation
+from schemas.full_index.publish_report import PublishReport
 from schemas.settings import Settings
 from serving.broker.service import BrokerService
 from serving.grpc_api import start_server
@@ -64,9 +64,14 @@ class Shop:
         return changed
 
     def publish(self, name: str, **options: Any) -> PublishReport:
-        settings = options.pop("settings", self.settings)
-        options = {"wait_s": WAIT_S, "say": self.said.append, "open_deltas": self.tier.topic.open} | options
-        return publish(settings, name, FileAnswers.from_settings(settings), **options)
+        publisher = self.publisher(options.pop("settings", self.settings))
+        return publisher.publish(name, **({"wait_s": WAIT_S} | options))
+
+    def publisher(self, settings: Settings | None = None) -> Publisher:
+        """Reads this shop's index-deltas, and says to `said`."""
+        settings = settings or self.settings
+        answers = FileAnswers.from_settings(settings)
+        return Publisher.from_settings(settings, answers, say=self.said.append, open_deltas=self.tier.topic.open)
 
     def serving(self) -> str:
         return self.run(self._broker.status(TIMEOUT_S)).serving
@@ -77,7 +82,7 @@ class Shop:
     def wait_searchable(self, images: int) -> None:
         """Until the index that serves has that many."""
         deadline = time.monotonic() + 120
-        with broker_of(self.settings) as broker:
+        with broker_of(self.settings.tier) as broker:
             while sum(entry.searchable for entry in broker.status().shards if entry.serving) != images:
                 assert time.monotonic() < deadline, f"not {images} searchable images within 120 s"
                 time.sleep(0.01)

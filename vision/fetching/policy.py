@@ -45,7 +45,7 @@ class FetchPolicy:
             allowed_hosts=tuple(settings.fetch_allowed_hosts),
             allowed_networks=tuple(settings.fetch_allowed_networks),
             allowed_folders=(settings.home, *settings.fetch_allowed_folders),
-            allowed_folders_file=str(settings.allowed_folders_file),
+            allowed_folders_file=str(settings.layout.allowed_folders),
             timeout_s=settings.fetch_timeout_s,
             max_bytes=settings.image_max_bytes,
         )

@@ -29,8 +29,7 @@ from typing import Any
 import msgspec
 
 from cli.runtime import job
-from cli.runtime.flink import JOB_MANAGER, LIVE_STATES, TASK_MANAGER, FlinkRest
-from cli.runtime.layout import layout_of
+from cli.runtime.flink import JOB_MANAGER, LIVE_STATES, TASK_MANAGER, FlinkAccess, FlinkRest
 from cli.runtime.parts import wanted
 from cli.runtime.processes import Processes, ProcessRecord
 from cli.runtime.supervisor import Supervisor
@@ -59,7 +58,7 @@ class Watchdog:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._layout = layout_of(settings)
+        self._layout = settings.layout
         self._processes = Processes(self._layout)
         self._supervisor = Supervisor(settings, self._layout, self._processes)
         self._submission = Submission(self._submit)
@@ -68,7 +67,8 @@ class Watchdog:
         self._job_manager = Unanswered(settings.stalled_after_s)
         self._task_manager = Unanswered(settings.stalled_after_s)
         self._state = read_state(self._layout)
-        self._flink = FlinkRest(settings)
+        self._access = FlinkAccess.of(settings)
+        self._flink = FlinkRest(self._access)
         self._submitted_to = self._state.submitted_to
         self._read_at = 0.0
         self._asked_at = 0.0
@@ -148,7 +148,7 @@ class Watchdog:
     def _ended(self) -> str:
         """What the latest job that failed for good failed with."""
         try:
-            cause = job.failed_with(self._settings)
+            cause = job.failed_with(self._access)
         except TransientError:
             return ""
         return "" if cause is None else f": the last one failed ({cause})"
@@ -236,7 +236,7 @@ class Watchdog:
         self._extraction.forget()
 
     def _submit(self, to_new_flink: bool) -> None:
-        job.submit_job(self._settings, self._layout, to_new_flink=to_new_flink)
+        job.submit_job(self._settings, to_new_flink=to_new_flink)
 
     def _say(self, problem: str) -> None:
         """Writes the state when anything but its time has changed, and every `READ_S` in any case."""

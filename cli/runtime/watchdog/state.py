@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cli.runtime.layout import Layout
+from schemas.layout import Layout
 
 NAME = "watchdog"
 

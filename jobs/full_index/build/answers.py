@@ -6,9 +6,9 @@ import logging
 
 import numpy as np
 
+from generations.checks.overlap import Found, Vectors
+from generations.checks.reach import OpenDeltas, opened
 from generations.folder import Generations
-from generations.overlap import Found, Vectors
-from generations.reach import OpenDeltas, opened
 from indexing.rows.results import Hit
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
@@ -17,7 +17,7 @@ from indexing.snapshot.snapshot import load_files
 from messaging.ranges import LogReader, drain
 from schemas.deltas.check import DeltaCheck
 from schemas.errors import CorruptError
-from schemas.generation import Generation
+from schemas.full_index.generation import Generation
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class FileAnswers:
-    """`generations.overlap.UnservedAnswers` from the files of `generations`. `check`: what a searcher would take."""
+    """`UnservedAnswers` from the files of `generations`. `check`: what a searcher would take."""
 
     def __init__(self, generations: Generations, check: DeltaCheck) -> None:
         self._generations = generations
@@ -33,7 +33,7 @@ class FileAnswers:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> FileAnswers:
-        return cls(Generations(settings.generations_folder), DeltaCheck.from_settings(settings))
+        return cls(Generations(settings.layout.generations), DeltaCheck.from_settings(settings))
 
     def sample(self, generation: Generation, queries: int, random: np.random.Generator) -> Vectors:
         """Vectors of its own images, as many of each shard as its share."""
@@ -76,7 +76,7 @@ class FileAnswers:
 def _catch_up(shard: Shard, deltas: ShardDeltas, reader: LogReader, check: DeltaCheck) -> None:
     """Applies what may be taken of everything up to the ends as they are now."""
     for message in drain(reader, reader.end_offsets(), topic=INDEX_DELTAS):
-        taken = check.read(message.value, message.partition)
+        taken = check.admit(message.value, message.partition)
         shard.apply(deltas.of(taken.batch, message.partition))
         if taken.refused:
             log.warning("event=delta_skipped partition=%d offset=%d refused=%s problem=%s", message.partition,

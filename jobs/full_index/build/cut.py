@@ -59,7 +59,7 @@ class Cut:
 
 def take_cut(settings: Settings, folder: Path) -> Cut:
     """Copies the stores into the new folder `folder`. Raises `OperatorError` when the topics are not there."""
-    state = log_state(settings)
+    state = log_state(settings.kafka, settings.layout.log_epoch)
     found = describe(settings.kafka, [INDEX_DELTAS])
     if INDEX_DELTAS not in found:
         raise OperatorError(f"{settings.bootstrap} has no topic {INDEX_DELTAS}; vitrine start creates it")
@@ -70,9 +70,9 @@ def take_cut(settings: Settings, folder: Path) -> Cut:
         for partition, (begin, end) in enumerate(zip(topic.beginnings, topic.ends, strict=True))
     ]
     catalogue, features = folder / "catalogue", folder / "features"
-    copy_store(settings.catalogue_store, catalogue, settings.event_partitions)
+    copy_store(settings.layout.catalogue_store, catalogue, settings.event_partitions)
     complete_catalogue(catalogue, settings.event_partitions)
-    copy_store(settings.feature_store, features, settings.feature_partitions)
+    copy_store(settings.layout.feature_store, features, settings.feature_partitions)
     log.info("event=cut_taken delta_ends=%s folder=%s", topic.ends, folder)
     return Cut(
         catalogue=catalogue,
@@ -100,7 +100,7 @@ def last_progress(
         seen = SourceProgress()
         for message in read_range(bootstrap, INDEX_DELTAS, partition, start, end):
             if message.value:
-                seen.advance(check.read(message.value, partition).batch.progress)
+                seen.advance(check.admit(message.value, partition).batch.progress)
         if len(seen.table()) >= event_partitions or start == begin or records >= MOST_RECORDS:
             return seen.table()
         records *= 10

@@ -25,8 +25,8 @@ from disk.durable import sync_folder, write_durably
 from disk.locks import locked
 from generations.folder import Generations, seal_generation
 from schemas.errors import OperatorError
-from schemas.generation import Generation
-from schemas.settings import Settings
+from schemas.full_index.generation import Generation
+from schemas.layout import Layout
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +41,9 @@ _REMOVAL_PAUSE_S = 0.2
 class BuildFolder:
     """The places of one home's builds. Use it under `lock`."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.generations = Generations(settings.generations_folder)
-        self.path = build_path(settings.home_path)
+    def __init__(self, layout: Layout) -> None:
+        self.generations = Generations(layout.generations)
+        self.path = layout.build
 
     @property
     def work(self) -> Path:
@@ -92,14 +92,10 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def build_path(home: Path) -> Path:
-    return home / "build"
-
-
-def latest_built(settings: Settings) -> str:
+def latest_built(layout: Layout) -> str:
     """The generation that the last whole build of this home made; empty before the first."""
     try:
-        found: dict[str, str] = msgspec.json.decode((build_path(settings.home_path) / LATEST).read_bytes())
+        found: dict[str, str] = msgspec.json.decode((layout.build / LATEST).read_bytes())
     except FileNotFoundError:
         return ""
     return found["generation"]

@@ -23,6 +23,7 @@ from jobs.pipeline.extraction.stage import NOT_CONFIGURED
 from messaging.admin import committed_offsets, describe
 from messaging.consumer import PartitionReader
 from messaging.producer import EventProducer
+from schemas.access.kafka import Kafka
 from schemas.dead_letter import DeadLetter, decode_dead_letter
 from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
@@ -77,10 +78,11 @@ class MissingVectors:
         if self._extractor.extractor_id not in self._configured:
             raise self._not_run()
         log.info("event=extraction_asked extractor=%s missing=%d", self._extractor.extractor_id, count)
-        shown = UnitProgress(progress, "extraction")
-        letters = Letters(self._settings, self._extractor.extractor_id)
-        settings = self._settings
-        reader = feature_store(settings.feature_store, settings.feature_partitions).reader(catch_up_interval_ms=0)
+        settings, shown = self._settings, UnitProgress(progress, "extraction")
+        letters = Letters(settings.kafka, self._extractor.extractor_id)
+        reader = feature_store(settings.layout.feature_store, settings.feature_partitions).reader(
+            catch_up_interval_ms=0
+        )
         try:
             with EventProducer(settings.kafka) as producer:
                 return self._ask(missing, count, reader, producer, letters, shown)
@@ -98,11 +100,11 @@ class MissingVectors:
         shown: UnitProgress,
     ) -> Extracted:
         result = Extracted()
-        lasting = {key for key, letter in letters.read().items() if not letter.transient and not _passing(letter)}
+        lasting = {key for key, letter in letters.new().items() if not letter.transient and not _passing(letter)}
         source = iter(missing)
         open_keys: set[ImageKey] = set()
         answered: set[ImageKey] = set()
-        stillness = _Stillness(self._settings, self._wait_s)
+        stillness = _Stillness(self._settings.kafka, self._settings.feature_partitions, self._wait_s)
         while True:
             while len(open_keys) < WINDOW and (feature := next(source, None)) is not None:
                 key = feature.key
@@ -122,14 +124,14 @@ class MissingVectors:
             keys = list(open_keys)
             found = reader.get_many(keys, self._extractor.extractor_id)
             came = {key for key, record in zip(keys, found, strict=True) if record is not None}
-            refused = {key: letter for key, letter in letters.read().items() if key in open_keys - came}
+            refused = {key: letter for key, letter in letters.new().items() if key in open_keys - came}
             if any(_passing(letter) for letter in refused.values()):
                 raise self._not_run()
             result.extracted += len(came)
             result.given_up += len(refused)
             answered |= came | refused.keys()
             open_keys -= answered
-            shown.read((result.extracted + result.given_up) / count, result.extracted)
+            shown.has_read((result.extracted + result.given_up) / count, result.extracted)
             if stillness.too_long(moved=bool(came or refused)):
                 break
         result.unanswered = len(open_keys) + sum(1 for _ in source)
@@ -166,15 +168,14 @@ class MissingVectors:
 class Letters:
     """Dead letters about images of one extractor, as they come. Belongs to one thread."""
 
-    def __init__(self, settings: Settings, extractor_id: str) -> None:
-        beginnings = describe(settings.kafka, [DEAD_LETTERS])[DEAD_LETTERS].beginnings
+    def __init__(self, kafka: Kafka, extractor_id: str) -> None:
+        beginnings = describe(kafka, [DEAD_LETTERS])[DEAD_LETTERS].beginnings
         self._extractor_id = extractor_id
         self._readers = [
-            PartitionReader(settings.kafka, DEAD_LETTERS, partition, begin)
-            for partition, begin in enumerate(beginnings)
+            PartitionReader(kafka, DEAD_LETTERS, partition, begin) for partition, begin in enumerate(beginnings)
         ]
 
-    def read(self) -> dict[ImageKey, DeadLetter]:
+    def new(self) -> dict[ImageKey, DeadLetter]:
         """The latest letter of each image among those that came since the last call."""
         found: dict[ImageKey, DeadLetter] = {}
         for reader in self._readers:
@@ -204,8 +205,9 @@ class Letters:
 class _Stillness:
     """Whether extraction does nothing: no answer of ours, and no request of anybody's read."""
 
-    def __init__(self, settings: Settings, wait_s: float) -> None:
-        self._settings = settings
+    def __init__(self, kafka: Kafka, partitions: int, wait_s: float) -> None:
+        self._kafka = kafka
+        self._partitions = partitions
         self._wait_s = wait_s
         self._moved_at = self._asked_at = time.monotonic()
         self._offsets: list[int | None] = []
@@ -214,8 +216,7 @@ class _Stillness:
         now = time.monotonic()
         if not moved and now - self._asked_at > _OFFSETS_EVERY_S:
             self._asked_at = now
-            settings = self._settings
-            offsets = committed_offsets(settings.kafka, EXTRACTION_GROUP, EXTRACT_REQUESTS, settings.feature_partitions)
+            offsets = committed_offsets(self._kafka, EXTRACTION_GROUP, EXTRACT_REQUESTS, self._partitions)
             moved, self._offsets = offsets != self._offsets, offsets
         if moved:
             self._moved_at = now

@@ -9,7 +9,7 @@ from indexing.lists.kinds import IndexKind
 from indexing.lists.quantisation import code_bytes
 from jobs.pipeline.extraction.extractors import ExtractorSpec, configured
 from schemas.errors import OperatorError
-from schemas.generation import Generation
+from schemas.full_index.generation import Generation
 from schemas.settings import Settings
 from vision.extractor import dimension_of, extractor_id
 

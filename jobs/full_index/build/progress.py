@@ -45,7 +45,7 @@ class UnitProgress:
         folder.mkdir(parents=True, exist_ok=True)
         self._write()
 
-    def read(self, share: float, images: int) -> None:
+    def has_read(self, share: float, images: int) -> None:
         """So much of the catalogue is read. Written a few times a second at most."""
         self._state.share, self._state.images = share, images
         if time.monotonic() - self._written > _EVERY_S:

@@ -40,8 +40,8 @@ from jobs.full_index.build.stages import (
 )
 from jobs.pipeline.flink.bounded import run_units
 from schemas.errors import CorruptError, OperatorError, TransientError
-from schemas.generation import Generation, GenerationShard
-from schemas.manifest import MANIFEST, decode_manifest
+from schemas.full_index.generation import Generation, GenerationShard
+from schemas.full_index.manifest import MANIFEST, decode_manifest
 from schemas.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Build:
         self._settings = settings
         self._options = options
         self._tables = tables
-        self._folder = BuildFolder(settings)
+        self._folder = BuildFolder(settings.layout)
         self._took_s: dict[str, float] = {}
 
     def execute(self) -> Generation:

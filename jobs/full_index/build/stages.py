@@ -30,8 +30,8 @@ from jobs.pipeline.core import add_erased, add_state, display_attributes
 from jobs.pipeline.stage import Metrics
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import CorruptError, OperatorError
+from schemas.full_index.manifest import MANIFEST, decode_manifest
 from schemas.ids import shard_of_product, url_hash
-from schemas.manifest import MANIFEST, decode_manifest
 from schemas.product_record import ProductRecord
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ class BuildWork:
                 lacking.add(found)
                 missing += len(found)
                 products += len(records)
-                progress.read(0.0, products)
+                progress.has_read(0.0, products)
                 self._metrics.count("products_looked_through", len(records))
         progress.begins("done")
         return Found(partition=partition, missing=missing)
@@ -203,7 +203,7 @@ class BuildWork:
                     add_images(batch, record, vectors, cut.oldest[partition], refused)
                 count.add(len(records), batch)
                 builder.add(batch)
-                progress.read(partition / cut.event_partitions, len(builder))
+                progress.has_read(partition / cut.event_partitions, len(builder))
                 self._metrics.count("images_built", len(batch))
         return count
 

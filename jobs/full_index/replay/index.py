@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
 from generations.folder import Generations
 from jobs.full_index.replay.live_shards import LiveShards, live_shards
 from jobs.pipeline.extraction.extractors import ExtractorSpec
+from schemas.access.tier import TierAccess
 from schemas.errors import CorruptError, OperatorError, TransientError
-from schemas.generation import LIVE
-from schemas.settings import Settings
+from schemas.full_index.generation import LIVE
 
 log = logging.getLogger(__name__)
 
@@ -29,32 +28,30 @@ class ServingIndex:
         return (self.shards, self.extractor_id) == (live.shards, live.extractor_id)
 
 
-def serving_index(settings: Settings, main: ExtractorSpec) -> ServingIndex:
-    """What the broker says; where it is silent, what the alias names; before any full index, the settings' own.
+def serving_index(tier: TierAccess, generations: Generations, shards: int, main: ExtractorSpec) -> ServingIndex:
+    """What the broker says; where it is silent, what the alias names; before any full index, the live index.
 
-    `main`: the streaming job's extractor. Raises what reading the alias does.
+    That has `shards` shards and the streaming job's extractor, `main`. Raises what reading the alias does.
     """
     try:
-        live = live_shards(settings)
+        live = live_shards(tier)
         if live.shards and live.extractor_id:
             return ServingIndex(live.generation, live.shards, live.extractor_id)
     except TransientError as error:
         log.warning("event=broker_silent reason=%r next=%r", str(error), "the alias says which generation serves")
-    generations = Generations(settings.generations_folder)
     manifest = generations.serving()
     if manifest is None:
-        return ServingIndex(LIVE, settings.shards, main.extractor_id)
+        return ServingIndex(LIVE, shards, main.extractor_id)
     return ServingIndex(manifest.name, len(manifest.shards), manifest.extractor_id)
 
 
-def kept_beside(folder: Path, index: ServingIndex, extractors: list[ExtractorSpec]) -> list[str]:
+def kept_beside(generations: Generations, index: ServingIndex, extractors: list[ExtractorSpec]) -> list[str]:
     """Ids of the other extractors that a replay looks after: the main one's, and those of held generations.
 
     One of the settings that no held generation is of is left out: its vectors
     are brought in by the build of its first one, which does not hold up the
     stream with all of them at once.
     """
-    generations = Generations(folder)
     wanted = {extractors[0].extractor_id}
     try:
         alias = generations.alias()

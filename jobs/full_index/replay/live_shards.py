@@ -9,8 +9,8 @@ import msgspec
 from generations.broker import broker_of
 from jobs.full_index.replay.report import MAX_EXAMPLES, SampleResult
 from jobs.full_index.truth.audit import ExpectedProduct
+from schemas.access.tier import TierAccess
 from schemas.search_pb2 import ReplicaStatus, StatusResponse
-from schemas.settings import Settings
 
 
 class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +31,9 @@ class LiveShards(msgspec.Struct, frozen=True, kw_only=True):
     replicas: list[ReplicaState]
 
 
-def live_shards(settings: Settings) -> LiveShards:
+def live_shards(tier: TierAccess) -> LiveShards:
     """Raises `TransientError` when the broker does not answer."""
-    with broker_of(settings) as broker:
+    with broker_of(tier) as broker:
         return of_serving(broker.status())
 
 
@@ -52,15 +52,13 @@ def of_serving(response: StatusResponse) -> LiveShards:
     )
 
 
-def ask_sample(
-    settings: Settings, generation: str, sample: Sequence[ExpectedProduct], end_sequence: int
-) -> SampleResult:
+def ask_sample(tier: TierAccess, generation: str, sample: Sequence[ExpectedProduct], end_sequence: int) -> SampleResult:
     """Asks every replica of `generation` about these products.
 
     An image with a state after `end_sequence` is not compared.
     """
     result = SampleResult()
-    with broker_of(settings) as broker:
+    with broker_of(tier) as broker:
         for product in sample:
             replicas = broker.product(generation, product.product_id)
             result.asked += 1

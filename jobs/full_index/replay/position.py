@@ -22,7 +22,6 @@ import msgspec
 from disk.durable import write_durably
 from disk.locks import locked
 from schemas.errors import CorruptError, OperatorError
-from schemas.settings import Settings
 
 
 class ReplayPosition(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,10 +35,10 @@ class ReplayPosition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayFolder:
-    """The folder of one home's replays. Use it under `lock`."""
+    """The folder of one home's replays (`Layout.replay`). Use it under `lock`."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.path = settings.home_path / "replay"
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     @property
     def reports(self) -> Path:

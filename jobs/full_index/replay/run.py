@@ -22,6 +22,7 @@ from pyflink.table import StreamTableEnvironment
 from disk.durable import write_durably
 from feature_store.open import catalogue_store, feature_store
 from feature_store.products import ProductReader
+from generations.folder import Generations
 from jobs.full_index.replay.erasures import erased_features, send_erasures
 from jobs.full_index.replay.index import kept_beside, serving_index
 from jobs.full_index.replay.position import ReplayFolder, ReplayPosition
@@ -93,10 +94,11 @@ class Replay:
         self._settings = settings
         self._options = options
         self._extractors = extractors
-        self._index = index = serving_index(settings, extractors[0])
-        self._beside = kept_beside(settings.generations_folder, index, extractors)
+        generations = Generations(settings.layout.generations)
+        self._index = index = serving_index(settings.tier, generations, settings.shards, extractors[0])
+        self._beside = kept_beside(generations, index, extractors)
         self._tables = tables
-        self._folder = ReplayFolder(settings)
+        self._folder = ReplayFolder(settings.layout.replay)
         started = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         self._run_id = f"{started}-{secrets.token_hex(3)}"
         run = self._folder.run(self._run_id)
@@ -111,14 +113,14 @@ class Replay:
             features=FeatureVerdict(),
             sample=SampleResult(),
         )
-        self._shards = ShardComparison(settings, index, self._report, options.wait_s)
+        self._shards = ShardComparison(settings.tier, settings.kafka, index, self._report, options.wait_s)
 
     def execute(self) -> ReplayReport:
         """Raises what keeps it from knowing the truth; what it finds wrong is in the report."""
         began = time.monotonic()
         settings, report = self._settings, self._report
         self._folder.sweep()
-        state = log_state(settings)
+        state = log_state(settings.kafka, settings.layout.log_epoch)
         last = self._folder.position()
         options = self._options
         span = choose_range(state, last, from_log=options.from_log, begins=options.begins, ends=options.ends)
@@ -127,7 +129,7 @@ class Replay:
         log.info("event=replay_start run=%s base=%s begins=%s ends=%s generation=%s shards=%d extractor=%s",
                  self._run_id, report.base, span.begins, span.ends, index.generation, index.shards,
                  index.extractor_id)  # fmt: skip
-        applied, report.settled = wait_for_stream(settings, span.stands_for, options.wait_s)
+        applied, report.settled = wait_for_stream(settings.kafka, span.stands_for, options.wait_s)
         self._copy(span, last)
         self._replay(state, span)
         audits = self._audit(state, span, applied)
@@ -152,22 +154,22 @@ class Replay:
 
     def _copy(self, span: ReplayRange, last: ReplayPosition | None) -> None:
         settings = self._settings
-        copy_store(settings.catalogue_store, self._live, settings.event_partitions)
+        copy_store(settings.layout.catalogue_store, self._live, settings.event_partitions)
         if span.base is Base.LIVE:
-            copy_store(settings.catalogue_store, self._truth, settings.event_partitions)
+            copy_store(settings.layout.catalogue_store, self._truth, settings.event_partitions)
         elif span.base is Base.LAST and last is not None:
             copy_store(self._folder.base(last), self._truth, settings.event_partitions)
         if self._options.from_log:
-            rebuilt = features_from_log(settings, self._features)
+            rebuilt = features_from_log(settings.kafka, self._features, settings.feature_partitions)
             if rebuilt.refused:
                 self._report.problems.append(f"{rebuilt.refused} records of image-features do not decode")
         else:
-            copy_store(settings.feature_store, self._features, settings.feature_partitions)
+            copy_store(settings.layout.feature_store, self._features, settings.feature_partitions)
         complete_catalogue(self._truth, settings.event_partitions)
 
     def _replay(self, state: LogState, span: ReplayRange) -> None:
         settings, report = self._settings, self._report
-        config = CatalogueConfig.from_settings(settings, self._index.extractor_id, state.epoch)
+        config = CatalogueConfig.from_settings(settings, [self._index.extractor_id], state.epoch)
         # An empty feature folder: the truth is made of events; vectors are looked up once, by the audit.
         no_features = str(self._folder.run(self._run_id) / "no-features")
         config = replace(config, store_folder=str(self._truth), feature_folder=no_features)
@@ -200,9 +202,8 @@ class Replay:
             event_partitions=settings.event_partitions,
             feature_partitions=settings.feature_partitions,
             shards=self._index.shards,
-            extractor_id=self._index.extractor_id,
+            extractors=(self._index.extractor_id, *self._beside),
             delta_partitions=settings.partitions_of_deltas,
-            further_extractors=tuple(self._beside),
         )
 
     # -- the comparison ------------------------------------------------------------------------
@@ -307,12 +308,14 @@ class Replay:
                 producer.send(
                     EXTRACT_REQUESTS, routing_key(owner, settings.feature_partitions), encode_request(request)
                 )
-        if not wait_for_extraction(settings, self._options.wait_s):
+        if not wait_for_extraction(settings.kafka, self._options.wait_s):
             self._report.problems.append("extraction has not answered all requests yet; see vitrine status")
         keys: dict[str, list[ImageKey]] = {}
         for feature in missing:
             keys.setdefault(feature.extractor_id, []).append(feature.key)
-        reader = feature_store(settings.feature_store, settings.feature_partitions).reader(catch_up_interval_ms=0)
+        reader = feature_store(settings.layout.feature_store, settings.feature_partitions).reader(
+            catch_up_interval_ms=0
+        )
         try:
             found = [record for name, asked in keys.items() for record in reader.get_many(asked, name)]
         finally:

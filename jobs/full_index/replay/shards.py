@@ -13,22 +13,28 @@ from jobs.full_index.replay.report import ReplayReport, ShardVerdict
 from jobs.full_index.truth.audit import PartitionAudit
 from jobs.full_index.truth.live_log import events_after
 from jobs.full_index.truth.log_state import LogState
+from schemas.access.kafka import Kafka
+from schemas.access.tier import TierAccess
 from schemas.errors import TransientError
 from schemas.ids import sequence
-from schemas.settings import Settings
 
 _POLL_S = 0.2
 
 
 class ShardComparison:
-    """Every replica of `index`; verdicts go into `report`. `wait_s`: for deltas to arrive, and for healing to show.
+    """Every replica of `index`, as the broker of `tier` shows it; verdicts go into `report`.
+
+    `wait_s`: for deltas to arrive, and for healing to show.
 
     A generation that takes over meanwhile is compared in its place, if it has
     the same number of shards and the same extractor: its digests are the same.
     """
 
-    def __init__(self, settings: Settings, index: ServingIndex, report: ReplayReport, wait_s: float) -> None:
-        self._settings = settings
+    def __init__(
+        self, tier: TierAccess, kafka: Kafka, index: ServingIndex, report: ReplayReport, wait_s: float
+    ) -> None:
+        self._tier = tier
+        self._kafka = kafka
         self._index = index
         self._report = report
         self._wait_s = wait_s
@@ -41,12 +47,12 @@ class ShardComparison:
         live = self._caught_up()
         if live is None:
             report.problems.append(f"no shard was compared, the broker does not answer: {self._silence}; vitrine start")
-        moved_on = not report.settled or events_after(self._settings.kafka, span.stands_for) > 0
-        report.shards = verdicts(truth, self._settings.replicas, live, moved_on)
+        moved_on = not report.settled or events_after(self._kafka, span.stands_for) > 0
+        report.shards = verdicts(truth, self._tier.replicas, live, moved_on)
         sample = [product for audit in audits for product in audit.sample]
         if live is not None and sample and any(shard.verdict != "equal" for shard in report.shards):
             last = max(sequence(state.epoch, end - 1) for end in span.stands_for)
-            report.sample = ask_sample(self._settings, live.generation, sample, last)
+            report.sample = ask_sample(self._tier, live.generation, sample, last)
         for shard in report.shards:
             if shard.verdict == "moved_on" and report.sample.wrong.get(shard.shard):
                 shard.verdict = "different"
@@ -66,7 +72,7 @@ class ShardComparison:
             if time.monotonic() > deadline:
                 break
             time.sleep(_POLL_S)
-        if events_after(self._settings.kafka, span.stands_for):
+        if events_after(self._kafka, span.stands_for):
             for shard in report.shards:
                 if shard.verdict == "different" and shard.after != shard.truth:
                     report.problems.append(
@@ -87,7 +93,7 @@ class ShardComparison:
     def _look(self) -> LiveShards | None:
         """None while the broker is silent, for the reason in `_silence`."""
         try:
-            live = live_shards(self._settings)
+            live = live_shards(self._tier)
         except TransientError as error:
             self._silence = error.detail
             return None

@@ -77,9 +77,9 @@ class ReplayLog:
 class StoreCopies:
     """Folders that a replay's units read, and the index they speak of; travels to the Flink worker by pickle.
 
-    `shards`, `extractor_id`: of the index that is compared. Deltas are routed
-    by `delta_partitions`, whatever its shards are. `further_extractors`: ids of
-    those whose vectors are looked after as well.
+    `shards`: of the index that is compared. Deltas are routed by
+    `delta_partitions`, whatever its shards are. `extractors`: ids of that of the
+    index, then of those whose vectors are looked after as well.
     """
 
     truth: str
@@ -88,9 +88,8 @@ class StoreCopies:
     event_partitions: int
     feature_partitions: int
     shards: int
-    extractor_id: str
+    extractors: tuple[str, ...]
     delta_partitions: int
-    further_extractors: tuple[str, ...] = ()
 
 
 class AuditUnit(msgspec.Struct, frozen=True):
@@ -127,9 +126,8 @@ class Audit:
         truth = Truth(
             audit,
             copies.shards,
-            copies.extractor_id,
+            copies.extractors,
             self._features.get_many,
-            beside=copies.further_extractors,
             sample=unit.sample,
             salt=bytes.fromhex(unit.salt),
         )
@@ -195,8 +193,9 @@ class Heal:
 
     def _send(self, records: Sequence[ProductRecord]) -> int:
         copies = self._copies
-        outbox = DeltaOutbox(copies.delta_partitions, copies.extractor_id)
-        vectors = vectors_of(records, self._features.get_many, copies.extractor_id)
+        main = copies.extractors[0]
+        outbox = DeltaOutbox(copies.delta_partitions, main)
+        known = {name: vectors_of(records, self._features.get_many, name) for name in copies.extractors}
         rows = 0
         for record in records:
             partition = shard_of_product(record.product_id, copies.delta_partitions)
@@ -205,16 +204,10 @@ class Heal:
                 add_erased(partial(outbox.batch, partition, None), record)
                 rows += len(record.erased.urls)
             for entry in record.images:
-                vector = vectors.get((record.product_id, entry.url))
+                vector = known[main].get((record.product_id, entry.url))
                 add_state(outbox.batch(partition, vector, attributes), record, entry, vector, attributes)
                 rows += 1
-        for extractor_id in copies.further_extractors:
-            beside = vectors_of(records, self._features.get_many, extractor_id)
-            rows += len(beside)
-            for record in records:
-                for entry in record.images:
-                    if (vector := beside.get((record.product_id, entry.url))) is not None:
-                        outbox.add_vector(record.product_id, entry.url, entry.image_seq, vector, extractor_id)
+        rows += outbox.add_vectors(((record, entry) for record in records for entry in record.images), known)
         for out in outbox.seal([], everywhere=False):
             self._producer.send(out.topic, out.key, out.value)
         return rows

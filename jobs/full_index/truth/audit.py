@@ -140,8 +140,8 @@ class Comparison:
 class Truth:
     """The truth as the shards should have it: digest per shard, images without a vector, a sample of products.
 
-    `shards`, `extractor_id`: of the index that is compared. `beside`: ids of
-    extractors whose missing vectors are noted as well.
+    `shards`: of the index that is compared. `extractors`: ids of that of the
+    index, then of those whose missing vectors are noted as well.
     The sample are the `sample` products whose salted hash is least: another
     choice every run, the same one for every order of reading.
     """
@@ -150,18 +150,16 @@ class Truth:
         self,
         audit: PartitionAudit,
         shards: int,
-        extractor_id: str,
+        extractors: Sequence[str],
         features: Lookup,
         *,
-        beside: Sequence[str] = (),
         sample: int = 0,
         salt: bytes = b"",
     ) -> None:
         self._audit = audit
         self._shards = shards
-        self._extractor_id = extractor_id
+        self._extractors = extractors
         self._features = features
-        self._beside = beside
         self._sample = sample
         self._salt = salt
         self._chosen: list[tuple[int, ExpectedProduct]] = []
@@ -169,11 +167,10 @@ class Truth:
 
     def add(self, records: Sequence[ProductRecord]) -> None:
         audit = self._audit
-        vectors = vectors_of(records, self._features, self._extractor_id)
-        audit.missing_features += missing_of(records, self._extractor_id, vectors)
-        for extractor_id in self._beside:
-            found = vectors_of(records, self._features, extractor_id)
-            audit.missing_features += missing_of(records, extractor_id, found)
+        known = {name: vectors_of(records, self._features, name) for name in self._extractors}
+        for name, found in known.items():
+            audit.missing_features += missing_of(records, name, found)
+        vectors = known[self._extractors[0]]
         for record in records:
             shard = shard_of_product(record.product_id, self._shards)
             batch = DeltaBatch()

@@ -14,7 +14,6 @@ from feature_store.rocks import partition_folder, read_store_info
 from messaging.admin import describe
 from messaging.ranges import read_range
 from schemas.access.kafka import Kafka
-from schemas.settings import Settings
 from schemas.topics import IMAGE_FEATURES
 
 log = logging.getLogger(__name__)
@@ -38,10 +37,10 @@ def complete_catalogue(folder: Path, partitions: int) -> None:
         store.writer(partition).close()
 
 
-def features_from_log(settings: Settings, folder: Path) -> RebuildReport:
-    """A feature store in `folder` from `image-features` alone."""
+def features_from_log(kafka: Kafka, folder: Path, partitions: int) -> RebuildReport:
+    """A feature store of so many partitions in `folder` from `image-features` alone."""
     folder.mkdir(parents=True)
-    return rebuild(_image_features(settings.kafka), feature_store(folder, settings.feature_partitions))
+    return rebuild(_image_features(kafka), feature_store(folder, partitions))
 
 
 def _image_features(kafka: Kafka) -> Iterator[tuple[bytes | None, bytes | None]]:

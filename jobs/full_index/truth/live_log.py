@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import msgspec
 
@@ -15,46 +16,48 @@ from schemas.access.kafka import Kafka
 from schemas.dead_letter import decode_dead_letter
 from schemas.errors import OperatorError, RejectedError
 from schemas.extract_request import decode_request
-from schemas.log_epoch import epoch_file, read_epoch
+from schemas.log_epoch import read_epoch
 from schemas.product_event import Heartbeat, decode_event
-from schemas.settings import Settings
 from schemas.topics import CATALOGUE_GROUP, DEAD_LETTERS, EXTRACT_REQUESTS, EXTRACTION_GROUP, PRODUCT_EVENTS
 
 _POLL_S = 0.3
 
 
-def log_state(settings: Settings) -> LogState:
-    """`product-events` now. Raises `OperatorError` when it does not exist or the streaming job has never seen it."""
-    found = describe(settings.kafka, [PRODUCT_EVENTS])
+def log_state(kafka: Kafka, epoch_file: Path) -> LogState:
+    """`product-events` now. `epoch_file`: `Layout.log_epoch`.
+
+    Raises `OperatorError` when the topic does not exist, or the streaming job has never seen it.
+    """
+    found = describe(kafka, [PRODUCT_EVENTS])
     if PRODUCT_EVENTS not in found:
-        raise OperatorError(f"{settings.bootstrap} has no topic {PRODUCT_EVENTS}; vitrine start creates it")
+        raise OperatorError(f"{kafka} has no topic {PRODUCT_EVENTS}; vitrine start creates it")
     state = found[PRODUCT_EVENTS]
-    epoch = read_epoch(epoch_file(settings.home_path))
+    epoch = read_epoch(epoch_file)
     if epoch is not None and epoch.topic_id != state.topic_id:
         raise OperatorError("product-events was created anew; start the streaming job, which begins its epoch, first")
     return LogState(state.topic_id, 0 if epoch is None else epoch.epoch, state.beginnings, state.ends)
 
 
-def wait_for_stream(settings: Settings, ends: list[int], timeout_s: float) -> tuple[list[int], bool]:
+def wait_for_stream(kafka: Kafka, ends: list[int], timeout_s: float) -> tuple[list[int], bool]:
     """Until the stream has applied the log up to `ends` and has answered the extractions that it then knew of.
 
     Returns how far the catalogue has come (next offset per partition) and
     whether both were reached; a stream that does not run is no error.
     """
     deadline = time.monotonic() + timeout_s
-    reached = _wait(settings, CATALOGUE_GROUP, PRODUCT_EVENTS, ends, deadline)
-    requests = describe(settings.kafka, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
-    answered = _wait(settings, EXTRACTION_GROUP, EXTRACT_REQUESTS, requests, deadline)
-    committed = _committed(settings.kafka, CATALOGUE_GROUP, PRODUCT_EVENTS, len(ends))
+    reached = _wait(kafka, CATALOGUE_GROUP, PRODUCT_EVENTS, ends, deadline)
+    requests = describe(kafka, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
+    answered = _wait(kafka, EXTRACTION_GROUP, EXTRACT_REQUESTS, requests, deadline)
+    committed = _committed(kafka, CATALOGUE_GROUP, PRODUCT_EVENTS, len(ends))
     return committed, reached and answered
 
 
-def wait_for_extraction(settings: Settings, timeout_s: float) -> bool:
+def wait_for_extraction(kafka: Kafka, timeout_s: float) -> bool:
     """Until the extraction stage has read all its requests, those that went round included."""
     deadline = time.monotonic() + timeout_s
     while True:
-        ends = describe(settings.kafka, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
-        if _committed(settings.kafka, EXTRACTION_GROUP, EXTRACT_REQUESTS, len(ends)) == ends:
+        ends = describe(kafka, [EXTRACT_REQUESTS])[EXTRACT_REQUESTS].ends
+        if _committed(kafka, EXTRACTION_GROUP, EXTRACT_REQUESTS, len(ends)) == ends:
             return True
         if time.monotonic() > deadline:
             return False
@@ -92,9 +95,9 @@ def given_up(kafka: Kafka) -> dict[tuple[str, bytes], bool]:
     return letters
 
 
-def _wait(settings: Settings, group: str, topic: str, ends: list[int], deadline: float) -> bool:
+def _wait(kafka: Kafka, group: str, topic: str, ends: list[int], deadline: float) -> bool:
     while True:
-        committed = _committed(settings.kafka, group, topic, len(ends))
+        committed = _committed(kafka, group, topic, len(ends))
         if all(offset >= end for offset, end in zip(committed, ends, strict=True)):
             return True
         if time.monotonic() > deadline:

@@ -22,16 +22,14 @@ class ExtractionConfig:
     `retry_s`: when such an image is asked for again, at most; sooner as long
     as it has not been under way for that long. `fetch_threads`: how they are
     shared out, see `jobs.pipeline.extraction.rooms`. `backoff_s`: wait after
-    the first failure, doubled after each further one. `further`: extractors
-    whose requests are served besides those of `extractor_id`.
+    the first failure, doubled after each further one. `extractors`: whose
+    requests are served, the main one first.
     """
 
     store_folder: str
     feature_partitions: int
     delta_partitions: int
-    extractor_id: str
-    encoder: str
-    weights: str = ""
+    extractors: tuple[ExtractorSpec, ...]
     device: str = "auto"
     threads: int = 1
     batch: int = 32
@@ -44,19 +42,15 @@ class ExtractionConfig:
     max_bytes: int = 20_000_000
     max_pixels: int = 50_000_000
     policy: FetchPolicy = field(default_factory=FetchPolicy)
-    further: tuple[ExtractorSpec, ...] = ()
 
     @classmethod
     def from_settings(cls, settings: Settings, extractors: Sequence[ExtractorSpec]) -> ExtractionConfig:
         """`extractors`: as `jobs.pipeline.extraction.extractors.configured` gives them, the main one first."""
-        main, *further = extractors
         return cls(
-            store_folder=str(settings.feature_store),
+            store_folder=str(settings.layout.feature_store),
             feature_partitions=settings.feature_partitions,
             delta_partitions=settings.partitions_of_deltas,
-            extractor_id=main.extractor_id,
-            encoder=main.encoder,
-            weights=main.weights,
+            extractors=tuple(extractors),
             device=settings.device,
             threads=settings.extraction_threads,
             batch=settings.extraction_batch,
@@ -65,12 +59,11 @@ class ExtractionConfig:
             max_bytes=settings.image_max_bytes,
             max_pixels=settings.image_max_pixels,
             policy=FetchPolicy.from_settings(settings),
-            further=tuple(further),
         )
 
     @property
     def main(self) -> ExtractorSpec:
-        return ExtractorSpec(self.extractor_id, self.encoder, self.weights)
+        return self.extractors[0]
 
     def configure(self, spec: ExtractorSpec | None = None) -> Configure:
         """What the child process of an extractor must know; by default that of the main one."""
@@ -87,5 +80,5 @@ class ExtractionConfig:
             max_bytes=self.max_bytes,
             max_pixels=self.max_pixels,
             policy=asdict(self.policy),
-            niceness=NICENESS if spec.extractor_id == self.extractor_id else FURTHER_NICENESS,
+            niceness=NICENESS if spec == self.main else FURTHER_NICENESS,
         )

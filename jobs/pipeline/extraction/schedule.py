@@ -41,7 +41,7 @@ class ExtractionSchedule:
         self._config = config
         self._features = features
         self._metrics = metrics
-        self._specs = {spec.extractor_id: spec for spec in (config.main, *config.further)}
+        self._specs = {spec.extractor_id: spec for spec in config.extractors}
         self._arrived = threading.Event()
         self._children: dict[str, ChildSupervisor] = {}
         self._started: dict[str, ExtractionWorker] = {}

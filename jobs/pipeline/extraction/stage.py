@@ -95,7 +95,7 @@ class ExtractionStage:
         if wanted:
             results.update(self._extractions.run(wanted))
         going_round = [each for each in requests if (each[1].extractor_id, each[2]) not in results]
-        if going_round and not any(request.extractor_id == self._config.extractor_id for _, request, _ in due):
+        if going_round and not any(request.extractor_id == self._config.main.extractor_id for _, request, _ in due):
             self._wait(going_round, now_ms)
         out += [Out(EXTRACT_REQUESTS, self._key(key), encode_request(request)) for _, request, key in later]
         self._answer(due, results, out)
@@ -131,7 +131,7 @@ class ExtractionStage:
         A further extractor's backlog goes round faster: the main one's new
         images come behind it. What of it is answered in passing can wait so long.
         """
-        main_alone = all(request.extractor_id == self._config.extractor_id for _, request, _ in going_round)
+        main_alone = all(request.extractor_id == self._config.main.extractor_id for _, request, _ in going_round)
         later = [request.not_before_ms for _, request, _ in going_round if request.not_before_ms > now_ms]
         first_ms = min(later, default=now_ms + round(self._config.retry_s * 1000)) - now_ms
         age_ms = now_ms - max(record.timestamp_ms for record, _, _ in going_round)
@@ -175,7 +175,7 @@ class ExtractionStage:
 
     def _answer(self, due: list[_Request], results: dict[Address, Result], out: list[Out]) -> None:
         config = self._config
-        outbox = DeltaOutbox(config.delta_partitions, config.extractor_id)
+        outbox = DeltaOutbox(config.delta_partitions, config.main.extractor_id)
         emitted: set[Address] = set()
         given_up: list[tuple[ExtractRequest, ImageKey]] = []
         now_ms = time.time_ns() // 1_000_000

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from generations.folder import Generations
 from schemas.errors import CorruptError, OperatorError
-from schemas.generation import LIVE
+from schemas.full_index.generation import LIVE
 from schemas.settings import Settings
 from serving.blender.embedding.photos import PhotoEmbedder
 from vision.decode import ImageLimits, checked_header
@@ -23,7 +23,7 @@ WARM_UP_BATCHES = (1, 2, 4)
 
 def first_extractor(settings: Settings) -> tuple[str, str]:
     """(extractor id, generation) to begin with: of what the alias names, or of the settings where there is none."""
-    generations = Generations(settings.generations_folder)
+    generations = Generations(settings.layout.generations)
     try:
         serving = generations.serving()
         if serving is not None:
@@ -40,7 +40,7 @@ def load_extractor(settings: Settings, wanted: str, generation: str) -> PhotoEmb
     """
     encoder, weights = settings.encoder, settings.weights
     if generation != LIVE and extractor_id(encoder, weights) != wanted:
-        manifest = Generations(settings.generations_folder).read(generation)
+        manifest = Generations(settings.layout.generations).read(generation)
         encoder, weights = manifest.encoder, manifest.weights
     found = extractor_id(encoder, weights)
     if found != wanted:

@@ -13,10 +13,11 @@ import msgspec
 from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
 from cli.runtime.kafka import format_storage, server_properties
-from cli.runtime.layout import Layout, jars, java
+from cli.runtime.programs import jars, java
 from messaging.access import client_options
 from messaging.admin import wait_for_kafka
 from schemas.access.kafka import KafkaAccess
+from schemas.layout import Layout
 from schemas.settings import load_settings
 from tests.hostile.doors.authority import Authority
 from tests.ports import free_block

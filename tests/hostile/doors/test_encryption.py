@@ -17,8 +17,9 @@ import msgspec
 import psutil
 import pytest
 
-from cli.runtime.flink import FlinkRest
-from cli.runtime.layout import REPOSITORY, child_environment
+from cli.runtime.environment import child_environment
+from cli.runtime.flink import FlinkAccess, FlinkRest
+from cli.runtime.programs import REPOSITORY
 from jobs.realtime_index import JOB_NAME
 from messaging.admin import wait_for_kafka
 from schemas.access.grpc import channel
@@ -121,11 +122,11 @@ def test_grpc_answers_nobody_without_a_certificate(stocked: System, tmp_path: Pa
     stranger, key = Authority(tmp_path / "stranger", "stranger").issue("stranger")
     strangers = {"grpc_tls_certificate": str(stranger), "grpc_tls_key": str(key)}
     nothing = dict.fromkeys(("grpc_tls_ca", "grpc_tls_certificate", "grpc_tls_key"), "")
-    for port in (settings.grpc_port, settings.searcher_port(0)):
+    for port in (settings.grpc_port, settings.tier.searcher_port(0)):
         address = f"127.0.0.1:{port}"
-        assert _status(channel(settings, address)) is None
+        assert _status(channel(settings.tier, address)) is None
         for wrong in (strangers, nothing):
-            assert _status(channel(msgspec.structs.replace(settings, **wrong), address)) == "UNAVAILABLE"
+            assert _status(channel(msgspec.structs.replace(settings, **wrong).tier, address)) == "UNAVAILABLE"
         # The authority is known and the server believed, but no certificate is shown.
         ca = grpc.ssl_channel_credentials(Path(settings.grpc_tls_ca).read_bytes())
         assert _status(grpc.secure_channel(address, ca)) == "UNAVAILABLE"
@@ -187,7 +188,7 @@ def _command_line(process: psutil.Process) -> str:
 
 
 def _flink_views(system: System) -> dict[str, str]:
-    with FlinkRest(system.settings) as rest:
+    with FlinkRest(FlinkAccess.of(system.settings)) as rest:
         job = rest.live_job(JOB_NAME)
     assert job is not None
     with httpx.Client(base_url=f"http://127.0.0.1:{system.settings.flink_port}", trust_env=False, timeout=30) as client:

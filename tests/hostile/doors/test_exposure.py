@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.runtime.layout import REPOSITORY, child_environment
+from cli.runtime.environment import child_environment
+from cli.runtime.programs import REPOSITORY
 from schemas.settings import load_settings
 from tests.ports import free_block
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from cli.runtime.flink import KEY_HEADER, FlinkRest, flink_key
+from cli.runtime.flink import KEY_HEADER, FlinkAccess, FlinkRest, flink_key
 from jobs.realtime_index import JOB_NAME
 from tests.e2e.browser import CHROMIUM, PATIENCE_MS
 from tests.hostile.doors.attacker import (
@@ -60,7 +60,7 @@ def job(system: System, flink: str) -> Iterator[str]:
 
 
 def _live(system: System) -> str:
-    with FlinkRest(system.settings) as rest:
+    with FlinkRest(FlinkAccess.of(system.settings)) as rest:
         job = rest.live_job(JOB_NAME)
     assert job is not None, "the streaming job is gone"
     return str(job["jid"])

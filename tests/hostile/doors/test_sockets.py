@@ -8,7 +8,8 @@ import sys
 
 import psutil
 
-from cli.runtime.layout import REPOSITORY, child_environment
+from cli.runtime.environment import child_environment
+from cli.runtime.programs import REPOSITORY
 from schemas.errors import TransientError
 from tests.hostile.doors.sockets import Door, doors_of, processes_of
 from tests.system import System, eventually

@@ -52,7 +52,7 @@ class World:
             event_partitions=PARTITIONS,
             feature_partitions=1,
             delta_partitions=1,
-            extractor_id=EXTRACTOR,
+            extractors=(EXTRACTOR,),
             forward_misplaced=forward,
         )
         stage = CatalogueStage(config)

@@ -125,7 +125,7 @@ def _goes_on(system: System, listed: list[str]) -> None:
 def _read_to_the_end(system: System) -> None:
     """Until the job has read, and checkpointed, all that the log held at the call, and answered its extractions."""
     ends = describe(system.bootstrap, [PRODUCT_EVENTS])[PRODUCT_EVENTS].ends
-    committed, reached = wait_for_stream(system.settings, ends, 180)
+    committed, reached = wait_for_stream(system.settings.kafka, ends, 180)
     assert reached, f"the job has read {PRODUCT_EVENTS} up to {committed}, of {ends}"
 
 

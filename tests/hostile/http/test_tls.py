@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.runtime.services import blender_address, blender_ready, blender_trust
+from cli.runtime.services import is_ready
 from schemas.errors import OperatorError
 from schemas.settings import Settings
 from serving.blender.http.protocol import HttpLimits
@@ -53,13 +53,13 @@ async def test_search_over_tls_and_a_renewed_certificate(tmp_path: Path, searche
         assert ids(await post_vector(client))[0] == "lamp"
         address = (client.base_url.host, client.base_url.port)
         settings = Settings(http_port=address[1], tls_certificate=str(chain), tls_key=str(key))
-        assert blender_address(settings) == f"https://127.0.0.1:{address[1]}"
-        assert await asyncio.to_thread(blender_ready, settings)
+        assert settings.blender.url == f"https://127.0.0.1:{address[1]}"
+        assert await asyncio.to_thread(is_ready, settings.blender)
         assert await asyncio.to_thread(shown, address) == chain.read_text()
 
         new, new_key = certificate(tmp_path, "new")
         stranger = Settings(http_port=address[1], tls_certificate=str(new), tls_key=str(new_key))
-        assert not await asyncio.to_thread(blender_ready, stranger)
+        assert not await asyncio.to_thread(is_ready, stranger.blender)
         chain.write_bytes(new.read_bytes())  # its key comes a moment later
         await asyncio.sleep(0.1)
         assert ids(await post_vector(client))[0] == "lamp"
@@ -76,7 +76,7 @@ async def test_limits_hold_inside_tls_as_well(tmp_path: Path, searcher: Searcher
     chain, key = certificate(tmp_path, "shop")
     limits = HttpLimits(header_timeout_s=0.3, idle_timeout_s=0.3)
     async with serving(over(searcher), tls=ServerTls(chain, key).context, limits=limits) as client:
-        trust = blender_trust(Settings(tls_certificate=str(chain), tls_key=str(key)))
+        trust = Settings(tls_certificate=str(chain), tls_key=str(key)).blender.trust()
         assert isinstance(trust, ssl.SSLContext)
         for request, answer in ((get()[:-2], b"header_timeout"), (get(), b'"ok"')):
             reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port, ssl=trust)
@@ -103,4 +103,4 @@ def test_files_that_cannot_be_used_are_refused_at_the_start(tmp_path: Path) -> N
         server_tls(Settings(tls_certificate=str(chain)))
     assert server_tls(Settings()) is None
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert not blender_ready(Settings(http_port=silent.getsockname()[1]))
+        assert not is_ready(Settings(http_port=silent.getsockname()[1]).blender)

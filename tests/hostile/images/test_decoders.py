@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks.load.image_hosts import ImageHosts, picture
 from benchmarks.load.stage_loop import StageLoop
-from jobs.pipeline.extraction.stage import ExtractionConfig
+from jobs.pipeline.extraction.config import ExtractionConfig
+from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.supervisor import CRASHES
 from schemas.errors import RejectedError
 from tests.hostile.images.files import hostile_files
@@ -65,8 +66,7 @@ def test_stage_answers_or_refuses_all_of_them_in_bounded_memory(hosts: ImageHost
         store_folder=str(tmp_path / "features"),
         feature_partitions=1,
         delta_partitions=2,
-        extractor_id=extractor_id(ENCODER),
-        encoder=ENCODER,
+        extractors=(ExtractorSpec(extractor_id(ENCODER), ENCODER),),
         policy=FetchPolicy(allowed_networks=("127.0.0.0/8",), timeout_s=60.0),
     )
     loop = StageLoop(config, metrics)

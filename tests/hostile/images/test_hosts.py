@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.load.image_hosts import ImageHosts, after, drip, dripped_headers, endless_redirects, picture, silence
 from benchmarks.load.stage_loop import StageLoop
-from jobs.pipeline.extraction.stage import ExtractionConfig
+from jobs.pipeline.extraction.config import ExtractionConfig
+from jobs.pipeline.extraction.extractors import ExtractorSpec
 from tests.support.metrics import CountingMetrics
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
@@ -36,8 +37,7 @@ def loop(tmp_path: Path) -> Iterator[StageLoop]:
         store_folder=str(tmp_path / "features"),
         feature_partitions=1,
         delta_partitions=2,
-        extractor_id=extractor_id(ENCODER),
-        encoder=ENCODER,
+        extractors=(ExtractorSpec(extractor_id(ENCODER), ENCODER),),
         max_attempts=2,
         backoff_s=0.05,
         policy=FetchPolicy(allowed_networks=("127.0.0.0/8",), timeout_s=HANG_S),

@@ -244,7 +244,7 @@ def test_attributes_that_many_products_share_are_bounded_by_what_a_record_can_ho
         product, url = f"s{number}", f"https://shop.example/s{number}.jpg"
         if shard_of_product(product, PARTITIONS) == HOME:
             rows.append(row(product_id=product, url=url, image_id=image_id(product, url), attributes=blob, vector=None))
-    taken = CHECK.read(record(rows), HOME)
+    taken = CHECK.admit(record(rows), HOME)
     assert len(taken.batch) == MOST_ATTRIBUTES_BYTES // len(blob) < len(rows)
     assert taken.refused == {"attributes": len(rows) - len(taken.batch)}
 
@@ -319,7 +319,7 @@ def test_no_record_with_bytes_changed_stops_a_shard() -> None:
                 case _:
                     value[place:place] = value[place : place + chooser.randint(1, 64)]
         partition = chooser.randrange(PARTITIONS)
-        shard.apply(mine.of(CHECK.read(bytes(value), partition).batch, partition))
+        shard.apply(mine.of(CHECK.admit(bytes(value), partition).batch, partition))
     assert shard.watermark_ms() <= time.time() * 1000 + 300_000
     assert shard.recompute_digest() == shard.stats().digest
     shard.search(np.stack([direction(1)]), 100)
@@ -363,7 +363,7 @@ def test_any_values_in_the_right_columns_leave_a_shard_that_answers(
 ) -> None:
     shard, mine = Shard(EXTRACTOR, DIMENSION), ShardDeltas(0, 1, PARTITIONS)
     text = json.dumps([list(vars_of(entry)) for entry in said])
-    taken = CHECK.read(record([row(**each) for each in changes], text), HOME)
+    taken = CHECK.admit(record([row(**each) for each in changes], text), HOME)
     shard.apply(mine.of(taken.batch, HOME))
     for hit in shard.search(np.stack([direction(1)]), 100)[0]:
         assert isinstance(json.loads(hit.attributes or b"{}"), dict)

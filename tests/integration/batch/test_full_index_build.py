@@ -15,7 +15,7 @@ import pytest
 
 from cli.runtime.batch_client import BatchClient
 from cli.runtime.flink import flink_environment
-from cli.runtime.layout import jars, layout_of
+from cli.runtime.programs import jars
 from generations.folder import Generations
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
@@ -25,7 +25,7 @@ from jobs.full_index.truth.live_log import wait_for_extraction
 from messaging.consumer import PartitionReader
 from schemas.deltas.delta import decode_deltas
 from schemas.errors import OperatorError
-from schemas.generation import Generation
+from schemas.full_index.generation import Generation
 from schemas.ids import delta_partitions_of_shard, image_id, shard_of_image
 from schemas.topics import INDEX_DELTAS
 from tests.e2e.pictures import write_pictures
@@ -35,7 +35,7 @@ from tests.system import System, eventually
 
 
 def generations(system: System) -> Generations:
-    return Generations(system.settings.generations_folder)
+    return Generations(system.settings.layout.generations)
 
 
 def build(system: System, *arguments: str) -> Generation:
@@ -44,7 +44,7 @@ def build(system: System, *arguments: str) -> Generation:
     client = BatchClient(system.settings, "build", ())
     if code := client.run(arguments, cluster=False, waiting=lambda: None):
         raise client.failure(code)
-    made = latest_built(system.settings)
+    made = latest_built(system.settings.layout)
     assert generations(system).names() == [*before, made]
     return generations(system).verify(made)
 
@@ -92,7 +92,8 @@ def stocked(system: System) -> list[str]:
     for n in range(9, 60, 10):
         system.wait_gone(f"build-{n}")
     system.wait_settled(pending=20)
-    assert wait_for_extraction(system.settings, 180)  # else a vector of another test's may come after a build's cut
+    # Else a vector of another test's may come after a build's cut.
+    assert wait_for_extraction(system.settings.kafka, 180)
     return urls
 
 
@@ -171,7 +172,7 @@ def test_another_number_of_shards_and_inverted_lists_are_built_from_the_same_str
 
 
 def test_a_second_build_beside_the_first_is_refused(system: System, stocked: list[str]) -> None:
-    with BuildFolder(system.settings).lock(), pytest.raises(OperatorError, match="another build"):
+    with BuildFolder(system.settings.layout).lock(), pytest.raises(OperatorError, match="another build"):
         build(system)
 
 
@@ -216,7 +217,7 @@ def test_build_that_is_killed_leaves_no_generation(system: System, stocked: list
 
 
 def test_build_after_killed_ones_bears_the_death_of_its_flink_workers(system: System, stocked: list[str]) -> None:
-    folder = BuildFolder(system.settings)
+    folder = BuildFolder(system.settings.layout)
     for _ in range(TRIES):
         before = generations(system).names()
         client = start_client(system)
@@ -226,7 +227,7 @@ def test_build_after_killed_ones_bears_the_death_of_its_flink_workers(system: Sy
         finally:
             client.kill()
             client.wait()
-        made = latest_built(system.settings)
+        made = latest_built(system.settings.layout)
         assert generations(system).names() == [*before, made]
         assert digests(loaded(system, generations(system).verify(made))) == running_digests(system)
         if killed:
@@ -238,7 +239,7 @@ def test_build_after_killed_ones_bears_the_death_of_its_flink_workers(system: Sy
 
 def reached(system: System, client: subprocess.Popen[bytes], moment: str) -> bool:
     """Waits for the moment of this build, not of one killed before; False when the build ended first."""
-    folder = BuildFolder(system.settings)
+    folder = BuildFolder(system.settings.layout)
 
     def ended() -> bool:
         return client.poll() is not None
@@ -268,13 +269,13 @@ def kill_workers(client: subprocess.Popen[bytes]) -> int:
 
 
 def client_log(system: System) -> Path:
-    return layout_of(system.settings).logs / "build.log"
+    return system.settings.layout.logs / "build.log"
 
 
 def start_client(system: System) -> subprocess.Popen[bytes]:
     """`python -m jobs.full_index build`; its log is build.log among the logs."""
     settings = system.settings
-    layout = layout_of(settings)
+    layout = settings.layout
     (connector,) = (jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka"))
     with client_log(system).open("wb") as output:
         return subprocess.Popen(
@@ -282,6 +283,6 @@ def start_client(system: System) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=flink_environment(settings, layout),
+            env=flink_environment(settings),
             cwd=layout.home,
         )

@@ -42,14 +42,14 @@ def _written(settings: Settings, product_ids: set[str]) -> list[tuple[int, Messa
 
 
 def test_an_imported_catalogue_lies_in_the_log_whole_and_well_placed(settings: Settings) -> None:
-    sample = make_sample(settings.home_path / "sample", products=20, images=30)
+    sample = make_sample(settings.layout.sample, products=20, images=30)
     with sample.products_file.open("a") as file:
         file.write('{"product_id": "bad", "price": "free", "images": ["x.jpg"]}\n')
     report = import_catalogue(settings, sample.folder, progress=False)
     assert (report.produced, report.images, report.reasons) == (20, 30, {"price": 1})
     assert report.refused_file is not None
-    assert report.refused_file.is_relative_to(settings.home_path / "imports")
-    assert settings.allowed_folders_file.read_text() == f"{sample.folder.resolve()}\n"
+    assert report.refused_file.is_relative_to(settings.layout.imports)
+    assert settings.layout.allowed_folders.read_text() == f"{sample.folder.resolve()}\n"
     found = _written(settings, {f"sample-{number:05d}" for number in range(20)})
     assert len(found) == 20
     for partition, message in found:
@@ -61,8 +61,8 @@ def test_an_imported_catalogue_lies_in_the_log_whole_and_well_placed(settings: S
 
 
 def test_kafka_that_does_not_answer_is_an_operators_error(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.home_path.mkdir()
-    shop = settings.home_path / "shop.csv"
+    settings.layout.home.mkdir()
+    shop = settings.layout.home / "shop.csv"
     shop.write_text("id,image\n1,https://c.example/1.jpg\n")
     monkeypatch.setattr("cli.importers.importing.FLUSH_TIMEOUT_S", 1.0)
     nobody = msgspec.structs.replace(settings, kafka_bootstrap="127.0.0.1:9")

@@ -46,7 +46,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> StoreCopies:
         ])  # fmt: skip
     features.close()
     truth = CatalogueConfig(
-        str(folder / "truth"), str(folder / "none"), EVENT_PARTITIONS, 1, DELTA_PARTITIONS, SERVING
+        str(folder / "truth"), str(folder / "none"), EVENT_PARTITIONS, 1, DELTA_PARTITIONS, (SERVING,)
     )  # fmt: skip
     stage = CatalogueStage(truth)
     stage.open(CountingMetrics())
@@ -65,8 +65,8 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> StoreCopies:
     complete_catalogue(folder / "live", EVENT_PARTITIONS)
     return StoreCopies(
         truth=str(folder / "truth"), live=str(folder / "live"), features=str(folder / "features"),
-        event_partitions=EVENT_PARTITIONS, feature_partitions=1, shards=SHARDS, extractor_id=SERVING,
-        delta_partitions=DELTA_PARTITIONS, further_extractors=(BESIDE,),
+        event_partitions=EVENT_PARTITIONS, feature_partitions=1, shards=SHARDS,
+        delta_partitions=DELTA_PARTITIONS, extractors=(SERVING, BESIDE),
     )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def test_healing_reaches_generations_of_another_extractor_that_are_held_beside(
     copies: StoreCopies, kafka_broker: str
 ) -> None:
     _, sent = healed(copies, kafka_broker, whole=[0, 1, 2])
-    beside = replace(copies, extractor_id=BESIDE, further_extractors=())
+    beside = replace(copies, extractors=(BESIDE,))
     for shard in range(SHARDS):
         assert grown(shard, SERVING, sent).stats().digest.hex() == truth_of(copies, shard)
         assert grown(shard, BESIDE, sent).stats().digest.hex() == truth_of(beside, shard)

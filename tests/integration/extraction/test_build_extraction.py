@@ -68,7 +68,7 @@ class Extraction:
     def _run(self) -> None:
         settings = self._settings
         reader = PartitionsReader(settings.bootstrap, EXTRACT_REQUESTS, self._offsets)
-        writer = feature_store(settings.feature_store, settings.feature_partitions).writer()
+        writer = feature_store(settings.layout.feature_store, settings.feature_partitions).writer()
         try:
             with EventProducer(settings.bootstrap) as producer:
                 while not self._stop.is_set():

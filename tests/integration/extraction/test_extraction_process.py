@@ -18,6 +18,7 @@ from PIL import Image
 
 from feature_store.open import feature_store
 from jobs.pipeline.extraction.config import ExtractionConfig
+from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.protocol import Embed, Failed, Order
 from jobs.pipeline.extraction.supervisor import CRASHES, MAX_DEATHS, ChildSupervisor
 from jobs.pipeline.extraction.worker import ExtractionWorker
@@ -36,8 +37,7 @@ def configuration(folder: Path) -> ExtractionConfig:
         store_folder=str(folder / "features"),
         feature_partitions=1,
         delta_partitions=1,
-        extractor_id=extractor_id(ENCODER),
-        encoder=ENCODER,
+        extractors=(ExtractorSpec(extractor_id(ENCODER), ENCODER),),
         policy=FetchPolicy(allowed_folders=(str(folder),)),
     )
 
@@ -67,7 +67,7 @@ class Bench:
         config = configuration(folder)
         self.child = KilledBy(config.configure())
         self.features = feature_store(Path(config.store_folder), 1).writer()
-        self.extraction = ExtractionWorker(self.child, self.features, config.extractor_id, self.metrics)
+        self.extraction = ExtractionWorker(self.child, self.features, config.main.extractor_id, self.metrics)
 
     def run(self, *urls: str) -> dict[str, FeatureRecord | Failed]:
         names = {bytes(image_key(url)): url for url in urls}
@@ -168,7 +168,9 @@ def test_process_ends_when_its_parent_is_killed() -> None:
         "import sys, time\n"
         "from jobs.pipeline.extraction.supervisor import ChildSupervisor\n"
         "from jobs.pipeline.extraction.config import ExtractionConfig\n"
-        f"config = ExtractionConfig('unused', 1, 1, {extractor_id(ENCODER)!r}, {ENCODER!r})\n"
+        "from jobs.pipeline.extraction.extractors import ExtractorSpec\n"
+        f"spec = ExtractorSpec({extractor_id(ENCODER)!r}, {ENCODER!r})\n"
+        "config = ExtractionConfig('unused', 1, 1, (spec,))\n"
         "child = ChildSupervisor(config.configure())\n"
         "while not child.ready: child.reports(1.0)\n"
         "print(child.pid, flush=True)\n"

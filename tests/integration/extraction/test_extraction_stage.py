@@ -105,15 +105,13 @@ class World:
             store_folder=str(folder / "features"),
             feature_partitions=1,
             delta_partitions=2,
-            extractor_id=extractor_id(ENCODER),
-            encoder=ENCODER,
+            extractors=(ExtractorSpec(extractor_id(ENCODER), ENCODER), *further),
             grace_s=0.3,
             retry_s=0.05,
             backoff_s=0.001,
             max_attempts=3,
             policy=FetchPolicy(allowed_networks=("127.0.0.0/8",), timeout_s=30.0),
             batch=batch,
-            further=further,
         )
         self.stage = ExtractionStage(self.config)
         self.stage.open(self.metrics)
@@ -126,7 +124,7 @@ class World:
             image_key=image_key(url).hex(),
             url=url,
             vector_seq=5,
-            extractor_id=extractor or self.config.extractor_id,
+            extractor_id=extractor or self.config.main.extractor_id,
         )
 
     def process(self, *requests: ExtractRequest) -> list[Out]:
@@ -322,7 +320,7 @@ def test_request_for_another_extractor_is_refused(world: World) -> None:
 
 def test_killed_child_is_replaced_and_every_image_still_answered(world: World) -> None:
     requests = [world.request(f"/ok/b{n}") for n in range(6)]
-    pid = world.stage._extractions.pids[world.config.extractor_id]
+    pid = world.stage._extractions.pids[world.config.main.extractor_id]
     killer = threading.Timer(0.05, os.kill, (pid, signal.SIGKILL))
     killer.start()
     out = world.until_settled(*requests)
@@ -330,7 +328,7 @@ def test_killed_child_is_replaced_and_every_image_still_answered(world: World) -
     assert len(vectors(out)) == 6
     assert letters(out) == []
     world.until_settled(world.request("/ok/c1"))
-    assert world.stage._extractions.pids[world.config.extractor_id] != pid
+    assert world.stage._extractions.pids[world.config.main.extractor_id] != pid
 
 
 def test_misrouted_request_is_sent_to_its_own_partition_once(tmp_path: Path, world: World) -> None:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from generations.folder import ALIAS
 from schemas.errors import OperatorError
-from schemas.generation import Generation
-from schemas.publish_report import LAST_PUBLISH, PublishCheck, PublishReport, encode_publish_report
+from schemas.full_index.generation import Generation
+from schemas.full_index.publish_report import LAST_PUBLISH, PublishCheck, PublishReport, encode_publish_report
 from serving.blender.embedding.photos import PhotoEmbedder
 from serving.broker.service import BrokerService
 from tests.support.serving.generations import build_generation

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from indexing.shard.shard import Shard
-from schemas.generation import LIVE
+from schemas.full_index.generation import LIVE
 from schemas.search_pb2 import SearchRequest, SearchResponse
 from serving.backend import SearchBackend
 from serving.blender.embedding.photos import PhotoEmbedder

@@ -21,13 +21,13 @@ from cli.inspection import (
 )
 from cli.main import main
 from cli.runtime import preflight
-from cli.runtime.layout import layout_of, settings_environment
+from cli.runtime.environment import settings_environment
 from cli.runtime.processes import Processes
 from cli.runtime.services import searcher_name, searcher_shards, services
 from generations.folder import ALIAS
 from schemas.errors import OperatorError
-from schemas.generation import LIVE
-from schemas.publish_report import LAST_PUBLISH
+from schemas.full_index.generation import LIVE
+from schemas.full_index.publish_report import LAST_PUBLISH
 from tests.ports import free_block
 from tests.support.publish_world import Shop, open_shop
 
@@ -78,10 +78,10 @@ def test_generation_beside_is_held_when_the_command_ends_and_let_go_alone(
     assert main(["alias", "--to", first]) == 0
     assert main(["alias", "--beside", second]) == 0
     assert listed(capsys) == {first: "serves", second: "beside"}
-    held = [view for view in shard_views(shop.settings, all_generations=True) if view.generation == second]
+    held = [view for view in shard_views(shop.settings.tier, all_generations=True) if view.generation == second]
     assert [(view.shard, view.ready) for view in held] == [(0, True), (1, True), (2, True)]
     assert main(["alias", "--alone"]) == 0
-    assert second not in {view.generation for view in shard_views(shop.settings, all_generations=True)}
+    assert second not in {view.generation for view in shard_views(shop.settings.tier, all_generations=True)}
     assert listed(capsys) == {first: "serves", second: ""}
 
 
@@ -106,7 +106,7 @@ def test_move_to_a_generation_that_cannot_be_loaded_names_the_file_and_the_way_b
     assert "rows.bin" in said
     assert "vitrine alias --rollback" in said
     assert shop.serving() == first.name
-    problems = searcher_problems(shard_views(shop.settings, all_generations=True))
+    problems = searcher_problems(shard_views(shop.settings.tier, all_generations=True))
     assert [problem for problem in problems if "rows.bin" in problem and second.name in problem]
     assert main(["alias", "--rollback"]) == 0
     assert shop.serving() == first.name
@@ -148,10 +148,10 @@ def test_unreadable_alias_is_told_beside_the_list_and_set_anew(shop: Shop, capsy
     told = capsys.readouterr()
     assert made.name in told.out
     assert "vitrine alias --to" in told.err
-    _, problems = generation_state(shop.settings.generations_folder, [])
+    _, problems = generation_state(shop.settings.layout.generations, [])
     assert any("alias" in problem for problem in problems)
     assert main(["alias", "--to", made.name]) == 0
-    assert generation_state(shop.settings.generations_folder, [])[1] == []
+    assert generation_state(shop.settings.layout.generations, [])[1] == []
 
 
 @pytest.fixture
@@ -210,12 +210,12 @@ def test_status_tells_of_a_refused_publication_until_one_passes(shop: Shop) -> N
     good = shop.build()
     refused = shop.sealed_with(shop.build(), catalogue_valid=1000)
     shop.publish(refused.name)
-    state, (problem,) = generation_state(shop.settings.generations_folder, shard_views(shop.settings))
+    state, (problem,) = generation_state(shop.settings.layout.generations, shard_views(shop.settings.tier))
     assert (state.serving, state.published, state.passed) == (LIVE, refused.name, False)
     for expected in ("publish", refused.name, "count_catalogue"):
         assert expected in problem
     shop.publish(good.name)
-    state, problems = generation_state(shop.settings.generations_folder, shard_views(shop.settings))
+    state, problems = generation_state(shop.settings.layout.generations, shard_views(shop.settings.tier))
     assert problems == []
     assert (state.serving, state.published, state.passed) == (good.name, good.name, True)
     assert f"index: {good.name} serves, 2 shards" in text_of(state)
@@ -224,7 +224,7 @@ def test_status_tells_of_a_refused_publication_until_one_passes(shop: Shop) -> N
 def test_report_that_cannot_be_read_is_a_problem_and_no_crash(shop: Shop) -> None:
     shop.publish(shop.build().name)
     (shop.generations.folder / LAST_PUBLISH).write_bytes(b"{")
-    _, problems = generation_state(shop.settings.generations_folder, [])
+    _, problems = generation_state(shop.settings.layout.generations, [])
     assert [problem for problem in problems if LAST_PUBLISH in problem]
 
 
@@ -232,9 +232,9 @@ def test_only_the_serving_generation_is_counted(shop: Shop) -> None:
     first, second = shop.build(), shop.build(shards=3)
     assert main(["alias", "--to", first.name]) == 0
     assert main(["alias", "--beside", second.name]) == 0
-    serving = shard_views(shop.settings)
+    serving = shard_views(shop.settings.tier)
     assert [(view.shard, view.generation, view.shards) for view in serving] == [(0, first.name, 2), (1, first.name, 2)]
-    held = shard_views(shop.settings, all_generations=True)
+    held = shard_views(shop.settings.tier, all_generations=True)
     assert {view.generation for view in held} >= {first.name, second.name}
     assert first_replicas(held) == serving
     assert is_whole(serving)
@@ -248,7 +248,7 @@ def test_generation_that_is_being_loaded_beside_is_no_problem(shop: Shop) -> Non
     shop.tier.gates[1].shut = True
     shop.generations.hold_beside([second.name])
     while True:
-        held = shard_views(shop.settings, all_generations=True)
+        held = shard_views(shop.settings.tier, all_generations=True)
         if any(view.generation == second.name and not view.ready and view.error for view in held):
             break
     assert searcher_problems(held) == []
@@ -256,33 +256,34 @@ def test_generation_that_is_being_loaded_beside_is_no_problem(shop: Shop) -> Non
 
 
 def test_searchers_are_as_many_as_the_largest_held_generation_needs(shop: Shop) -> None:
-    assert searcher_shards(shop.settings) == 2
+    assert searcher_shards(shop.generations, shop.settings.shards) == 2
     large, larger = shop.build(shards=3).name, shop.build(shards=5).name
     shop.generations.serve(large)
-    assert searcher_shards(shop.settings) == 3
+    assert searcher_shards(shop.generations, shop.settings.shards) == 3
     shop.generations.hold_beside([larger])
-    assert searcher_shards(shop.settings) == 5
+    assert searcher_shards(shop.generations, shop.settings.shards) == 5
     assert searcher_name(4, 0) in [service.name for service in services(shop.settings)]
     assert searcher_name(6, 0) in [service.name for service in services(shop.settings, shards=7)]
     small = shop.build(shards=1).name
     shop.generations.hold_beside([])
     shop.generations.serve(small)
-    assert searcher_shards(shop.settings) == 2  # the index without a full one may still be asked
+    # The index without a full one may still be asked.
+    assert searcher_shards(shop.generations, shop.settings.shards) == 2
     (shop.generations.folder / ALIAS).write_bytes(b"{}")
-    assert searcher_shards(shop.settings) == 2
+    assert searcher_shards(shop.generations, shop.settings.shards) == 2
     shop.generations.take_back("", None)
     assert serving_alias(shop) == LIVE
-    assert searcher_shards(shop.settings) == 2
+    assert searcher_shards(shop.generations, shop.settings.shards) == 2
 
 
 def test_busy_port_of_a_further_searcher_is_named_before_it_starts(shop: Shop) -> None:
-    layout = layout_of(shop.settings)
+    layout = shop.settings.layout
     layout.make()
     processes = Processes(layout)
-    taken = shop.settings.searcher_port(2)
+    taken = shop.settings.tier.searcher_port(2)
     with socket.socket() as other:
         other.bind(("127.0.0.1", taken))
         other.listen()
-        preflight.check_searcher_ports(shop.settings, processes, 2)
+        preflight.check_searcher_ports(shop.settings.tier, processes, 2)
         with pytest.raises(OperatorError, match=f"port {taken} .*VITRINE_GRPC_PORT"):
-            preflight.check_searcher_ports(shop.settings, processes, 3)
+            preflight.check_searcher_ports(shop.settings.tier, processes, 3)

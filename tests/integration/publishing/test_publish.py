@@ -9,13 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from generations.overlap import SAMPLED_QUERIES, overlap
-from generations.publish import check
+from generations.checks.overlap import SAMPLED_QUERIES, overlap
 from indexing.snapshot.sample import sample_files
-from jobs.full_index.build.answers import FileAnswers
 from schemas.errors import OperatorError
-from schemas.generation import Generation
-from schemas.publish_report import LAST_PUBLISH, PublishCheck, PublishReport
+from schemas.full_index.generation import Generation
+from schemas.full_index.publish_report import LAST_PUBLISH, PublishCheck, PublishReport
 from schemas.settings import Settings
 from tests.ports import free_block
 from tests.support.publish_world import Shop, open_shop
@@ -48,7 +46,7 @@ def half(shop: Shop) -> Generation:
 
 def record(shop: Shop, queries: bytes | np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
     """As the broker leaves them."""
-    file = shop.settings.home_path / "recorded-queries" / f"{EXTRACTOR}.npy"
+    file = shop.settings.layout.recorded_queries / f"{EXTRACTOR}.npy"
     file.parent.mkdir(exist_ok=True)
     if isinstance(queries, bytes):
         file.write_bytes(queries)
@@ -143,11 +141,8 @@ def test_force_publishes_despite_failed_checks_and_the_report_says_so(shop: Shop
 
 
 def test_checks_alone_move_nothing_and_keep_no_report(shop: Shop) -> None:
-    answers = FileAnswers.from_settings(shop.settings)
-    verdicts = [
-        check(shop.settings, made.name, answers, say=shop.said.append, open_deltas=shop.tier.topic.open).passed
-        for made in (shop.build(), half(shop))
-    ]
+    publisher = shop.publisher()
+    verdicts = [publisher.check(made.name).passed for made in (shop.build(), half(shop))]
     assert verdicts == [True, False]
     assert shop.generations.alias() is None
     assert not (shop.generations.folder / LAST_PUBLISH).exists()

@@ -10,7 +10,7 @@ import pytest
 
 from generations.folder import Generations
 from schemas.errors import OperatorError
-from schemas.generation import LIVE, Alias
+from schemas.full_index.generation import LIVE, Alias
 from schemas.settings import Settings
 from tests.support.publish_world import Shop, open_shop
 from tests.support.serving.generations import build_generation, settings_in
@@ -105,7 +105,7 @@ def test_mended_generation_that_the_alias_names_already_is_tried_again(shop: Sho
 
 def test_move_by_somebody_else_meanwhile_stands(tmp_path: Path) -> None:
     settings: Settings = settings_in(tmp_path)
-    generations = Generations(settings.generations_folder)
+    generations = Generations(settings.layout.generations)
     first, second, third = (build_generation(settings, stocked("a"), [0, 0]).name for _ in range(3))
     generations.serve(first)
     before = generations.alias()
@@ -116,7 +116,7 @@ def test_move_by_somebody_else_meanwhile_stands(tmp_path: Path) -> None:
 
 def test_taking_back_restores_what_was_beside_and_before(tmp_path: Path) -> None:
     settings: Settings = settings_in(tmp_path)
-    generations = Generations(settings.generations_folder)
+    generations = Generations(settings.layout.generations)
     first, second, third = (build_generation(settings, stocked("a"), [0, 0]).name for _ in range(3))
     for name in (first, second):
         generations.serve(name)
@@ -131,7 +131,7 @@ def test_taking_back_restores_what_was_beside_and_before(tmp_path: Path) -> None
 
 def test_nothing_to_roll_back_to_after_a_first_publication_was_taken_back(tmp_path: Path) -> None:
     settings: Settings = settings_in(tmp_path)
-    generations = Generations(settings.generations_folder)
+    generations = Generations(settings.layout.generations)
     made = build_generation(settings, stocked("a"), [0, 0]).name
     generations.serve(made)
     assert generations.take_back(made, None).serving == LIVE

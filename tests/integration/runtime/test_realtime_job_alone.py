@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.runtime.layout import jars, settings_environment
+from cli.runtime.environment import settings_environment
+from cli.runtime.programs import jars
 from messaging.producer import EventProducer
 from messaging.ranges import read_all
 from schemas.deltas.delta import decode_deltas

@@ -11,9 +11,9 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from cli.main import main
+from cli.runtime.environment import settings_environment
 from cli.runtime.kafka import NAME as KAFKA
 from cli.runtime.kafka import format_storage, server_properties
-from cli.runtime.layout import layout_of, settings_environment
 from cli.runtime.progress import Silent
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System as Runtime
@@ -104,7 +104,7 @@ def test_killed_broker_starts_again_with_all_its_records(runtime: Runtime) -> No
 
 def test_cluster_id_that_looks_like_an_option_formats_the_storage(tmp_path: Path) -> None:
     settings = system_settings(tmp_path)
-    layout = layout_of(settings)
+    layout = settings.layout
     layout.make()
     properties = tmp_path / "server.properties"
     properties.write_text(server_properties(settings.kafka_port, tmp_path / "data"))
@@ -131,7 +131,7 @@ def test_second_system_on_the_same_ports_is_refused_with_the_firsts_home(runtime
 def test_other_partition_count_than_the_topics_is_refused(runtime: Runtime) -> None:
     from messaging.admin import ensure_topics
 
-    other = system_settings(runtime.settings.home_path, kafka_port=runtime.settings.kafka_port, shards=5)
+    other = system_settings(runtime.settings.layout.home, kafka_port=runtime.settings.kafka_port, shards=5)
     with pytest.raises(OperatorError, match="index-deltas has 2 partitions, the settings say 5"):
         ensure_topics(other)
 
@@ -225,7 +225,7 @@ def test_feature_store_is_rebuilt_from_the_log(runtime: Runtime, capsys: pytest.
     assert main(["rebuild-features", "--quiet"]) == 0
     assert "50 features written" in capsys.readouterr().out
     partitions = runtime.settings.feature_partitions
-    reader = FeatureStore(RocksStore(runtime.settings.feature_store, partitions), partitions).reader()
+    reader = FeatureStore(RocksStore(runtime.settings.layout.feature_store, partitions), partitions).reader()
     found = reader.get_many(keys, "x")
     reader.close()
     assert [record.vector if record else None for record in found] == vectors

@@ -13,9 +13,9 @@ from PIL import Image
 
 from cli.inspection import part_problems
 from cli.main import main
-from cli.runtime.flink import FlinkRest
-from cli.runtime.layout import settings_environment
-from cli.runtime.services import blender_ready
+from cli.runtime.environment import settings_environment
+from cli.runtime.flink import FlinkAccess, FlinkRest
+from cli.runtime.services import is_ready
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.watchdog.state import NAME as WATCHDOG
 from tests.system import JOB_MANAGER, KAFKA, TASK_MANAGER, System, eventually
@@ -109,7 +109,7 @@ def test_killed_parts_of_serving_are_named_by_the_status_and_come_back_by_themse
     assert changed_price(catalogue, "runtime-1") == 77.0
     after = catalogue.wait_settled(pending=GIVEN_UP)
     assert [view.searchable for view in after] == [view.searchable for view in before]
-    fresh = eventually(lambda: blender_ready(catalogue.settings), "the blender is ready again")
+    fresh = eventually(lambda: is_ready(catalogue.settings.blender), "the blender is ready again")
     assert fresh
 
 
@@ -130,7 +130,7 @@ def test_job_lost_with_its_job_manager_is_submitted_again_by_itself(catalogue: S
         catalogue.wait_job(240)
         assert changed_price(catalogue, product) == 77.0
         assert _submissions_of_kept_plans(catalogue) > before
-        with FlinkRest(catalogue.settings) as flink:
+        with FlinkRest(FlinkAccess.of(catalogue.settings)) as flink:
             eventually(
                 lambda: flink.checkpoints(flink.jobs()[0]["jid"])["completed"] > 0, "a checkpoint under the new job id"
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.runtime.layout import Layout, settings_environment
+from cli.runtime.environment import settings_environment
 from cli.runtime.parts import Part, wanted
 from cli.runtime.processes import Processes
 from cli.runtime.supervisor import NAME as SUPERVISOR
@@ -36,7 +36,7 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         self.settings: Settings = load_settings({}, home=str(folder))
-        self.layout = Layout(self.settings.home_path)
+        self.layout = self.settings.layout
         self.processes = Processes(self.layout)
         self.supervisor = Supervisor(self.settings, self.layout, self.processes, settled_s=1, tries=1)
 

@@ -14,7 +14,7 @@ from messaging.admin import describe
 from messaging.consumer import PartitionsReader
 from messaging.producer import EventProducer
 from schemas.deltas.delta import DeltaBatch
-from schemas.generation import Generation
+from schemas.full_index.generation import Generation
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
 from tests.support.serving.generations import Searcher, build_generation, running, settings_in, wait
@@ -93,7 +93,7 @@ class Swap:
     def __init__(self, bootstrap: str, home: Path) -> None:
         self.bootstrap = bootstrap
         self.settings: Settings = settings_in(home, delta_partitions=PARTITIONS)
-        self.generations = Generations(self.settings.generations_folder)
+        self.generations = Generations(self.settings.layout.generations)
 
     def slot(self, shard: int) -> Searcher:
         return Searcher(

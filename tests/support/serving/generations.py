@@ -14,7 +14,7 @@ from generations.folder import Generations, file_checksum, new_name, seal_genera
 from indexing.build.builder import BuildSettings, ShardBuilder
 from indexing.shard.deltas import ShardDeltas
 from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
-from schemas.generation import Generation, GenerationShard
+from schemas.full_index.generation import Generation, GenerationShard
 from schemas.ids import shard_of_image
 from schemas.search_pb2 import SearchRequest, ShardStatus, StatusRequest
 from schemas.settings import Settings, load_settings
@@ -50,7 +50,7 @@ def build_generation(
     name: str = "",
 ) -> Generation:
     """A sealed generation of the images in `deltas`, to which those from `offsets` on are to be applied."""
-    generations = Generations(settings.generations_folder)
+    generations = Generations(settings.layout.generations)
     name = name or new_name()
     partitions = len(offsets)
     sealed = []
@@ -107,7 +107,7 @@ def products(names: Sequence[str] = STOCK, offset: int = 1, extractor_id: str = 
 
 
 def generations(settings: Settings) -> Generations:
-    return Generations(settings.generations_folder)
+    return Generations(settings.layout.generations)
 
 
 def published(settings: Settings, topic: MemoryTopic, **how: int) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from schemas.generation import LIVE
+from schemas.full_index.generation import LIVE
 from serving.backend import SearchBackend
 from serving.blender.embedding.encoders import MOST_WAITING, Encoders, Load
 from serving.blender.erasures import Erasures

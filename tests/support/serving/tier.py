@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from generations.folder import Generations
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import TransientError
-from schemas.generation import Generation
+from schemas.full_index.generation import Generation
 from schemas.search_pb2 import (
     DetailsRequest,
     DetailsResponse,
@@ -124,7 +124,7 @@ class Tier:
         self.settings = settings_in(home)
         self.topic = MemoryTopic(2)
         self.topic.send(batch())
-        self.generations = Generations(self.settings.generations_folder)
+        self.generations = Generations(self.settings.layout.generations)
         self.lines: dict[int, Line] = {}
         self.gates: dict[int, Gate] = {}
         self._hosts: list[SearcherHost] = []

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.slopes import slope
+from benchmarks.harness.slopes import slope
 from benchmarks.soak import judged, write_minutes
 
 _AT = [10.0 * number for number in range(360)]

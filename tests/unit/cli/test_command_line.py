@@ -103,21 +103,22 @@ def test_event_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_changed_catalogue_counts_as_not_imported(home: Path) -> None:
-    settings = load_settings()
+    imports, log = load_settings().layout.imports, "127.0.0.1:9092"
     catalogue = home / "shop.jsonl"
     catalogue.write_text('{"product_id": "p1"}\n')
-    assert not is_imported(settings, catalogue)
-    remember_import(settings, catalogue)
-    assert is_imported(settings, catalogue)
+    assert not is_imported(imports, log, catalogue)
+    remember_import(imports, log, catalogue)
+    assert is_imported(imports, log, catalogue)
     catalogue.write_text('{"product_id": "p1"}\n{"product_id": "p2"}\n')
-    assert not is_imported(settings, catalogue)
+    assert not is_imported(imports, log, catalogue)
 
 
 def test_catalogue_in_another_log_counts_as_not_imported(home: Path) -> None:
     catalogue = home / "shop.jsonl"
     catalogue.write_text('{"product_id": "p1"}\n')
-    remember_import(load_settings(), catalogue)
-    assert not is_imported(load_settings(kafka_bootstrap="elsewhere:9092"), catalogue)
+    imports = load_settings().layout.imports
+    remember_import(imports, "127.0.0.1:9092", catalogue)
+    assert not is_imported(imports, "elsewhere:9092", catalogue)
 
 
 def test_status_names_every_part_and_problem() -> None:

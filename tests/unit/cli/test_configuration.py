@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cli.runtime.environment import child_environment, settings_environment
 from cli.runtime.flink import (
     DOORS_JAR,
     KEY_HEADER,
+    FlinkAccess,
     client_environment,
     doors_option,
     flink_config,
@@ -18,10 +20,11 @@ from cli.runtime.flink import (
     root_cause,
 )
 from cli.runtime.kafka import server_properties
-from cli.runtime.layout import REPOSITORY, Layout, child_environment, settings_environment
+from cli.runtime.programs import REPOSITORY
 from cli.runtime.services import services
 from schemas.access.exposure import check_grpc_exposure, check_http_exposure, is_loopback
 from schemas.errors import OperatorError
+from schemas.layout import Layout
 from schemas.settings import load_settings
 
 
@@ -52,7 +55,7 @@ def test_kafka_listens_on_loopback_only(tmp_path: Path) -> None:
 
 def test_flink_configuration_is_yaml_and_stays_on_loopback(tmp_path: Path) -> None:
     settings = load_settings({}, home=str(tmp_path), host="0.0.0.0", flink_port=18999, parallelism=3)
-    config = yaml.safe_load(flink_config(settings, Layout(tmp_path), 4711, "-Da=b"))
+    config = yaml.safe_load(flink_config(settings, 4711, "-Da=b"))
     assert config["rest.port"] == 18999
     assert config["rest.bind-address"] == config["taskmanager.bind-host"] == "127.0.0.1"
     assert config["taskmanager.numberOfTaskSlots"] >= 2 * settings.parallelism
@@ -61,7 +64,7 @@ def test_flink_configuration_is_yaml_and_stays_on_loopback(tmp_path: Path) -> No
 
 def test_flink_lets_nobody_submit_or_cancel_by_its_dashboard(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    config = yaml.safe_load(flink_config(load_settings({}, home=str(tmp_path)), layout, 4711, "-Da=b"))
+    config = yaml.safe_load(flink_config(load_settings({}, home=str(tmp_path)), 4711, "-Da=b"))
     assert not any(config[f"web.{what}.enable"] for what in ("submit", "cancel", "rescale"))
     assert not config["rest.profiling.enabled"]
     assert config["web.access-control-allow-origin"] == "http://127.0.0.1:8081"
@@ -76,9 +79,9 @@ def test_key_is_made_once_and_told_to_the_clients_of_this_home_alone(tmp_path: P
     assert len(key) == 64
     assert flink_key(layout) == key
     assert layout.flink_key.stat().st_mode & 0o777 == 0o600
-    assert client_environment(settings, layout)["FLINK_REST_CLIENT_HEADERS"] == f"{KEY_HEADER}:{key}"
-    assert key not in str(client_environment(settings, layout, "flink.example.com:8081"))
-    assert key not in str(flink_environment(settings, layout))
+    assert client_environment(settings, FlinkAccess.of(settings))["FLINK_REST_CLIENT_HEADERS"] == f"{KEY_HEADER}:{key}"
+    assert key not in str(client_environment(settings, FlinkAccess("flink.example.com:8081")))
+    assert key not in str(flink_environment(settings))
 
 
 def test_jars_that_flinks_scripts_cannot_read_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +94,7 @@ def test_jars_that_flinks_scripts_cannot_read_are_refused(tmp_path: Path, monkey
 
 
 def test_container_of_flink_makes_the_same_choices(tmp_path: Path) -> None:
-    ours = yaml.safe_load(flink_config(load_settings({}, home=str(tmp_path)), Layout(tmp_path), 4711, "-Da=b"))
+    ours = yaml.safe_load(flink_config(load_settings({}, home=str(tmp_path)), 4711, "-Da=b"))
     theirs = yaml.safe_load((REPOSITORY / "docker" / "flink" / "config.yaml").read_text())
     same = [key for key in ours if key.startswith(("web.", "rest.profiling")) and key.endswith(("enable", "enabled"))]
     assert len(same) == 4
@@ -122,7 +125,7 @@ def test_every_shard_and_replica_has_a_searcher_of_its_own_port(tmp_path: Path) 
     settings = load_settings({}, home=str(tmp_path), shards=3, replicas=2)
     names = [service.name for service in services(settings) if service.name.startswith("searcher")]
     assert names == ["searcher-0-0", "searcher-0-1", "searcher-1-0", "searcher-1-1", "searcher-2-0", "searcher-2-1"]
-    ports = [settings.searcher_port(shard, replica) for shard in range(3) for replica in range(2)]
+    ports = [settings.tier.searcher_port(shard, replica) for shard in range(3) for replica in range(2)]
     assert len({*ports, settings.grpc_port}) == 7
 
 

@@ -28,7 +28,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def apply(settings: Settings, *events: dict[str, object]) -> None:
-    stage = CatalogueStage(CatalogueConfig.from_settings(settings, EXTRACTOR))
+    stage = CatalogueStage(CatalogueConfig.from_settings(settings, [EXTRACTOR]))
     stage.open(CountingMetrics())
     partition = kafka_partition(b"p1", settings.event_partitions)
     stage.process([Record(None, json.dumps(e).encode(), partition, offset, 0) for offset, e in enumerate(events)])
@@ -41,8 +41,8 @@ def test_receipt_names_every_place_and_what_is_left_there(
     apply(settings, ADDED, ERASED)
     shard = Shard(EXTRACTOR, DIMENSION)
     shard.apply(listed(batch(), "p1", [direction(1)]))
-    save(shard, settings.shard_folder(0, 0) / "snapshot", {0: 1})
-    aside = settings.shard_folder(0, 1) / "snapshot.corrupt-x"
+    save(shard, settings.layout.shard_folder(0, 0) / "snapshot", {0: 1})
+    aside = settings.layout.shard_folder(0, 1) / "snapshot.corrupt-x"
     write_files(shard.contents(), aside / "old", {0: 1})
     assert main(["erased", "p1"]) == 1
     said = capsys.readouterr().out
@@ -55,7 +55,7 @@ def test_receipt_names_every_place_and_what_is_left_there(
     image = image_id("p1", "https://shop.example/p1/0.jpg")
     erasure.add(image, "p1", state_seq=number, image_seq=number, erased_seq=number)
     shard.apply(erasure)
-    save(shard, settings.shard_folder(0, 0) / "snapshot", {0: 2})
+    save(shard, settings.layout.shard_folder(0, 0) / "snapshot", {0: 2})
     (aside / "old" / "rows.bin").unlink()
     assert main(["erased", "p1"]) == 0
     said = capsys.readouterr().out

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.runtime.layout import Layout
 from cli.runtime.parts import Part, read_part, unwant, want, wanted
 from cli.runtime.progress import Silent
 from cli.runtime.system import System
 from cli.runtime.watchdog.state import NAME as WATCHDOG
 from schemas.errors import OperatorError
+from schemas.layout import Layout
 from schemas.settings import load_settings
 
 BROKER = Part(name="broker", command=["python", "-m", "x"], environment={"VITRINE_HOME": "/h"})

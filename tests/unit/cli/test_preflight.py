@@ -73,7 +73,7 @@ def test_missing_java_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_missing_jars_point_to_setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cli.runtime.layout import jars
+    from cli.runtime.programs import jars
 
     monkeypatch.setenv("VITRINE_JARS", str(tmp_path))
     with pytest.raises(OperatorError, match="make setup"):

@@ -14,9 +14,10 @@ import msgspec
 import psutil
 import pytest
 
-from cli.runtime.layout import REPOSITORY, Layout
 from cli.runtime.processes import Processes, ProcessRecord
+from cli.runtime.programs import REPOSITORY
 from schemas.errors import OperatorError
+from schemas.layout import Layout
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 STUBBORN = [
@@ -138,7 +139,7 @@ def test_lock_names_the_command_that_holds_it(processes: Processes, tmp_path: Pa
 def test_lock_is_waited_for_where_the_watchdog_holds_it(processes: Processes, tmp_path: Path) -> None:
     holds = (
         "import sys, time, pathlib\n"
-        "from cli.runtime.layout import Layout\n"
+        "from schemas.layout import Layout\n"
         "from cli.runtime.processes import Processes\n"
         "with Processes(Layout(pathlib.Path(sys.argv[1]))).lock():\n"
         "    print('held', flush=True)\n"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.runtime.layout import Layout
 from cli.runtime.processes import Processes
 from cli.runtime.progress import Progress
 from cli.runtime.waiting import wait_until
 from schemas.errors import OperatorError
+from schemas.layout import Layout
 
 SLEEPS = "import time; time.sleep(600)"
 FAILS = "raise SystemExit('ConfigError: no such shelf')"

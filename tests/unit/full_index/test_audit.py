@@ -72,7 +72,7 @@ def test_digests_are_those_of_shards_that_applied_the_truth() -> None:
         return [FeatureRecord(key, "x", known[key], b"", 0, 0.0) if key in known else None for key in keys]
 
     audit = PartitionAudit(partition=0)
-    truth = Truth(audit, SHARDS, "x", features, beside=["y"], sample=10, salt=b"night")
+    truth = Truth(audit, SHARDS, ["x", "y"], features, sample=10, salt=b"night")
     truth.add(records[:30])
     truth.add(records[30:])
     truth.finish()
@@ -96,7 +96,7 @@ def test_sample_does_not_depend_on_the_order_of_reading() -> None:
     samples = []
     for order in (records, records[::-1]):
         audit = PartitionAudit(partition=0)
-        truth = Truth(audit, SHARDS, "x", lambda keys, _: [None] * len(keys), sample=5, salt=b"a")
+        truth = Truth(audit, SHARDS, ["x"], lambda keys, _: [None] * len(keys), sample=5, salt=b"a")
         truth.add(order)
         samples.append({each.product_id for each in truth.finish().sample})
     assert samples[0] == samples[1]

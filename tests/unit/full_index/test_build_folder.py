@@ -10,7 +10,7 @@ from indexing.build.builder import ShardBuilder
 from jobs.full_index.build.folder import BuildFolder, latest_built
 from jobs.full_index.build.run import describe_shard
 from schemas.errors import OperatorError
-from schemas.generation import Generation
+from schemas.full_index.generation import Generation
 from schemas.settings import Settings, load_settings
 
 NAME = "g20261121T000000-aaaaaa"
@@ -34,21 +34,21 @@ def generation(folder: Path) -> Generation:
 
 
 def test_a_build_is_no_generation_until_it_is_finished(settings: Settings) -> None:
-    folder = BuildFolder(settings)
+    folder = BuildFolder(settings.layout)
     with folder.lock():
         folder.work.mkdir()
         made = generation(folder.unfinished(NAME))
         assert folder.generations.names() == []
-        assert latest_built(settings) == ""
+        assert latest_built(settings.layout) == ""
         folder.finish(made)
     assert folder.generations.names() == [NAME]
     assert folder.generations.verify(NAME) == made
-    assert latest_built(settings) == NAME
+    assert latest_built(settings.layout) == NAME
     assert not folder.work.exists()
 
 
 def test_killed_before_the_rename_it_is_swept_and_what_was_finished_stays(settings: Settings) -> None:
-    folder = BuildFolder(settings)
+    folder = BuildFolder(settings.layout)
     with folder.lock():
         folder.work.mkdir()
         folder.finish(generation(folder.unfinished(NAME)))
@@ -65,10 +65,10 @@ def test_killed_before_the_rename_it_is_swept_and_what_was_finished_stays(settin
 def test_a_second_build_into_the_same_folder_is_refused_also_from_another_home(settings: Settings) -> None:
     other = load_settings({}, home=f"{settings.home}-2", generations=settings.generations)
     with (
-        BuildFolder(settings).lock(),
+        BuildFolder(settings.layout).lock(),
         pytest.raises(OperatorError, match="another build"),
-        BuildFolder(other).lock(),
+        BuildFolder(other.layout).lock(),
     ):
         pass
-    with BuildFolder(other).lock():
+    with BuildFolder(other.layout).lock():
         pass

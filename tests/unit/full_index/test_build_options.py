@@ -11,7 +11,7 @@ from indexing.lists.kinds import IndexKind
 from jobs.full_index.build.arguments import add_build_arguments, build_arguments, build_options
 from jobs.full_index.build.options import BuildOptions, build_target
 from schemas.errors import OperatorError
-from schemas.generation import Generation, GenerationShard
+from schemas.full_index.generation import Generation, GenerationShard
 from schemas.settings import Settings, load_settings
 from vision.extractor import extractor_id
 

@@ -42,8 +42,8 @@ from jobs.pipeline.extraction.extractors import ExtractorSpec
 from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError
 from schemas.feature import FeatureRecord
+from schemas.full_index.manifest import decode_manifest
 from schemas.ids import image_id, image_key, kafka_partition, sequence, shard_of_product
-from schemas.manifest import decode_manifest
 from schemas.product_record import ImageEntry, ProductRecord
 from tests.support.metrics import CountingMetrics
 
@@ -130,7 +130,7 @@ def test_count_is_what_an_audit_of_the_catalogue_comes_to(plan: BuildPlan) -> No
     features = feature_store(plan.cut.features, FEATURE_PARTITIONS).reader()
     totals = [0] * SHARDS
     for partition in range(EVENT_PARTITIONS):
-        truth = Truth(PartitionAudit(partition=partition), SHARDS, EXTRACTOR, features.get_many)
+        truth = Truth(PartitionAudit(partition=partition), SHARDS, [EXTRACTOR], features.get_many)
         truth.add(list(reader.scan(partition)))
         for number, digest in enumerate(truth.finish().digests):
             totals[number] = add_digest(totals[number], bytes.fromhex(digest))

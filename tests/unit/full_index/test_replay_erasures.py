@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
     writer = feature_store(tmp_path / "features", PARTITIONS).writer()
     writer.put_many(FEATURES)
     writer.close()
-    config = CatalogueConfig(str(tmp_path / "products"), str(tmp_path / "none"), PARTITIONS, 1, 1, EXTRACTOR)
+    config = CatalogueConfig(str(tmp_path / "products"), str(tmp_path / "none"), PARTITIONS, 1, 1, (EXTRACTOR,))
     stage = CatalogueStage(config)
     stage.open(CountingMetrics())
     images = [{"url": OWN, "version": "1"}, {"url": SHARED}, {"url": ANEW}]

@@ -12,7 +12,7 @@ from jobs.full_index.replay.index import ServingIndex, kept_beside, serving_inde
 from jobs.full_index.replay.live_shards import LiveShards, ReplicaState, of_serving
 from jobs.full_index.replay.shards import verdicts
 from jobs.pipeline.extraction.extractors import ExtractorSpec
-from schemas.generation import LIVE, Generation, GenerationShard
+from schemas.full_index.generation import LIVE, Generation, GenerationShard
 from schemas.search_pb2 import ShardStatus, StatusResponse
 from schemas.settings import Settings, load_settings
 from tests.ports import free_block
@@ -28,6 +28,14 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
     yield load_settings({}, home=str(tmp_path), shards=2, grpc_port=free_block(8))
 
 
+def generations_of(settings: Settings) -> Generations:
+    return Generations(settings.layout.generations)
+
+
+def compared(settings: Settings) -> ServingIndex:
+    return serving_index(settings.tier, generations_of(settings), settings.shards, MAIN)
+
+
 def publish(settings: Settings, name: str, extractor: ExtractorSpec, shards: int) -> Generations:
     shard = GenerationShard(
         manifest="", bytes=0, images=0, valid=0, searchable=0, digest="", kind="exact", lists=0, nprobe=0, recall=1.0
@@ -37,7 +45,7 @@ def publish(settings: Settings, name: str, extractor: ExtractorSpec, shards: int
         dimension=4, delta_partitions=2, delta_offsets=[0, 0], shards=[shard] * shards, catalogue_valid=0,
         catalogue_digests=[""] * shards,
     )  # fmt: skip
-    generations = Generations(settings.generations_folder)
+    generations = generations_of(settings)
     (generations.folder / name).mkdir(parents=True)
     seal_generation(generations.folder / name, generation)
     generations.serve(name)
@@ -45,25 +53,25 @@ def publish(settings: Settings, name: str, extractor: ExtractorSpec, shards: int
 
 
 def test_without_a_full_index_the_one_grown_from_deltas_is_compared(settings: Settings) -> None:
-    assert serving_index(settings, MAIN) == ServingIndex(LIVE, 2, MAIN.extractor_id)
+    assert compared(settings) == ServingIndex(LIVE, 2, MAIN.extractor_id)
 
 
 def test_with_the_broker_away_the_alias_says_how_many_shards_and_which_extractor(settings: Settings) -> None:
     publish(settings, NEW, FURTHER, 3)
-    assert serving_index(settings, MAIN) == ServingIndex(NEW, 3, FURTHER.extractor_id)
+    assert compared(settings) == ServingIndex(NEW, 3, FURTHER.extractor_id)
 
 
 def test_only_extractors_that_somebody_searches_with_are_looked_after(settings: Settings) -> None:
     configured = [MAIN, FURTHER, UNUSED]
     live = ServingIndex(LIVE, 2, MAIN.extractor_id)
-    assert kept_beside(settings.generations_folder, live, configured) == []
+    assert kept_beside(generations_of(settings), live, configured) == []
     publish(settings, OLD, FURTHER, 2)
     generations = publish(settings, NEW, MAIN, 2)
     generations.hold_beside([OLD])
-    assert kept_beside(settings.generations_folder, ServingIndex(NEW, 2, MAIN.extractor_id), configured) == [
+    assert kept_beside(generations_of(settings), ServingIndex(NEW, 2, MAIN.extractor_id), configured) == [
         FURTHER.extractor_id
     ]
-    assert kept_beside(settings.generations_folder, ServingIndex(OLD, 2, FURTHER.extractor_id), configured) == [
+    assert kept_beside(generations_of(settings), ServingIndex(OLD, 2, FURTHER.extractor_id), configured) == [
         MAIN.extractor_id
     ]
 
@@ -73,8 +81,8 @@ def test_first_publication_that_was_taken_back_leaves_the_live_index(settings: S
     generations.take_back(NEW, None)
     generations.hold_beside([NEW])
     live = ServingIndex(LIVE, 2, MAIN.extractor_id)
-    assert serving_index(settings, MAIN) == live
-    assert kept_beside(settings.generations_folder, live, [MAIN, FURTHER]) == [FURTHER.extractor_id]
+    assert compared(settings) == live
+    assert kept_beside(generations_of(settings), live, [MAIN, FURTHER]) == [FURTHER.extractor_id]
 
 
 def status(shard: int, generation: str, shards: int, **fields: object) -> ShardStatus:

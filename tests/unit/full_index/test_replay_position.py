@@ -8,12 +8,11 @@ import pytest
 
 from jobs.full_index.replay.position import ReplayFolder, ReplayPosition
 from schemas.errors import CorruptError, OperatorError
-from schemas.settings import load_settings
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> ReplayFolder:
-    found = ReplayFolder(load_settings({}, home=str(tmp_path)))
+    found = ReplayFolder(tmp_path / "replay")
     with found.lock():
         pass
     return found

@@ -20,8 +20,8 @@ from indexing.snapshot import snapshot
 from indexing.training.train import train_centroids
 from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError, OperatorError, RejectedError
+from schemas.full_index.manifest import ShardManifest
 from schemas.ids import image_id
-from schemas.manifest import ShardManifest
 from tests.support.catalogue import EXTRACTOR, URL, add_image, listed, random_vectors
 
 DIMENSION = 16

@@ -16,8 +16,8 @@ from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import CorruptError, OperatorError
+from schemas.full_index.manifest import ShardManifest
 from schemas.ids import image_id
-from schemas.manifest import ShardManifest
 from tests.support.catalogue import URL, add_image, listed, random_vectors
 from tests.unit.indexing.test_build import DIMENSION, build
 

@@ -12,7 +12,7 @@ from generations.folder import ALIAS, Generations, file_checksum, new_name, seal
 from indexing.build.builder import ShardBuilder
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import CorruptError, OperatorError
-from schemas.generation import LIVE, Generation, GenerationShard, check_name, decode_alias, decode_generation
+from schemas.full_index.generation import LIVE, Generation, GenerationShard, check_name, decode_alias, decode_generation
 from schemas.ids import image_id
 
 EXTRACTOR, DIMENSION = "test-00000000-p1-4", 4

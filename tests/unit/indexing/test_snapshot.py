@@ -12,7 +12,7 @@ from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError
-from schemas.manifest import decode_manifest
+from schemas.full_index.manifest import decode_manifest
 from tests.support.catalogue import EXTRACTOR, add_image, listed, random_vectors
 
 DIMENSION = 7  # odd: row numbers behind the codes must stay aligned

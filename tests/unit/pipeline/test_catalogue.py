@@ -46,8 +46,7 @@ class World:
             event_partitions=PARTITIONS,
             feature_partitions=2,
             delta_partitions=2,
-            extractor_id=EXTRACTOR,
-            further_extractors=self.further,
+            extractors=(EXTRACTOR, *self.further),
         )
         stage = CatalogueStage(config)
         stage.open(self.metrics)

@@ -10,7 +10,7 @@ import pytest
 from generations.folder import Generations, new_name, seal_generation
 from jobs.pipeline.extraction.extractors import ExtractorSpec, configured, warn_of_foreign_serving
 from schemas.errors import OperatorError
-from schemas.generation import Generation
+from schemas.full_index.generation import Generation
 from schemas.settings import Settings, load_settings
 from vision.extractor import extractor_id
 
@@ -65,7 +65,7 @@ def test_serving_extractor_that_nobody_keeps_current_is_warned_of(
 ) -> None:
     name = serve(tmp_path, SECOND)
     with caplog.at_level(logging.WARNING):
-        warn_of_foreign_serving(settings(tmp_path).generations_folder, configured(settings(tmp_path)))
+        warn_of_foreign_serving(settings(tmp_path).layout.generations, configured(settings(tmp_path)))
     assert all(word in caplog.text for word in (name, extractor_id(SECOND), "VITRINE_FURTHER_ENCODERS"))
 
 
@@ -73,8 +73,8 @@ def test_serving_extractor_that_is_kept_current_is_not_warned_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        warn_of_foreign_serving(settings(tmp_path).generations_folder, configured(settings(tmp_path)))
+        warn_of_foreign_serving(settings(tmp_path).layout.generations, configured(settings(tmp_path)))
         serve(tmp_path, SECOND)
         kept = settings(tmp_path, SECOND)
-        warn_of_foreign_serving(kept.generations_folder, configured(kept))
+        warn_of_foreign_serving(kept.layout.generations, configured(kept))
     assert caplog.text == ""

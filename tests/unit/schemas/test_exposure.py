@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from schemas.access.exposure import check_grpc_exposure, check_http_exposure, is_loopback, near_host, open_host
+from schemas.access.exposure import check_grpc_exposure, check_http_exposure, open_host
 from schemas.access.grpc import channel_credentials, server_credentials
+from schemas.access.hosts import is_loopback, near_host
 from schemas.errors import OperatorError
 from schemas.settings import Settings, load_settings
 
@@ -55,7 +56,7 @@ def test_metrics_stay_on_loopback_unless_told_so() -> None:
 
 
 def test_own_machine_is_reached_by_an_address_that_can_be_connected_to() -> None:
-    assert [near_host(settings(host)) for host in ("0.0.0.0", "::", "10.0.0.5")] == [
+    assert [near_host(host) for host in ("0.0.0.0", "::", "10.0.0.5")] == [
         "127.0.0.1",
         "127.0.0.1",
         "10.0.0.5",
@@ -63,9 +64,9 @@ def test_own_machine_is_reached_by_an_address_that_can_be_connected_to() -> None
 
 
 def test_grpc_is_open_without_files_and_never_by_half(tmp_path: Path) -> None:
-    assert channel_credentials(settings("127.0.0.1")) is None
-    assert server_credentials(settings("127.0.0.1")) is None
+    assert channel_credentials(settings("127.0.0.1").tier) is None
+    assert server_credentials(settings("127.0.0.1").tier) is None
     with pytest.raises(OperatorError, match="set grpc_tls_key too"):
-        server_credentials(settings("127.0.0.1", **(GRPC | {"grpc_tls_key": ""})))
+        server_credentials(settings("127.0.0.1", **(GRPC | {"grpc_tls_key": ""})).tier)
     with pytest.raises(OperatorError, match="/a cannot be read"):
-        channel_credentials(settings("127.0.0.1", **GRPC))
+        channel_credentials(settings("127.0.0.1", **GRPC).tier)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.runtime.layout import settings_environment
+from cli.runtime.environment import settings_environment
 from schemas.errors import OperatorError
 from schemas.settings import Settings, load_settings, settings_json
 

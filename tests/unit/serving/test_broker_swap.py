@@ -10,7 +10,7 @@ import pytest
 
 from generations.folder import ALIAS
 from schemas.errors import RejectedError, TransientError
-from schemas.generation import LIVE
+from schemas.full_index.generation import LIVE
 from schemas.ids import shard_of_product
 from schemas.search_pb2 import ProductRequest, StatusRequest
 from serving.broker import service

@@ -14,8 +14,8 @@ from indexing.shard.deltas import ShardDeltas
 from messaging.ranges import LogReader
 from schemas.deltas.check import DeltaCheck
 from schemas.errors import TransientError
+from schemas.full_index.manifest import decode_manifest, encode_manifest
 from schemas.ids import image_id, sequence, shard_of_product
-from schemas.manifest import decode_manifest, encode_manifest
 from serving.searcher.feed import DeltaFeed
 from serving.searcher.service import SearcherService
 from tests.support.serving.feed import error_of, fed, found, of, wait

@@ -17,7 +17,7 @@ from generations.folder import ALIAS
 from indexing.build.builder import BuildSettings
 from indexing.lists.kinds import IndexKind
 from schemas.errors import RejectedError, TransientError
-from schemas.generation import LIVE, Alias, encode_alias
+from schemas.full_index.generation import LIVE, Alias, encode_alias
 from schemas.settings import Settings
 from tests.support.serving.generations import (
     Searcher,
@@ -67,7 +67,7 @@ def test_snapshot_of_the_time_before_generations_is_taken_over(settings: Setting
     with running(Searcher(settings, topic)) as searcher:
         wait(lambda: searcher.ready() == [LIVE])
         before = searcher.found()
-    slot = settings.shard_folder(0, 0).parent
+    slot = settings.layout.shard_folder(0, 0).parent
     (slot / LIVE / "snapshot").rename(slot / "snapshot")
     (slot / LIVE).rmdir()
     for partition in topic.partitions:
@@ -133,7 +133,7 @@ def test_freed_generation_leaves_no_memory_no_files_and_no_metrics(settings: Set
             wait(lambda: not any(each() for each in gone))
         finally:
             gc.enable()
-        wait(lambda: not settings.shard_folder(0, 0).exists())
+        wait(lambda: not settings.layout.shard_folder(0, 0).exists())
         assert searcher.metric("ready", generation=LIVE) is None
         wait(lambda: searcher.metric("generations") == 1)
 
@@ -145,7 +145,7 @@ def test_freed_generation_writes_no_last_snapshot(settings: Settings, topic: Mem
         topic.send(products(["p1"], offset=9))
         other = published(settings, topic)
         wait(lambda: list(searcher.status()) == [other])
-        wait(lambda: not settings.shard_folder(0, 0, name).exists())
+        wait(lambda: not settings.layout.shard_folder(0, 0, name).exists())
         assert searcher.metric("snapshots_total") == 0
 
 
@@ -263,7 +263,7 @@ def test_restart_without_the_generations_folder_serves_what_was_held(settings: S
         topic.send(products(["p100", "p101", "p102", "p103"]))
         wait(lambda: searcher.status()[name].delta_offset == 2)
         before = searcher.found()
-    shutil.rmtree(settings.generations_folder)
+    shutil.rmtree(settings.layout.generations)
     with running(Searcher(settings, topic)) as searcher:
         wait(lambda: searcher.ready() == [name])
         assert searcher.found() == before
@@ -308,14 +308,14 @@ def test_slot_beyond_the_shards_lets_go_when_the_alias_goes_back(settings: Setti
         generations(settings).roll_back()
         assert generations(settings).alias().serving == two  # type: ignore[union-attr]
         wait(lambda: searcher.status() == {})
-        wait(lambda: not settings.shard_folder(2, 0, three).exists())
+        wait(lambda: not settings.layout.shard_folder(2, 0, three).exists())
 
 
 # -- kinds -----------------------------------------------------------------------------------------
 
 
 def test_coded_index_is_mapped_warmed_and_followed(settings: Settings, topic: MemoryTopic) -> None:
-    recorded = settings.home_path / "recorded-queries" / f"{EXTRACTOR}.npy"
+    recorded = settings.layout.recorded_queries / f"{EXTRACTOR}.npy"
     recorded.parent.mkdir()
     np.save(recorded, np.stack([direction(n) for n in range(30)]))
     many = [f"p{n}" for n in range(600)]

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from schemas.errors import TransientError
-from schemas.manifest import decode_manifest, encode_manifest
+from schemas.full_index.manifest import decode_manifest, encode_manifest
 from schemas.settings import Settings
 from tests.support.serving.generations import (
     STOCK,
@@ -49,7 +49,7 @@ def test_position_that_the_topic_lost_takes_the_full_index(
     with running(Searcher(settings, topic)) as searcher:
         wait(lambda: searcher.ready() == [name])
         before = searcher.found()
-    (manifest,) = (settings.shard_folder(0, 0, name) / "snapshot").glob("*/manifest.json")
+    (manifest,) = (settings.layout.shard_folder(0, 0, name) / "snapshot").glob("*/manifest.json")
     stale = msgspec.structs.replace(decode_manifest(manifest.read_bytes()), delta_offsets={0: 0})
     manifest.write_bytes(encode_manifest(stale))  # as one that was put back from a backup
     for partition in topic.partitions:

@@ -367,6 +367,6 @@ def test_policy_of_the_settings_allows_home_and_imported_catalogues(tmp_path: Pa
     (tmp_path / "home" / "own.jpg").write_bytes(b"own")
     assert get((tmp_path / "home" / "own.jpg").as_uri(), policy) == b"own"
     assert rejection((shop / "a b ü%.jpg").as_uri(), policy) == "folder_not_allowed"
-    settings.allowed_folders_file.write_text(f"{shop}\n")
+    settings.layout.allowed_folders.write_text(f"{shop}\n")
     assert get((shop / "a b ü%.jpg").as_uri(), policy) == PICTURE
     assert rejection("http://b.example/", policy) == "host_not_allowed"

@@ -1,8 +1,4 @@
-"""What a generation must show before it serves: each check is a number, a threshold from the settings, and a reason.
-
-Their order is that of the report. The last one, which compares answers, is in
-`publish_overlap`.
-"""
+"""The checks of what a generation holds: its files, its digest, its images and its recall."""
 
 from __future__ import annotations
 
@@ -11,8 +7,8 @@ from collections.abc import Callable
 from generations.broker import replicas_of
 from generations.folder import Generations
 from schemas.errors import CorruptError
-from schemas.generation import Generation
-from schemas.publish_report import PublishCheck
+from schemas.full_index.generation import Generation
+from schemas.full_index.publish_report import PublishCheck
 from schemas.search_pb2 import StatusResponse
 
 FILES = "files"

@@ -70,7 +70,7 @@ class BenchSystem:
             self.runtime.stop()
 
     def shards(self) -> list[ShardView]:
-        return shard_views(self.settings)
+        return shard_views(self.settings.tier)
 
     def until(self, what: str, done: Callable[[list[ShardView]], bool], timeout_s: float) -> float:
         """Unix time when the shards first satisfied `done`. Raises `OperatorError` after `timeout_s`."""

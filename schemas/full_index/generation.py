@@ -1,7 +1,7 @@
 """A generation: one whole full index, and the alias that says which of them serves (JSON, both checksummed).
 
     generations/<name>/generation.json      `Generation`, written last
-    generations/<name>/shard-<s>/           a shard's files, see schemas.manifest
+    generations/<name>/shard-<s>/           a shard's files, see schemas.full_index.manifest
     generations/alias.json                  `Alias`, replaced atomically
 
 Names sort in the order of their making. Fields are only ever added, with a

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generations.broker import Broker
-from generations.checks import OVERLAP
-from generations.reach import OpenDeltas
+from generations.checks.contents import OVERLAP
+from generations.checks.reach import OpenDeltas
 from schemas.errors import CorruptError, OperatorError, RejectedError, TransientError
-from schemas.generation import Generation
-from schemas.publish_report import PublishCheck
-from schemas.settings import Settings
+from schemas.full_index.generation import Generation
+from schemas.full_index.publish_report import PublishCheck
 
 LIMIT = 10
 MOST_QUERIES = 500
@@ -45,23 +44,24 @@ class UnservedAnswers(Protocol):
 
 
 def check_overlap(
-    settings: Settings,
+    least: float,
     generation: Generation,
     answers: UnservedAnswers,
     broker: Broker,
     open_deltas: OpenDeltas,
+    recorded: Path,
 ) -> PublishCheck:
-    """Mean share of the @10 answers that both generations have in common.
+    """Mean share of the @10 answers that both generations have in common; `least` passes.
 
+    `recorded`: the file of queries that the broker recorded for this extractor.
     Between two extractors it is reported and passes whatever it is: that they
     answer otherwise is why one builds with another.
     """
-    least = settings.publish_min_overlap
     try:
         status = broker.status()
         serving, extractor = status.serving, status.serving_extractor_id
         other = extractor != generation.extractor_id
-        queries, what = _queries(settings.home_path, answers, generation, sampled=other)
+        queries, what = _queries(recorded, answers, generation, sampled=other)
         if not len(queries):
             return PublishCheck(
                 name=OVERLAP, passed=True, detail="the generation is empty: there is nothing to ask for"
@@ -73,7 +73,7 @@ def check_overlap(
         found = [[hit.image_id for hit in hits] for hits in own]
         if other:
             return _of_extractors(broker, serving, extractor, own)
-        shown = broker.search(serving, extractor, queries, LIMIT)
+        shown = broker.best_images(serving, extractor, queries, LIMIT)
     except (CorruptError, OperatorError) as error:
         return PublishCheck(name=OVERLAP, passed=False, threshold=least, detail=f"not compared: {error}")
     except (TransientError, RejectedError) as error:
@@ -111,7 +111,7 @@ def _of_extractors(broker: Broker, serving: str, extractor: str, answers: Sequen
     if not queries:
         detail = f"{serving} is of another extractor and has none of the sampled images: not compared"
         return PublishCheck(name=OVERLAP, passed=True, detail=detail)
-    value = overlap(found, broker.search(serving, extractor, np.stack(queries), LIMIT))
+    value = overlap(found, broker.best_images(serving, extractor, np.stack(queries), LIMIT))
     detail = (
         f"@{LIMIT} with {serving}, {len(queries)} sampled images; reported only: that is of another extractor "
         f"({extractor})"
@@ -119,10 +119,10 @@ def _of_extractors(broker: Broker, serving: str, extractor: str, answers: Sequen
     return PublishCheck(name=OVERLAP, passed=True, value=value, detail=detail)
 
 
-def _queries(home: Path, answers: UnservedAnswers, generation: Generation, *, sampled: bool) -> tuple[Vectors, str]:
+def _queries(file: Path, answers: UnservedAnswers, generation: Generation, *, sampled: bool) -> tuple[Vectors, str]:
     """Recorded ones of its extractor, else (or if `sampled`) vectors of its own images; and what they are."""
     random = np.random.default_rng(SEED)
-    recorded = _recorded(home / "recorded-queries" / f"{generation.extractor_id}.npy")
+    recorded = _recorded(file)
     if not sampled and len(recorded) and recorded.shape[1] == generation.dimension:
         chosen = random.permutation(len(recorded))[:MOST_QUERIES]
         return recorded[chosen], "recorded queries"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from generations.checks import DELTAS
+from generations.checks.contents import DELTAS
 from messaging.ranges import LogReader
 from schemas.errors import TransientError
-from schemas.generation import Generation
-from schemas.publish_report import PublishCheck
+from schemas.full_index.generation import Generation
+from schemas.full_index.publish_report import PublishCheck
 
 OpenDeltas = Callable[[Mapping[int, int | None]], LogReader]
 """From an offset on in each partition."""

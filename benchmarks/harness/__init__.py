@@ -1,0 +1,1 @@
+"""What benchmarks share: the system that is measured, slopes with their errors, results in the tree."""
