@@ -212,7 +212,7 @@ def memory_of(process: psutil.Process) -> tuple[int, int]:
 
 def measured(part: str, *arguments: object) -> tuple[float, PeakMemory, str]:
     """Runs a part of this benchmark in a process of its own: seconds from its start to its end, memory, output."""
-    from cli.runtime.flink import flink_environment
+    from cli.runtime.flink.parts import flink_environment
     from schemas.settings import load_settings
 
     settings = load_settings({}, home=str(arguments[0]) + "/home")
@@ -234,7 +234,7 @@ def measured(part: str, *arguments: object) -> tuple[float, PeakMemory, str]:
 
 def compare(folder: Path, images: int, arguments: argparse.Namespace) -> dict[str, Any]:
     """One size: stores filled, built, then faiss on the same vectors."""
-    from cli.runtime.flink import write_configuration
+    from cli.runtime.flink.configuration import write_configuration
     from cli.runtime.programs import jars
     from schemas.settings import load_settings
 

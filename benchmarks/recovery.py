@@ -30,8 +30,9 @@ from PIL import Image
 
 from benchmarks.harness.result import write_result
 from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, temporary_home
-from cli.runtime.flink import JOB_MANAGER, TASK_MANAGER, FlinkAccess
-from cli.runtime.job import job_runs
+from cli.runtime.flink.access import FlinkAccess
+from cli.runtime.flink.job import job_runs
+from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER
 from cli.runtime.kafka import NAME as KAFKA
 from cli.runtime.services import BLENDER, BROKER, HEARTBEAT, searcher_name
 from cli.runtime.supervisor import NAME as SUPERVISOR

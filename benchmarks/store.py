@@ -27,7 +27,8 @@ from benchmarks.harness.result import write_result
 from feature_store.copies import request_checkpoint
 from feature_store.features import FeatureStore
 from feature_store.products import ProductStore
-from feature_store.rocks import Compression, RocksStore, partition_folder
+from feature_store.rocks.files import partition_folder
+from feature_store.rocks.store import Compression, RocksStore
 from schemas.feature import FeatureRecord
 from schemas.ids import content_hash, image_key
 from schemas.product_record import ImageEntry, ProductRecord

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from cli import health
-from cli.runtime.flink import FlinkAccess, FlinkRest
+from cli.runtime.flink.access import FlinkAccess
+from cli.runtime.flink.rest import FlinkRest
 from cli.runtime.services import BLENDER, is_ready
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System

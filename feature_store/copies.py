@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from feature_store.checkpoint_requests import PendingCheckpoint
-from feature_store.ownership import live_owner
-from feature_store.rocks import RocksStore, partition_folder, read_store_info
+from feature_store.rocks.checkpoint_requests import PendingCheckpoint
+from feature_store.rocks.files import partition_folder, read_store_info
+from feature_store.rocks.ownership import live_owner
+from feature_store.rocks.store import RocksStore
 from schemas.errors import OperatorError, TransientError
 
 _POLL_S = 0.05

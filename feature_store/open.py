@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from feature_store.features import FeatureStore
-from feature_store.rocks import RocksStore
+from feature_store.rocks.store import RocksStore
 
 
 def catalogue_store(folder: Path, partitions: int) -> RocksStore:

@@ -44,7 +44,7 @@ class Layout:
 
     @property
     def flink_key(self) -> Path:
-        """The key that changes to Flink must carry, see `cli.runtime.flink.flink_key`."""
+        """The key that changes to Flink must carry, see `cli.runtime.flink.access.flink_key`."""
         return self.flink / "key"
 
     @property

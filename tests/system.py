@@ -15,8 +15,9 @@ import httpx
 import psutil
 
 from cli.inspection import ShardView, shard_views
-from cli.runtime.flink import JOB_MANAGER, TASK_MANAGER, FlinkAccess
-from cli.runtime.job import job_runs
+from cli.runtime.flink.access import FlinkAccess
+from cli.runtime.flink.job import job_runs
+from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER
 from cli.runtime.kafka import NAME as KAFKA
 from cli.runtime.system import System as Runtime
 from messaging.producer import EventProducer

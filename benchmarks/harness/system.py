@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from cli.inspection import ShardView, shard_views
-from cli.runtime.flink import TASK_MANAGER
+from cli.runtime.flink.parts import TASK_MANAGER
 from cli.runtime.progress import Progress
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System

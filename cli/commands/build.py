@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from cli.publishing import publish_generation
-from cli.runtime.batch_client import BatchClient
+from cli.runtime.flink.batch_client import BatchClient
 from cli.runtime.progress import Progress, Silent
 from cli.tables import table
 from generations.folder import Generations

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from feature_store.features import FeatureStore
 from feature_store.rebuild import rebuild
-from feature_store.rocks import RocksStore
+from feature_store.rocks.store import RocksStore
 from messaging.admin import describe
 from messaging.ranges import read_range
 from schemas.access.kafka import Kafka

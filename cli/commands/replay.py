@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cli.runtime.batch_client import BatchClient
+from cli.runtime.flink.batch_client import BatchClient
 from cli.runtime.progress import Progress
 from cli.tables import table
 from jobs.full_index.replay.arguments import add_replay_arguments, replay_arguments

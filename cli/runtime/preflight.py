@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from cli.runtime.flink import JOB_MANAGER
+from cli.runtime.flink.parts import JOB_MANAGER
 from cli.runtime.kafka import NAME as KAFKA
 from cli.runtime.processes import Processes
 from cli.runtime.programs import flink_home, jars, java

@@ -8,8 +8,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from cli.runtime import flink, job, kafka, preflight, services
+from cli.runtime import kafka, preflight, services
 from cli.runtime.environment import part_environment
+from cli.runtime.flink import job
+from cli.runtime.flink.access import FlinkAccess
+from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER, cluster_parts
+from cli.runtime.flink.rest import FlinkRest
 from cli.runtime.parts import Part, wanted
 from cli.runtime.processes import Processes
 from cli.runtime.programs import python
@@ -43,7 +47,7 @@ class System:
         self.layout = settings.layout
         self.processes = Processes(self.layout)
         self.supervisor = Supervisor(settings, self.layout, self.processes)
-        self._flink = flink.FlinkAccess.of(settings)
+        self._flink = FlinkAccess.of(settings)
         self._progress = Progress() if progress is None else progress
 
     def start(self) -> None:
@@ -109,11 +113,11 @@ class System:
             present = {*self.processes.names(), *wanted(self.layout)}
             serving = [service.name for service in reversed(services.services(self.settings))]
             # The watchdog first, which would bring the others back; the supervisor last.
-            known = [*serving, flink.TASK_MANAGER, flink.JOB_MANAGER, kafka.NAME, SUPERVISOR]
+            known = [*serving, TASK_MANAGER, JOB_MANAGER, kafka.NAME, SUPERVISOR]
             # Records of another configuration (more shards, say) come before what they depend on.
             order = [WATCHDOG, *sorted(present - {*known, WATCHDOG}), *known]
             for name in order:
-                if name == flink.TASK_MANAGER and self.processes.running(flink.JOB_MANAGER) is not None:
+                if name == TASK_MANAGER and self.processes.running(JOB_MANAGER) is not None:
                     self._cancel_job()
                 if name in present and self._end(name):
                     self._progress.say(f"{name}: stopped")
@@ -140,7 +144,7 @@ class System:
             return names
         own = [] if self.settings.kafka_bootstrap else [kafka.NAME]
         serving = [service.name for service in services.services(self.settings)]
-        return sorted({*names, *own, flink.JOB_MANAGER, flink.TASK_MANAGER, *serving})
+        return sorted({*names, *own, JOB_MANAGER, TASK_MANAGER, *serving})
 
     def log_folder(self) -> Path:
         return self.layout.logs
@@ -178,16 +182,16 @@ class System:
             self._progress.say(f"Kafka: created the topics {', '.join(created)}")
 
     def _begin_flink(self) -> None:
-        if self.supervisor.begin(flink.cluster_parts(self.settings, self.processes)):
+        if self.supervisor.begin(cluster_parts(self.settings, self.processes)):
             self._progress.say(f"Flink: starting, dashboard on http://127.0.0.1:{self.settings.flink_port}")
 
     def _await_flink(self) -> None:
-        names = [flink.TASK_MANAGER, flink.JOB_MANAGER]
+        names = [TASK_MANAGER, JOB_MANAGER]
         self._wait("Flink's task manager", self._flink_has_slots, names, FLINK_TIMEOUT_S)
 
     def _flink_has_slots(self) -> bool:
         try:
-            with flink.FlinkRest(self._flink) as rest:
+            with FlinkRest(self._flink) as rest:
                 return rest.slots() > 0
         except TransientError:
             return False
@@ -205,7 +209,7 @@ class System:
 
     def _await_job(self, since: float) -> None:
         """Raises `OperatorError` as soon as the watchdog says why the job cannot be submitted."""
-        names = [WATCHDOG, flink.JOB_MANAGER, flink.TASK_MANAGER]
+        names = [WATCHDOG, JOB_MANAGER, TASK_MANAGER]
 
         def runs() -> bool:
             if job.job_runs(self._flink):

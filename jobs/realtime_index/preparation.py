@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_store.rocks import STORE_FILE
+from feature_store.rocks.files import STORE_FILE
 from jobs.pipeline.flink.kafka_properties import connector_properties
 from jobs.pipeline.log_epoch import current_epoch
 from messaging.admin import ensure_topics, forget_positions, wait_for_kafka

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from cli.runtime.flink import FlinkAccess
-from cli.runtime.job import job_runs
+from cli.runtime.flink.access import FlinkAccess
+from cli.runtime.flink.job import job_runs
 from schemas.errors import OperatorError, TransientError
 from tests.chaos.load import PREFIX, Askers, Feeder
 from tests.chaos.oracle import Oracle

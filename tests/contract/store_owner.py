@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from feature_store.rocks import RocksStore
+from feature_store.rocks.store import RocksStore
 
 ENTRIES = 10
 

@@ -10,7 +10,7 @@ import pytest
 
 from feature_store.memory import MemoryStore
 from feature_store.port import Store, WritePartition
-from feature_store.rocks import RocksStore
+from feature_store.rocks.store import RocksStore
 from schemas.errors import OperatorError
 
 PARTITIONS = 3

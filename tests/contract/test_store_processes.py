@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from feature_store.copies import request_checkpoint
-from feature_store.rocks import RocksStore, partition_folder
+from feature_store.rocks.files import partition_folder
+from feature_store.rocks.store import RocksStore
 from schemas.errors import CorruptError, OperatorError, TransientError
 from tests.contract.store_owner import ENTRIES
 

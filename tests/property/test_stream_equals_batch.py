@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feature_store.features import FeatureWriter
-from feature_store.rocks import RocksStore
+from feature_store.rocks.store import RocksStore
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage

@@ -28,8 +28,10 @@ from typing import Any
 
 import msgspec
 
-from cli.runtime import job
-from cli.runtime.flink import JOB_MANAGER, LIVE_STATES, TASK_MANAGER, FlinkAccess, FlinkRest
+from cli.runtime.flink import job
+from cli.runtime.flink.access import FlinkAccess
+from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER
+from cli.runtime.flink.rest import LIVE_STATES, FlinkRest
 from cli.runtime.parts import wanted
 from cli.runtime.processes import Processes, ProcessRecord
 from cli.runtime.supervisor import Supervisor

@@ -10,7 +10,7 @@ from pathlib import Path
 from feature_store.copies import request_checkpoint
 from feature_store.open import catalogue_store, feature_store
 from feature_store.rebuild import RebuildReport, rebuild
-from feature_store.rocks import partition_folder, read_store_info
+from feature_store.rocks.files import partition_folder, read_store_info
 from messaging.admin import describe
 from messaging.ranges import read_range
 from schemas.access.kafka import Kafka

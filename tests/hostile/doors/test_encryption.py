@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from cli.runtime.environment import child_environment
-from cli.runtime.flink import FlinkAccess, FlinkRest
+from cli.runtime.flink.access import FlinkAccess
+from cli.runtime.flink.rest import FlinkRest
 from cli.runtime.programs import REPOSITORY
 from jobs.realtime_index import JOB_NAME
 from messaging.admin import wait_for_kafka

@@ -13,7 +13,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from cli.runtime.flink import KEY_HEADER, FlinkAccess, FlinkRest, flink_key
+from cli.runtime.flink.access import KEY_HEADER, FlinkAccess, flink_key
+from cli.runtime.flink.rest import FlinkRest
 from jobs.realtime_index import JOB_NAME
 from tests.e2e.browser import CHROMIUM, PATIENCE_MS
 from tests.hostile.doors.attacker import (

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.runtime.batch_client import BatchClient
-from cli.runtime.flink import flink_environment
+from cli.runtime.flink.batch_client import BatchClient
+from cli.runtime.flink.parts import flink_environment
 from cli.runtime.programs import jars
 from generations.folder import Generations
 from indexing.shard.deltas import ShardDeltas

@@ -214,7 +214,7 @@ def test_unknown_dead_letter_is_refused(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.usefixtures("environment")
 def test_feature_store_is_rebuilt_from_the_log(runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
     from feature_store.features import FeatureStore
-    from feature_store.rocks import RocksStore
+    from feature_store.rocks.store import RocksStore
 
     keys = [image_key(f"https://a.example/{number}.jpg") for number in range(50)]
     vectors = [np.eye(16, dtype="<f4")[number % 16].tobytes() for number in range(50)]

@@ -14,7 +14,8 @@ from PIL import Image
 from cli.inspection import part_problems
 from cli.main import main
 from cli.runtime.environment import settings_environment
-from cli.runtime.flink import FlinkAccess, FlinkRest
+from cli.runtime.flink.access import FlinkAccess
+from cli.runtime.flink.rest import FlinkRest
 from cli.runtime.services import is_ready
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.watchdog.state import NAME as WATCHDOG

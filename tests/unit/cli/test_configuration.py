@@ -8,17 +8,10 @@ import pytest
 import yaml
 
 from cli.runtime.environment import child_environment, settings_environment
-from cli.runtime.flink import (
-    DOORS_JAR,
-    KEY_HEADER,
-    FlinkAccess,
-    client_environment,
-    doors_option,
-    flink_config,
-    flink_environment,
-    flink_key,
-    root_cause,
-)
+from cli.runtime.flink.access import KEY_HEADER, FlinkAccess, flink_key
+from cli.runtime.flink.configuration import DOORS_JAR, doors_option, flink_config
+from cli.runtime.flink.parts import client_environment, flink_environment
+from cli.runtime.flink.rest import root_cause
 from cli.runtime.kafka import server_properties
 from cli.runtime.programs import REPOSITORY
 from cli.runtime.services import services

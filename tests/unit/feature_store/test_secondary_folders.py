@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from feature_store import secondary_folders
-from feature_store.secondary_folders import secondary_folder
+from feature_store.rocks.secondary_folders import secondary_folder
 
 
 def test_folders_of_dead_processes_are_swept_and_those_of_live_ones_kept(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from feature_store.features import FeatureWriter
-from feature_store.rocks import RocksStore
+from feature_store.rocks.store import RocksStore
 from indexing.shard.shard import Shard
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Out, Record

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from feature_store.ownership import runs, this_process, write_atomically
+from feature_store.rocks.ownership import runs, this_process, write_atomically
 
 log = logging.getLogger(__name__)
 

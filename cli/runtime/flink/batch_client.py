@@ -11,7 +11,10 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cli.runtime.flink import FlinkAccess, FlinkRest, client_environment, root_cause, write_configuration
+from cli.runtime.flink.access import FlinkAccess
+from cli.runtime.flink.configuration import write_configuration
+from cli.runtime.flink.parts import client_environment
+from cli.runtime.flink.rest import FlinkRest, root_cause
 from cli.runtime.programs import REPOSITORY, flink_home, jars, python
 from schemas.errors import OperatorError, TransientError, VitrineError
 from schemas.settings import Settings

@@ -1,0 +1,1 @@
+"""Flink as we run it (one job manager, one task manager), and the clients that give it jobs."""
