@@ -33,7 +33,7 @@ from jobs.pipeline.extraction.config import ExtractionConfig
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.stage import ExtractionStage
 from jobs.pipeline.stage import Record
-from schemas.extract_request import ExtractRequest, decode_request, encode_request
+from schemas.extract_request import ExtractRequest, decode_requests, encode_request
 from schemas.ids import feature_partition, image_id, image_key
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES
 from vision.decode import ImageLimits
@@ -180,7 +180,7 @@ def run_stage(stage: ExtractionStage, config: ExtractionConfig, files: list[Path
         for number, out in enumerate(stage.process(batch)):
             features += out.topic == IMAGE_FEATURES
             if out.topic == EXTRACT_REQUESTS:
-                records.append(record(decode_request(out.value), number))
+                records += [record(request, number) for request in decode_requests(out.value)]
     took = time.perf_counter() - started
     if features != len(files):
         raise SystemExit(f"{features} features of {len(files)} images came out; nothing is measured")

@@ -26,7 +26,7 @@ class StageLoop:
     """One feature partition, read by one thread. `submit` from any thread; what came out may be read at any time.
 
     `features` and `letters`: by URL, with the time (`time.monotonic`) at which
-    they came out. `rounds`: requests that were sent round. `longest_call_s`:
+    they came out. `rounds`: records of requests that were sent round. `longest_call_s`:
     the longest call of the stage's `process`. `child_pid`: its process when it
     began.
     """
@@ -74,9 +74,12 @@ class StageLoop:
         self._thread.join()
 
     def _append(self, request: ExtractRequest) -> None:
+        self._lay(encode_request(request))
+
+    def _lay(self, value: bytes) -> None:
         with self._changed:
             self._offset += 1
-            record = Record(b"0", encode_request(request), 0, self._offset, time.time_ns() // 1_000_000)
+            record = Record(b"0", value, 0, self._offset, time.time_ns() // 1_000_000)
             self._queue.append((time.monotonic() + TRIP_S, record))
 
     def _batch(self) -> list[Record]:
@@ -109,7 +112,7 @@ class StageLoop:
         for record in out:
             if record.topic == EXTRACT_REQUESTS:
                 self.rounds += 1
-                self._append(decode_request(record.value))
+                self._lay(record.value)
                 continue
             with self._changed:
                 if record.topic == IMAGE_FEATURES:

@@ -26,7 +26,7 @@ from schemas.dead_letter import decode_dead_letter, encode_dead_letter, make_dea
 from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.errors import CorruptError, OperatorError, RejectedError
-from schemas.extract_request import ExtractRequest, decode_request, encode_request
+from schemas.extract_request import ExtractRequest, decode_request, decode_requests, encode_bundles, encode_request
 from schemas.feature import FeatureRecord, decode_feature, encode_feature
 from schemas.full_index.generation import Alias, Generation, GenerationShard, decode_alias, decode_generation
 from schemas.full_index.manifest import ShardFile, ShardManifest, decode_manifest
@@ -196,6 +196,7 @@ TARGETS: dict[str, Target] = {
     "product_record": Target(decode_record, (msgspec.DecodeError,), [encode_record(_RECORD)]),
     "dead_letter": Target(_dead_letter, (msgspec.MsgspecError,), [encode_dead_letter(_LETTER)]),
     "extract_request": Target(decode_request, (RejectedError,), [encode_request(_REQUEST)]),
+    "extract_bundle": Target(decode_requests, (RejectedError,), list(encode_bundles([_REQUEST, _REQUEST]))),
     "generation": Target(_checked("generation", decode_generation), (CorruptError,), [_generation_bytes(), b"r{}"]),
     "alias": Target(
         _checked("alias", decode_alias), (CorruptError,), [msgspec.json.encode(Alias(version=1, serving="live"))]

@@ -4,7 +4,7 @@ What is known already costs nothing. What is not is fetched, decoded and
 embedded by a child process, one for each extractor. A failure that may pass goes back to
 `extract-requests` with a time before which it is not tried again, then to the
 dead letters. An image that takes long goes back as it is while its fetch goes
-on, so that a slow host holds nobody else up.
+on, so that a slow host holds nobody else up. What goes back goes in bundles.
 
 Replay: a feature is in the store before `process` returns, so a request seen
 again is answered from there; its records are emitted again, since they may
@@ -25,6 +25,7 @@ from jobs.pipeline.dead_letters import dead_letter
 from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.extraction.config import ExtractionConfig
 from jobs.pipeline.extraction.protocol import Failed, PutOff
+from jobs.pipeline.extraction.rounds import Rounds
 from jobs.pipeline.extraction.schedule import Address, ExtractionSchedule
 from jobs.pipeline.extraction.supervisor import CRASHES
 from jobs.pipeline.extraction.worker import Result
@@ -41,7 +42,7 @@ STAGE = "extraction"
 NOT_CONFIGURED = "extractor_mismatch"
 """Reason of a dead letter: this job does not run the extractor that the request is for."""
 
-IDLE_WAIT_S = 0.25
+IDLE_WAIT_S = 0.1
 """Longest sleep over a batch in which nothing is due: a new request behind it waits for that long."""
 ROUND_S = 1.0
 """A request that is not due goes round about this often: where the queue is long, without any sleep."""
@@ -74,9 +75,11 @@ class ExtractionStage:
     def process(self, batch: Sequence[Record]) -> list[Out]:
         out: list[Out] = []
         self._extractions.collect()
-        requests = self._without_erasures(self._decode(batch, out))
-        known = self._known(requests)
         now_ms = time.time_ns() // 1_000_000
+        rounds = Rounds(self._config.feature_partitions)
+        records = list(rounds.opened(batch, now_ms, _LONGEST_WAIT_MS))
+        requests = self._without_erasures(self._decode(records, out))
+        known = self._known(requests)
         due, later = [], []
         for record, request, key in requests:
             waits = now_ms < request.not_before_ms <= now_ms + _LONGEST_WAIT_MS
@@ -84,7 +87,7 @@ class ExtractionStage:
                 due.append((record, request, key))
             else:
                 later.append((record, request, key))
-        self._metrics.count("requests", len(batch))
+        self._metrics.count("requests", len(records))
         wanted: dict[str, dict[bytes, str]] = {}
         for _, request, key in due:
             if (request.extractor_id, key) not in known:
@@ -95,10 +98,13 @@ class ExtractionStage:
         if wanted:
             results.update(self._extractions.run(wanted))
         going_round = [each for each in requests if (each[1].extractor_id, each[2]) not in results]
-        if going_round and not any(request.extractor_id == self._config.main.extractor_id for _, request, _ in due):
-            self._wait(going_round, now_ms)
-        out += [Out(EXTRACT_REQUESTS, self._key(key), encode_request(request)) for _, request, key in later]
-        self._answer(due, results, out)
+        goes_round = going_round or rounds.youngest_ms is not None
+        if goes_round and not any(request.extractor_id == self._config.main.extractor_id for _, request, _ in due):
+            self._wait(going_round, rounds, now_ms)
+        for _, request, key in later:
+            rounds.add(key, request)
+        self._answer(due, results, rounds, out)
+        out += rounds.records()
         return out
 
     def _without_erasures(self, requests: list[_Request]) -> list[_Request]:
@@ -125,7 +131,7 @@ class ExtractionStage:
             }
         return known
 
-    def _wait(self, going_round: list[_Request], now_ms: int) -> None:
+    def _wait(self, going_round: list[_Request], rounds: Rounds, now_ms: int) -> None:
         """Keeps a short queue in which nothing of the main extractor is due from spinning, without slowing a long one.
 
         A further extractor's backlog goes round faster: the main one's new
@@ -133,8 +139,10 @@ class ExtractionStage:
         """
         main_alone = all(request.extractor_id == self._config.main.extractor_id for _, request, _ in going_round)
         later = [request.not_before_ms for _, request, _ in going_round if request.not_before_ms > now_ms]
+        later += [] if rounds.first_due_ms is None else [rounds.first_due_ms]
         first_ms = min(later, default=now_ms + round(self._config.retry_s * 1000)) - now_ms
-        age_ms = now_ms - max(record.timestamp_ms for record, _, _ in going_round)
+        age_ms = now_ms - max((record.timestamp_ms for record, _, _ in going_round), default=0)
+        age_ms = min(age_ms, now_ms - (rounds.youngest_ms or 0))
         round_s = ROUND_S if main_alone else FURTHER_ROUND_S
         wait_s = min(IDLE_WAIT_S, first_ms / 1000, round_s - age_ms / 1000)
         if wait_s > 0:  # sleeping for no time gives the processor away
@@ -173,7 +181,7 @@ class ExtractionStage:
                 out.append(Out(EXTRACT_REQUESTS, self._key(key), encode_request(request)))
         return requests
 
-    def _answer(self, due: list[_Request], results: dict[Address, Result], out: list[Out]) -> None:
+    def _answer(self, due: list[_Request], results: dict[Address, Result], rounds: Rounds, out: list[Out]) -> None:
         config = self._config
         outbox = DeltaOutbox(config.delta_partitions, config.main.extractor_id)
         emitted: set[Address] = set()
@@ -193,7 +201,7 @@ class ExtractionStage:
                     image, request.product_id, vector_seq=request.vector_seq, vector=result.vector
                 )
             elif isinstance(result, Failed):
-                if self._failed(record, request, key, result, now_ms, out):
+                if self._failed(record, request, key, result, now_ms, rounds, out):
                     given_up.append((request, key))
             else:
                 if isinstance(result, PutOff):
@@ -202,13 +210,19 @@ class ExtractionStage:
                 else:
                     self._metrics.count("gone_round")
                     wait_s = self._extractions.again_s(address)
-                again = _changed(request, request.attempt, now_ms + round(wait_s * 1000))
-                out.append(Out(EXTRACT_REQUESTS, self._key(key), encode_request(again)))
+                rounds.add(key, _changed(request, request.attempt, now_ms + round(wait_s * 1000)))
         self._say_given_up(given_up, outbox, now_ms)
         out += outbox.seal([], everywhere=False)
 
     def _failed(
-        self, record: Record, request: ExtractRequest, key: ImageKey, failure: Failed, now_ms: int, out: list[Out]
+        self,
+        record: Record,
+        request: ExtractRequest,
+        key: ImageKey,
+        failure: Failed,
+        now_ms: int,
+        rounds: Rounds,
+        out: list[Out],
     ) -> bool:
         """Sends the request round again, or gives the image up; returns whether it did that."""
         attempt = request.attempt + 1
@@ -217,8 +231,7 @@ class ExtractionStage:
             return True
         self._metrics.count("retried")
         backoff_s = min(MAX_BACKOFF_S, self._config.backoff_s * 2.0 ** (attempt - 1)) * random.uniform(0.8, 1.2)
-        again = _changed(request, attempt, now_ms + round(backoff_s * 1000))
-        out.append(Out(EXTRACT_REQUESTS, self._key(key), encode_request(again)))
+        rounds.add(key, _changed(request, attempt, now_ms + round(backoff_s * 1000)))
         return False
 
     def _give_up(self, record: Record, failure: Failed, attempt: int, out: list[Out]) -> None:

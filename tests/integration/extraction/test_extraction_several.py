@@ -15,7 +15,7 @@ from jobs.pipeline.extraction.schedule import BACKLOG_BATCHES
 from jobs.pipeline.extraction.stage import ExtractionStage
 from jobs.pipeline.stage import Out
 from schemas.deltas.delta import decode_deltas
-from schemas.extract_request import ExtractRequest, decode_request
+from schemas.extract_request import ExtractRequest, decode_requests
 from schemas.feature import decode_feature
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
 from tests.integration.extraction.test_extraction_stage import ENCODER, World, letters
@@ -56,7 +56,7 @@ def vectors(out: list[Out]) -> dict[tuple[str, str], bytes]:
 
 
 def gone_round(out: list[Out]) -> list[ExtractRequest]:
-    return [decode_request(record.value) for record in out if record.topic == EXTRACT_REQUESTS]
+    return [each for record in out if record.topic == EXTRACT_REQUESTS for each in decode_requests(record.value)]
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.stage import Out, Record
 from schemas.dead_letter import DeadLetter, decode_dead_letter
 from schemas.deltas.delta import decode_deltas
-from schemas.extract_request import ExtractRequest, decode_request, encode_request
+from schemas.extract_request import ExtractRequest, decode_request, decode_requests, encode_request
 from schemas.feature import decode_feature, refusals_of
 from schemas.ids import ImageKey, feature_partition, image_id, image_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
@@ -147,7 +147,7 @@ class World:
         waiting = list(requests)
         for _ in range(1000):
             records = self.process(*waiting)
-            again = [decode_request(r.value) for r in records if r.topic == EXTRACT_REQUESTS]
+            again = [each for r in records if r.topic == EXTRACT_REQUESTS for each in decode_requests(r.value)]
             out += [r for r in records if r.topic != EXTRACT_REQUESTS]
             held_up += [request for request in again if request.url in stuck]
             waiting = [request for request in again if request.url not in stuck]
@@ -367,7 +367,7 @@ def test_more_of_a_silent_host_than_may_wait_is_put_off_without_an_attempt(world
     now_ms = time.time_ns() // 1_000_000
     waiting, later = requests, []
     for _ in range(100):
-        again = [decode_request(record.value) for record in world.process(*waiting)]
+        again = [each for record in world.process(*waiting) for each in decode_requests(record.value)]
         later += [request for request in again if request.not_before_ms - now_ms >= 1000]
         waiting = [request for request in again if request.not_before_ms - now_ms < 1000]
         if len(later) >= 40 - 1 - MOST[Standing.UNPROVEN]:

@@ -13,7 +13,7 @@ import pytest
 from schemas.dead_letter import decode_dead_letter
 from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, decode_deltas, encode_deltas
 from schemas.errors import CorruptError, RejectedError
-from schemas.extract_request import decode_request
+from schemas.extract_request import decode_bundle, decode_request, decode_requests
 from schemas.feature import decode_feature, feature_topic_key
 from schemas.ids import content_hash, image_id, image_key, sequence
 from schemas.product_record import ImageEntry, decode_record
@@ -148,6 +148,16 @@ def test_extract_request() -> None:
     assert (request.vector_seq, request.attempt, request.not_before_ms) == (sequence(1, 6), 2, 1767261600123)
 
 
+def test_extract_bundle() -> None:
+    alone = decode_request(_bytes("extract_request.1.json"))
+    first, second = decode_requests(_bytes("extract_bundle.1.json"))
+    assert first == alone
+    assert (second.url, second.attempt, second.not_before_ms) == (URL, 0, 1767261700123)
+    bundle = decode_bundle(_bytes("extract_bundle.1.json"))
+    assert bundle is not None
+    assert bundle.not_before_ms == first.not_before_ms
+
+
 def test_dead_letter() -> None:
     letter = decode_dead_letter(_bytes("dead_letter.1.json"))
     assert (letter.reason, letter.detail, letter.stage, letter.transient) == ("not_json", "byte 0", "catalogue", False)
@@ -164,6 +174,7 @@ def test_a_cut_record_is_refused_as_its_reader_promises(name: str) -> None:
         "feature_record.1.msgpack": (decode_feature, CorruptError),
         "index_delta.1.arrow": (decode_deltas, CorruptError),
         "extract_request.1.json": (decode_request, RejectedError),
+        "extract_bundle.1.json": (decode_requests, RejectedError),
         "dead_letter.1.json": (decode_dead_letter, msgspec.DecodeError),
     }[name]
     for length in {0, 1, 7, len(whole) // 3, len(whole) // 2}:

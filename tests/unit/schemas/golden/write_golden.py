@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from schemas.dead_letter import encode_dead_letter, make_dead_letter
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
-from schemas.extract_request import ExtractRequest, encode_request
+from schemas.extract_request import ExtractRequest, decode_request, encode_bundles, encode_request
 from schemas.feature import FeatureRecord, encode_feature
 from schemas.ids import content_hash, image_id, image_key, sequence
 from schemas.product_record import ImageEntry, ProductRecord, encode_record
@@ -63,6 +64,13 @@ def extract_request() -> bytes:
     )  # fmt: skip
 
 
+def extract_bundle() -> bytes:
+    request = decode_request(extract_request())
+    later = msgspec.structs.replace(request, attempt=0, not_before_ms=1767261700123)
+    (record,) = encode_bundles([later, request])
+    return record
+
+
 def dead_letter() -> bytes:
     return encode_dead_letter(
         make_dead_letter(
@@ -77,6 +85,7 @@ FORMS: dict[str, Callable[[], bytes]] = {
     "feature_record.1.msgpack": feature_record,
     "index_delta.2.arrow": index_delta,
     "extract_request.1.json": extract_request,
+    "extract_bundle.1.json": extract_bundle,
     "dead_letter.1.json": dead_letter,
 }
 
