@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from cli.importers.sources import catalogue_file
+from schemas.access.kafka import Kafka
 
 
 class ImportRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,26 +19,26 @@ class ImportRecord(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap: str
 
 
-def remember_import(imports: Path, bootstrap: str, path: Path) -> None:
+def remember_import(imports: Path, kafka: Kafka, path: Path) -> None:
     """Notes in the folder `imports` that the log of that Kafka holds the catalogue as it is now."""
     file = _file(imports, path)
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".tmp")
-    draft.write_bytes(msgspec.json.encode(_record(bootstrap, path)))
+    draft.write_bytes(msgspec.json.encode(_record(kafka, path)))
     draft.replace(file)
 
 
-def is_imported(imports: Path, bootstrap: str, path: Path) -> bool:
+def is_imported(imports: Path, kafka: Kafka, path: Path) -> bool:
     """Whether this very catalogue was imported into this log. When in doubt: no, since again is harmless."""
     try:
         known = msgspec.json.decode(_file(imports, path).read_bytes(), type=ImportRecord)
     except (FileNotFoundError, msgspec.MsgspecError):
         return False
-    return known == _record(bootstrap, path)
+    return known == _record(kafka, path)
 
 
-def _record(bootstrap: str, path: Path) -> ImportRecord:
-    return ImportRecord(path=str(path), fingerprint=_fingerprint(path), bootstrap=bootstrap)
+def _record(kafka: Kafka, path: Path) -> ImportRecord:
+    return ImportRecord(path=str(path), fingerprint=_fingerprint(path), bootstrap=str(kafka))
 
 
 def _file(imports: Path, path: Path) -> Path:

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(report.text())
     if report.produced == 0:
         return 1
-    remember_import(settings.layout.imports, settings.bootstrap, path)
+    remember_import(settings.layout.imports, settings.kafka, path)
     if arguments.wait:
         wait_until_searchable(settings.tier, settings.kafka, now_ms(), Progress())
     return 0

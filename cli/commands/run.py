@@ -80,7 +80,7 @@ def _sample(folder: Path, products: int, progress: Progress) -> tuple[Path, Path
 
 
 def _import(settings: Settings, catalogue: Path, progress: Progress) -> None:
-    if is_imported(settings.layout.imports, settings.bootstrap, catalogue):
+    if is_imported(settings.layout.imports, settings.kafka, catalogue):
         progress.say(f"{catalogue}: imported before")
         return
     progress.say(f"importing {catalogue}")
@@ -88,7 +88,7 @@ def _import(settings: Settings, catalogue: Path, progress: Progress) -> None:
     progress.say(report.text())
     if report.produced == 0:
         raise OperatorError(f"{catalogue} holds no usable product; vitrine import --help says what it should look like")
-    remember_import(settings.layout.imports, settings.bootstrap, catalogue)
+    remember_import(settings.layout.imports, settings.kafka, catalogue)
 
 
 def _first_full_index(settings: Settings, progress: Progress) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_store import secondary_folders
+from feature_store.rocks import secondary_folders
 from feature_store.rocks.secondary_folders import secondary_folder
 
 
