@@ -46,7 +46,7 @@ check-units: $(DONE)/packages-dev $(DONE)/jars
 	$(PY) -m pytest -q tests/unit
 
 test: $(DONE)/packages-dev $(DONE)/jars  ## all tests on real Kafka, Flink and Chromium, beside a running system
-	$(PY) -m pytest tests --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+	$(PY) -m pytest tests --durations=25
 
 format: $(DONE)/packages-dev
 	$(PY) -m ruff check --fix .

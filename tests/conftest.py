@@ -25,18 +25,9 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the shared system stay together, and so do those of a file.
-
-    In one process the system's come last, for it lives to the session's end;
-    beside other processes (pytest-xdist) first, for they take longest.
-    """
-    beside = "PYTEST_XDIST_WORKER" in os.environ
-    items.sort(key=lambda item: ("system" in getattr(item, "fixturenames", ())) != beside)
-    for item in items:
-        shared = "system" if "system" in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(shared))
+    """Tests of the shared system last, in their order: it lives to the session's end, and beside nobody else's work."""
+    items.sort(key=lambda item: "system" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")

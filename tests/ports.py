@@ -8,9 +8,6 @@ import socket
 
 _FIRST = 20_000
 _LAST = 31_000  # the ephemeral range of Linux begins at 32768: a client's socket never takes one of ours
-_RANGES = {"gw0": (_FIRST, 24_500), "gw1": (25_500, _LAST - 1_000)}
-"""Processes of tests beside each other look in ranges of their own, metrics 1000 above included: a port is free when
-it is found, and bound later."""
 
 
 def free_block(count: int) -> int:
@@ -22,10 +19,8 @@ def free_block(count: int) -> int:
     if fixed:
         candidates = list(range(int(fixed), int(fixed) + 100, count))
     else:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-        chooser = random.Random(f"{os.getpid()} {worker}")
-        first, last = _RANGES.get(worker, (_FIRST, _LAST))
-        candidates = [chooser.randrange(first, last, 8) for _ in range(500)]
+        chooser = random.Random(f"{os.getpid()} {os.environ.get('PYTEST_XDIST_WORKER', '')}")
+        candidates = [chooser.randrange(_FIRST, _LAST, 8) for _ in range(500)]
     for first in candidates:
         if all(_is_free(port) and _is_free(port + 1000) for port in range(first, first + count)):
             return first

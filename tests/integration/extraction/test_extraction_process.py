@@ -142,17 +142,17 @@ OTHER = "efficientnet_lite0-00000000-p1-1280"
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("spec", "told"),
     [
-        ({"extractor_id": OTHER}, f"submitted for {OTHER}"),
-        ({"weights": "nowhere.pth"}, "nowhere.pth cannot be read"),
+        (ExtractorSpec(OTHER, ENCODER), f"submitted for {OTHER}"),
+        (ExtractorSpec(extractor_id(ENCODER), ENCODER, "nowhere.pth"), "nowhere.pth cannot be read"),
     ],
     ids=["another network", "absent weights"],
 )
 def test_process_that_cannot_do_the_jobs_work_is_the_operators_to_mend(
-    tmp_path: Path, change: dict[str, str], told: str
+    tmp_path: Path, spec: ExtractorSpec, told: str
 ) -> None:
-    child = ChildSupervisor(replace(configuration(tmp_path), **change).configure())  # type: ignore[arg-type]
+    child = ChildSupervisor(replace(configuration(tmp_path), extractors=(spec,)).configure())
     deadline = time.monotonic() + 300
     try:
         with pytest.raises(OperatorError, match=f"cannot start.*{told}"):
