@@ -151,10 +151,9 @@ class GenerationKeeper:
         self._read_alias()
         now = time.monotonic()
         wanted = self._wanted(now)
+        self._finish_leaving()  # first: what has left is forgotten, also when it was named
         for name in wanted:
             self._of(name).named_at = now
-        self._finish_leaving()
-        for name in wanted:
             self._hold(name, now)
         if self._alias_known and self._serving_is_ready():
             self._let_go(now)

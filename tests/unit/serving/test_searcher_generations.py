@@ -7,6 +7,7 @@ import logging
 import shutil
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import numpy as np
@@ -19,6 +20,7 @@ from indexing.lists.kinds import IndexKind
 from schemas.errors import RejectedError, TransientError
 from schemas.full_index.generation import LIVE, Alias, encode_alias
 from schemas.settings import Settings
+from serving.searcher.keeper import GenerationKeeper
 from tests.support.serving.generations import (
     Searcher,
     build_generation,
@@ -175,6 +177,27 @@ def test_names_that_are_no_generations_are_not_looked_for(settings: Settings, to
         searcher.status("../../etc", "g1", "")
         name = published(settings, topic)
         wait(lambda: searcher.status("../../etc").keys() == {name})
+
+
+def test_generation_that_is_named_again_while_it_leaves_is_held_again(settings: Settings, topic: MemoryTopic) -> None:
+    one = published(settings, topic)
+    keeper = GenerationKeeper(Searcher(settings, topic).slot, forget_after_s=0.0)
+
+    def looked(condition: Callable[[], bool]) -> bool:
+        keeper.look()
+        return condition()
+
+    try:
+        wait(lambda: looked(lambda: one in keeper.held and keeper.held[one].searcher.is_ready))
+        two = published(settings, topic)
+        wait(lambda: looked(lambda: set(keeper.held) == {two}))
+        generations(settings).hold_beside([one])
+        wait(lambda: looked(lambda: one in keeper.held))
+        held = keeper.held[one]
+        keeper.look()
+        assert keeper.held.get(one) is held
+    finally:
+        keeper.stop()
 
 
 def test_old_generation_stays_while_the_new_one_is_not_ready(settings: Settings, topic: MemoryTopic) -> None:
