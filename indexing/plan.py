@@ -96,14 +96,14 @@ def make_plan(request: PlanRequest) -> Plan:
         if getattr(request, name) < (0 if name == "text_bytes" else 1):
             raise OperatorError(f"{name} {getattr(request, name)}: give a positive number")
     images = math.ceil(request.images / request.shards)
-    kind = default_kind(images) if request.kind is None else request.kind
+    kind = default_kind(images, request.dimension) if request.kind is None else request.kind
     entry = 4 * request.dimension + _ID_BYTES
     if kind is IndexKind.EXACT:
         lists = math.ceil(images / segment_rows(request.dimension))
         centroids_bytes = 0
         entries = images + lists
     else:
-        lists = min(default_nlist(images), images) if request.nlist is None else request.nlist
+        lists = min(default_nlist(images, kind), images) if request.nlist is None else request.nlist
         if not 1 <= lists <= images:
             raise OperatorError(f"{lists} lists for {images} images a shard: every list needs a vector; lower nlist")
         centroids_bytes = 4 * request.dimension * lists
@@ -166,6 +166,13 @@ def _machines(request: PlanRequest, swap_bytes: int) -> tuple[int, int]:
     return max(request.replicas, math.ceil(request.shards * request.replicas / a_machine)), min(least, request.shards)
 
 
+_CODES = {
+    IndexKind.IVF_PCA: "the numbers with most of the energy",
+    IndexKind.IVF_SQ8: "8 bits a number",
+    IndexKind.IVF_PQ: "product quantisation",
+}
+
+
 def _explanation(request: PlanRequest, kind: IndexKind, lists: int, images: int) -> str:
     if kind is IndexKind.EXACT:
         return (
@@ -173,7 +180,7 @@ def _explanation(request: PlanRequest, kind: IndexKind, lists: int, images: int)
             f"shard; up to about {EXACT_BELOW:,} that takes a few milliseconds."
         )
     if kind.coded:
-        sort = "8 bits a number" if kind is IndexKind.IVF_SQ8 else "product quantisation"
+        sort = _CODES[kind]
         return (
             f"{kind.value} scans codes of {code_bytes(kind, request.dimension)} bytes ({sort}) in {lists:,} lists of "
             f"about {images // lists:,} and ranks the best of them again by their stored vectors, which stay on disk: "

@@ -122,7 +122,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keep_generations: Count = 3
     """Full indexes kept, the serving one included; older ones are removed after a publication."""
     index_kind: str = ""
-    """exact, ivf_flat, ivf_sq8 or ivf_pq; empty: exact below 20,000 images a shard, ivf_flat from there on."""
+    """exact, ivf_flat, ivf_pca, ivf_sq8 or ivf_pq; empty: exact below 20,000 images a shard, ivf_pca from there on
+    (ivf_flat below 256 numbers a vector)."""
     index_lists: Annotated[int, Meta(ge=0)] = 0
     """Inverted lists of a shard; 0: from its number of images."""
     index_recall: Annotated[float, Meta(gt=0, le=1)] = 0.99

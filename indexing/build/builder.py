@@ -192,7 +192,7 @@ class ShardBuilder:
                 lists = by_segment(vectors, vector_rows)
             else:
                 begins("assign")
-                numbers = assign(vectors, trained.centroids)
+                numbers = assign(vectors, trained.centroids, codec)
                 lists = by_list(vectors, vector_rows, numbers, len(trained.centroids))
             contents = ShardContents(
                 extractor_id=self._extractor_id,
@@ -248,7 +248,7 @@ class ShardBuilder:
         settings, count = self._settings, len(vectors)
         if given is not None and (given.ndim != 2 or given.shape[1] != self._dimension or not len(given)):
             raise ValueError(f"centroids of shape {given.shape}; this shard takes (lists, {self._dimension})")
-        kind = default_kind(count) if settings.kind is None else settings.kind
+        kind = default_kind(count, self._dimension) if settings.kind is None else settings.kind
         if given is not None and kind is IndexKind.EXACT:
             kind = IndexKind.IVF_FLAT
         # Nothing can be trained on nothing: such a shard begins with exact search, as a live one does.
@@ -259,7 +259,7 @@ class ShardBuilder:
         if given is not None:
             nlist = len(given)
         else:
-            nlist = min(default_nlist(count), count) if settings.nlist is None else settings.nlist
+            nlist = min(default_nlist(count, kind), count) if settings.nlist is None else settings.nlist
             if nlist > count:
                 raise OperatorError(f"{nlist} lists need at least as many vectors, this shard has {count}: lower nlist")
         facts = {"nlist": nlist, "seed": settings.seed, "vectors": count, "sample": 0}

@@ -10,10 +10,24 @@ from indexing.lists.view import segment_rows
 from indexing.shard.contents import VectorRows
 from indexing.training.nearest import CentroidSearch
 
+_ASSIGNED_ROWS = 1 << 14
 
-def assign(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int32]:
-    """The centroid of greatest inner product for each vector, (n,), as a live shard's lists choose it."""
-    return CentroidSearch(centroids).nearest(vectors)[0]
+
+def assign(
+    vectors: NDArray[np.float32], centroids: NDArray[np.float32], codec: Codec | None = None
+) -> NDArray[np.int32]:
+    """The centroid of greatest inner product for each vector, (n,), as a live shard's lists choose it.
+
+    `codec`: by what a scan sees of both, see `Codec.scanned`.
+    """
+    if codec is None:
+        return CentroidSearch(centroids).nearest(vectors)[0]
+    search = CentroidSearch(codec.scanned(centroids))
+    numbers = np.empty(len(vectors), dtype=np.int32)
+    for start in range(0, len(vectors), _ASSIGNED_ROWS):
+        part = slice(start, start + _ASSIGNED_ROWS)
+        numbers[part], _ = search.nearest(codec.scanned(vectors[part]))
+    return numbers
 
 
 class GatheredVectors:

@@ -7,6 +7,9 @@ from enum import StrEnum
 EXACT_BELOW = 20_000
 """Vectors of a shard under which exact search takes a few milliseconds, and needs no training."""
 
+PROJECTED_FROM = 256
+"""Numbers of a vector from which on a scan of 128 of them is worth the second look at the best."""
+
 
 class IndexKind(StrEnum):
     """The names that manifests, settings and `vitrine plan` use.
@@ -14,21 +17,25 @@ class IndexKind(StrEnum):
     exact: every vector is compared; recall 1. ivf_flat: vectors in inverted
     lists around trained centroids, `nprobe` of them compared; what is compared
     is compared exactly, recall is the share of neighbours in the probed lists.
-    ivf_sq8, ivf_pq: the lists hold codes (a byte a number; 64 bytes), the best
-    by code are compared again by their stored vectors, which stay on disk.
+    ivf_pca, ivf_sq8, ivf_pq: the lists hold codes (the 128 numbers in which
+    vectors have most of their energy; a byte a number; 64 bytes), the best by
+    code are compared again by their stored vectors, which stay on disk.
     """
 
     EXACT = "exact"
     IVF_FLAT = "ivf_flat"
+    IVF_PCA = "ivf_pca"
     IVF_SQ8 = "ivf_sq8"
     IVF_PQ = "ivf_pq"
 
     @property
     def coded(self) -> bool:
         """The lists hold codes beside the vectors."""
-        return self in (IndexKind.IVF_SQ8, IndexKind.IVF_PQ)
+        return self in (IndexKind.IVF_PCA, IndexKind.IVF_SQ8, IndexKind.IVF_PQ)
 
 
-def default_kind(vectors: int) -> IndexKind:
-    """exact for a shard of few vectors, ivf_flat from `EXACT_BELOW` on."""
-    return IndexKind.EXACT if vectors < EXACT_BELOW else IndexKind.IVF_FLAT
+def default_kind(vectors: int, dimension: int) -> IndexKind:
+    """exact for a shard of few vectors; from `EXACT_BELOW` on ivf_pca, or ivf_flat where vectors are short."""
+    if vectors < EXACT_BELOW:
+        return IndexKind.EXACT
+    return IndexKind.IVF_PCA if dimension >= PROJECTED_FROM else IndexKind.IVF_FLAT

@@ -1,4 +1,4 @@
-"""Codes that stand for vectors in a scan: 8-bit scalar quantisation and product quantisation."""
+"""Codes that stand for vectors in a scan: a projection, 8-bit scalar quantisation, product quantisation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.lists.kinds import IndexKind
+from indexing.lists.projection import principal_axes
+from indexing.lists.view import flat_index
 from schemas.errors import OperatorError
 
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
@@ -17,10 +19,14 @@ PQ_BYTES = 64
 _PQ_BITS = 8
 _WORD = 4
 _PQ_SAMPLE = 1 << 16
+PROJECTED = 128
+"""Numbers of a projection."""
 
 
 def code_bytes(kind: IndexKind, dimension: int) -> int:
     """Bytes of one code. Raises `OperatorError` for a dimension that the kind cannot take."""
+    if kind is IndexKind.IVF_PCA:
+        return _WORD * min(PROJECTED, dimension)
     if dimension % _WORD:
         raise OperatorError(f"{kind.value} takes dimensions that are multiples of {_WORD}, not {dimension}")
     if kind is IndexKind.IVF_SQ8:
@@ -41,14 +47,20 @@ class Codec:
         self.kind = kind
         self.dimension = dimension
         self.width = code_bytes(kind, dimension) // _WORD
-        self._encoder = self._index(_no_centroids(dimension), 1)
-        self._set_parameters(self._encoder, parameters)
         self.parameters = parameters
+        if kind is IndexKind.IVF_PCA:
+            self._projection = _projection(parameters, dimension, self.width)
+        else:
+            self._encoder = self._index(_no_centroids(dimension), 1)
+            self._set_parameters(self._encoder, parameters)
 
     @classmethod
     def train(cls, kind: IndexKind, sample: NDArray[np.float32], seed: int) -> Codec:
         """A codec for vectors like those of the sample, the same for the same sample and seed."""
         dimension = sample.shape[1]
+        if kind is IndexKind.IVF_PCA:
+            axes = principal_axes(sample)[:, : min(PROJECTED, dimension)]
+            return cls(kind, dimension, np.ascontiguousarray(axes.T).ravel())
         if kind is IndexKind.IVF_SQ8:
             quantizer = faiss.ScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_8bit)
             quantizer.train(np.ascontiguousarray(sample))
@@ -64,6 +76,9 @@ class Codec:
     def encode(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Codes as words, (n, width)."""
         vectors = np.ascontiguousarray(vectors)
+        if self.kind is IndexKind.IVF_PCA:
+            projected: NDArray[np.float32] = self._projection.apply(vectors)
+            return projected
         codes = np.empty((len(vectors), self.width), dtype=np.float32)
         lists = np.zeros(len(vectors), dtype=np.int64)  # codes do not depend on the list
         self._encoder.encode_vectors(
@@ -71,10 +86,16 @@ class Codec:
         )
         return codes
 
+    def scanned(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Queries and centroids as a scan takes them: projected, or as they are, for the other codes are decoded."""
+        return self.encode(vectors) if self.kind is IndexKind.IVF_PCA else vectors
+
     def make_index(self, quantizer: Any, width: int, lists: int) -> Any:
         """A faiss index without lists of its own that scans codes; see `indexing.lists.view`."""
         if width != self.width:
             raise ValueError(f"lists of {width} words a code, this codec has {self.width}")
+        if self.kind is IndexKind.IVF_PCA:
+            return flat_index(quantizer, width, lists)
         index = self._index(quantizer, lists)
         self._set_parameters(index, self.parameters)
         return index
@@ -103,6 +124,16 @@ class Codec:
             raise ValueError(f"{len(parameters)} parameters of a {self.kind.value} codec instead of {expected}")
         faiss.copy_array_to_vector(parameters, target)
         index.is_trained = True
+
+
+def _projection(parameters: NDArray[np.float32], dimension: int, width: int) -> Any:
+    if len(parameters) != dimension * width:
+        raise ValueError(f"{len(parameters)} parameters of a projection instead of {dimension * width}")
+    # By faiss and not by numpy, whose BLAS has threads of its own.
+    projection = faiss.LinearTransform(dimension, width, False)
+    faiss.copy_array_to_vector(np.ascontiguousarray(parameters, dtype=np.float32), projection.A)
+    projection.is_trained = True
+    return projection
 
 
 def _no_centroids(dimension: int) -> Any:

@@ -1,4 +1,4 @@
-"""Lists that are scanned by code and ranked by vector: ivf_sq8 and ivf_pq.
+"""Lists that are scanned by code and ranked by vector: ivf_pca, ivf_sq8 and ivf_pq.
 
 Two sets of inverted lists with the same rows: codes, in memory, which a scan
 goes over, and the vectors themselves, which only the best of a scan are
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from indexing.lists.inverted_lists import InvertedLists, Part
 from indexing.lists.kinds import IndexKind
 from indexing.lists.quantisation import Codec
-from indexing.lists.view import new_block
+from indexing.lists.view import Block, new_block
 
-_CANDIDATES = {IndexKind.IVF_SQ8: 4, IndexKind.IVF_PQ: 16}
+_CANDIDATES = {IndexKind.IVF_PCA: 4, IndexKind.IVF_SQ8: 4, IndexKind.IVF_PQ: 16}
 """How many times the wanted number of rows a scan by code brings to be ranked again."""
 _LEAST_CANDIDATES = 64
 _ENCODED_ROWS = 1 << 12
@@ -46,12 +46,11 @@ class CodedLists:
             for first in range(0, len(ids), _ENCODED_ROWS):
                 encoded = codec.encode(stored[first : first + _ENCODED_ROWS])
                 block.codes[first : first + len(encoded)] = encoded
-        codes = InvertedLists.load(codec.width, vectors.centroids, blocks, sizes, codec.make_index)
-        return cls(codec, vectors, codes)
+        return cls(codec, vectors, codes_over(codec, vectors.centroids, blocks, sizes))
 
     @property
     def kind(self) -> str:
-        """ivf_sq8 or ivf_pq."""
+        """ivf_pca, ivf_sq8 or ivf_pq."""
         return self.codec.kind.value
 
     @property
@@ -83,7 +82,7 @@ class CodedLists:
 
     def assign(self, vectors: NDArray[np.float32]) -> list[int]:
         """The list that each vector belongs to. Any thread."""
-        return self._vectors.assign(vectors)
+        return self._codes.assign(self.codec.scanned(vectors))
 
     def append(self, list_number: int, row: int, vector: NDArray[np.float32]) -> None:
         """Adds a row's vector and code. Writer thread only; a row is added once."""
@@ -111,7 +110,8 @@ class CodedLists:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Exact scores and row numbers of the best by code, (n, k) each, best first, -1 at the end. Any thread."""
         wanted = max(_LEAST_CANDIDATES, k * _CANDIDATES[self.codec.kind])
-        _, candidates = self._codes.scan(vectors, min(wanted, max(k, self.entries)), selector, nprobe)
+        wanted = min(wanted, max(k, self.entries))
+        _, candidates = self._codes.scan(self.codec.scanned(vectors), wanted, selector, nprobe)
         scores = np.full((len(vectors), k), -np.inf, dtype=np.float32)
         rows = np.full((len(vectors), k), -1, dtype=np.int64)
         for i, found in enumerate(candidates):
@@ -140,6 +140,14 @@ class CodedLists:
     ) -> CodedLists:
         """New lists of this kind around other centroids, with the codec there is; see `InvertedLists.build`."""
         return self.over(self.codec, InvertedLists.build(self.dimension, centroids, parts, dead, headroom))
+
+
+def codes_over(
+    codec: Codec, centroids: NDArray[np.float32] | None, blocks: list[Block], sizes: list[int]
+) -> InvertedLists:
+    """Lists of codes over memory that is there; `centroids`: of whole vectors."""
+    scanned = None if centroids is None else codec.scanned(centroids)
+    return InvertedLists.load(codec.width, scanned, blocks, sizes, codec.make_index)
 
 
 Lists: TypeAlias = InvertedLists | CodedLists

@@ -23,7 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.lists.inverted_lists import Part
+from indexing.lists.inverted_lists import InvertedLists, Part
+from indexing.lists.kinds import IndexKind, default_kind
+from indexing.lists.quantisation import Codec
 from indexing.lists.reranked import CodedLists, Lists
 from indexing.rows.digest import digest_bytes
 from indexing.rows.forward import ForwardIndex
@@ -188,12 +190,16 @@ class Shard:
             taken: list[int] = []
             parts = _parts_since(old, taken)
             count = sum(len(ids) - int(dead(ids).sum()) for _, ids in parts)
-            nlist = default_nlist(count) if nlist is None else nlist
+            kind = IndexKind(old.kind) if old.centroids is not None else default_kind(count, self.dimension)
+            nlist = min(default_nlist(count, kind), count) if nlist is None else nlist
             if not 1 <= nlist <= count:
                 raise ValueError(f"{nlist} lists need at least as many vectors, there are {count}")
             with omp_threads(threads):
-                centroids = train_centroids(sample_vectors(parts, sample_size(nlist), seed), nlist, seed)
+                sample = sample_vectors(parts, sample_size(nlist), seed)
+                centroids = train_centroids(sample, nlist, seed)
                 lists = old.rebuilt(centroids, parts, dead, _HEADROOM)
+                if kind.coded and isinstance(lists, InvertedLists):
+                    lists = CodedLists.over(Codec.train(kind, sample, seed), lists)
                 training: dict[str, Any] = {"nlist": nlist, "seed": seed, "vectors": count}
                 if nprobe is None:
                     chosen = choose_live_probes(lists, self._state.validity, recall, seed)

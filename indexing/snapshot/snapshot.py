@@ -34,7 +34,7 @@ from disk.durable import sync_folder
 from indexing.lists.inverted_lists import InvertedLists, Part
 from indexing.lists.kinds import IndexKind
 from indexing.lists.quantisation import Codec
-from indexing.lists.reranked import CodedLists, Lists
+from indexing.lists.reranked import CodedLists, Lists, codes_over
 from indexing.lists.view import Block
 from indexing.rows.digest import digest_bytes, sum_digests
 from indexing.rows.forward import ForwardIndex
@@ -255,7 +255,7 @@ def _lists(
         return lists
     codec = Codec(kind, dimension, array("codec.bin"))
     codes = blocks("codes.bin", codec.width)
-    return CodedLists(codec, lists, InvertedLists.load(codec.width, centroids, codes, layout.sizes, codec.make_index))
+    return CodedLists(codec, lists, codes_over(codec, centroids, codes, layout.sizes))
 
 
 def load_files(folder: Path) -> tuple[Shard, ShardManifest]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.training.nearest import CentroidSearch, principal_axes
+from indexing.lists.projection import principal_axes
+from indexing.training.nearest import CentroidSearch
 
 _APART = np.float32(1 / 1024)
 """How far the halves of a divided cluster begin from each other, as in faiss."""

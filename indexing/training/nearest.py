@@ -20,6 +20,8 @@ import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.lists.projection import principal_axes
+
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
 
 _LEVELS = ((31, 4), (127, 8))
@@ -27,18 +29,10 @@ _LEVELS = ((31, 4), (127, 8))
 _FEWEST_CENTROIDS = 1024
 """With fewer, comparing all numbers costs no more than choosing."""
 _BATCH_ROWS = 1 << 12
-_AXES_ROWS = 1 << 14
 _ROUNDING = 4e-6
 """Of a squared length, as a part of it: float32 sums of some hundred squares are this exact, or better."""
 _OVERHEAD = 150_000
 """What a level costs besides its multiplications, a vector, in multiplications."""
-
-
-def principal_axes(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Orthonormal directions by falling energy of the vectors, (dimension, dimension): a column each."""
-    sample = vectors[:: max(1, len(vectors) // _AXES_ROWS)]
-    _, axes = np.linalg.eigh(np.asarray(sample.T @ sample, dtype=np.float64))
-    return np.ascontiguousarray(axes[:, ::-1], dtype=np.float32)
 
 
 class _Level:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.lists.inverted_lists import Part
+from indexing.lists.kinds import IndexKind
 from indexing.training.kmeans import spherical_kmeans
 
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
@@ -32,9 +33,13 @@ def omp_threads(threads: int) -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def default_nlist(vectors: int) -> int:
-    """The power of two next to 4 * sqrt(n), as faiss advises: centroids then cost about what the lists do."""
-    return 1 << max(0, round(math.log2(4 * math.sqrt(max(vectors, 1)))))
+def default_nlist(vectors: int, kind: IndexKind = IndexKind.IVF_FLAT) -> int:
+    """The power of two next to 4 * sqrt(n), as faiss advises: centroids then cost about what the lists do.
+
+    Twice as many for `ivf_pca`, whose centroids are compared by their projections.
+    """
+    lists = 1 << max(0, round(math.log2(4 * math.sqrt(max(vectors, 1)))))
+    return 2 * lists if kind is IndexKind.IVF_PCA else lists
 
 
 def train_centroids(sample: NDArray[np.float32], nlist: int, seed: int) -> NDArray[np.float32]:

@@ -29,6 +29,7 @@ IVF = BuildSettings(kind=IndexKind.IVF_FLAT, nlist=8, threads=1)
 KINDS = [
     pytest.param(BuildSettings(kind=IndexKind.EXACT), id="exact"),
     pytest.param(IVF, id="ivf_flat"),
+    pytest.param(replace(IVF, kind=IndexKind.IVF_PCA), id="ivf_pca"),
     pytest.param(replace(IVF, kind=IndexKind.IVF_SQ8), id="ivf_sq8"),
     pytest.param(replace(IVF, kind=IndexKind.IVF_PQ), id="ivf_pq"),
 ]
@@ -261,8 +262,9 @@ def test_more_lists_than_vectors_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_few_vectors_are_searched_exactly_unless_told_otherwise(tmp_path: Path) -> None:
-    assert default_kind(EXACT_BELOW - 1) is IndexKind.EXACT
-    assert default_kind(EXACT_BELOW) is IndexKind.IVF_FLAT
+    assert default_kind(EXACT_BELOW - 1, 768) is IndexKind.EXACT
+    assert default_kind(EXACT_BELOW, 768) is IndexKind.IVF_PCA
+    assert default_kind(EXACT_BELOW, 128) is IndexKind.IVF_FLAT
     built, manifest = build(tmp_path / "s0", [listed(random_vectors(50, DIMENSION))])
     assert (manifest.kind, built.stats().index_kind) == ("exact", "exact")
     assert manifest.training == {"vectors": 50, "recall_at_10": 1.0}

@@ -21,7 +21,7 @@ from schemas.ids import image_id
 from tests.support.catalogue import URL, add_image, listed, random_vectors
 from tests.unit.indexing.test_build import DIMENSION, build
 
-CODED = [IndexKind.IVF_SQ8, IndexKind.IVF_PQ]
+CODED = [IndexKind.IVF_PCA, IndexKind.IVF_SQ8, IndexKind.IVF_PQ]
 
 
 def built(folder: Path, kind: IndexKind, images: int = 2000) -> tuple[Shard, ShardManifest]:
