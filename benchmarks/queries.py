@@ -24,6 +24,7 @@ from benchmarks.harness.system import FIRST_PORT, BenchSystem, CpuMeter, bench_s
 from benchmarks.load.events import LoadGenerator
 from benchmarks.load.http import HttpLoad, post, post_file
 from benchmarks.load.shop import draw_photo, fill_feature_store, image_url, vectors
+from schemas.found import decode_found
 from schemas.search_pb2 import SearchRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
@@ -46,7 +47,8 @@ def answers(settings: Settings, queries: NDArray[np.float32], nprobe: int = 0) -
     request = SearchRequest(vectors=vectors_sent, count=len(queries), limit=LIMIT, nprobe=nprobe)
     with grpc.insecure_channel(f"127.0.0.1:{settings.grpc_port}") as channel:
         stub: Any = SearchStub(channel)  # type: ignore[no-untyped-call]
-        return [{hit.url for hit in hits.hits} for hits in stub.Search(request, timeout=120).results]
+        found = stub.Search(request, timeout=120).found
+        return [{hit.url for hit in hits} for hits in decode_found(found, len(queries))]
 
 
 def exact_answers(matrix: NDArray[np.float32], queries: NDArray[np.float32]) -> list[set[str]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from schemas.access.grpc import channel
 from schemas.access.tier import TierAccess
 from schemas.errors import TransientError
+from schemas.found import decode_found
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, ShardStatus, StatusRequest, StatusResponse
 from schemas.search_pb2_grpc import SearchStub
 
@@ -55,7 +56,7 @@ class Broker:
                 raise self._silent(error) from error
             if response.missing_shards:
                 raise TransientError("partial", f"{generation}: no answer from shards {list(response.missing_shards)}")
-            answers += [[hit.image_id for hit in hits.hits] for hits in response.results]
+            answers += [[hit.image_id for hit in hits] for hits in decode_found(response.found, len(part))]
         return answers
 
     def product(self, generation: str, product_id: str, timeout_s: float = ANSWER_S) -> list[ReplicaStatus]:

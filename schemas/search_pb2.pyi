@@ -21,39 +21,35 @@ class SearchRequest(_message.Message):
     generation: str
     def __init__(self, vectors: _Optional[bytes] = ..., count: _Optional[int] = ..., limit: _Optional[int] = ..., extractor_id: _Optional[str] = ..., nprobe: _Optional[int] = ..., generation: _Optional[str] = ...) -> None: ...
 
-class Hit(_message.Message):
-    __slots__ = ("image_id", "product_id", "score", "url", "price", "sales", "praise", "attributes", "state_seq", "attributes_omitted")
-    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
-    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
-    SCORE_FIELD_NUMBER: _ClassVar[int]
-    URL_FIELD_NUMBER: _ClassVar[int]
-    PRICE_FIELD_NUMBER: _ClassVar[int]
+class Found(_message.Message):
+    __slots__ = ("counts", "image_ids", "product_ids", "scores", "urls", "prices", "sales", "praises", "attributes", "state_seqs", "attributes_omitted")
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_IDS_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    URLS_FIELD_NUMBER: _ClassVar[int]
+    PRICES_FIELD_NUMBER: _ClassVar[int]
     SALES_FIELD_NUMBER: _ClassVar[int]
-    PRAISE_FIELD_NUMBER: _ClassVar[int]
+    PRAISES_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
-    STATE_SEQ_FIELD_NUMBER: _ClassVar[int]
+    STATE_SEQS_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTES_OMITTED_FIELD_NUMBER: _ClassVar[int]
-    image_id: bytes
-    product_id: str
-    score: float
-    url: str
-    price: float
-    sales: int
-    praise: float
-    attributes: bytes
-    state_seq: int
-    attributes_omitted: int
-    def __init__(self, image_id: _Optional[bytes] = ..., product_id: _Optional[str] = ..., score: _Optional[float] = ..., url: _Optional[str] = ..., price: _Optional[float] = ..., sales: _Optional[int] = ..., praise: _Optional[float] = ..., attributes: _Optional[bytes] = ..., state_seq: _Optional[int] = ..., attributes_omitted: _Optional[int] = ...) -> None: ...
-
-class Hits(_message.Message):
-    __slots__ = ("hits",)
-    HITS_FIELD_NUMBER: _ClassVar[int]
-    hits: _containers.RepeatedCompositeFieldContainer[Hit]
-    def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ...) -> None: ...
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    image_ids: bytes
+    product_ids: _containers.RepeatedScalarFieldContainer[str]
+    scores: _containers.RepeatedScalarFieldContainer[float]
+    urls: _containers.RepeatedScalarFieldContainer[str]
+    prices: _containers.RepeatedScalarFieldContainer[float]
+    sales: _containers.RepeatedScalarFieldContainer[int]
+    praises: _containers.RepeatedScalarFieldContainer[float]
+    attributes: _containers.RepeatedScalarFieldContainer[bytes]
+    state_seqs: _containers.RepeatedScalarFieldContainer[int]
+    attributes_omitted: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, counts: _Optional[_Iterable[int]] = ..., image_ids: _Optional[bytes] = ..., product_ids: _Optional[_Iterable[str]] = ..., scores: _Optional[_Iterable[float]] = ..., urls: _Optional[_Iterable[str]] = ..., prices: _Optional[_Iterable[float]] = ..., sales: _Optional[_Iterable[int]] = ..., praises: _Optional[_Iterable[float]] = ..., attributes: _Optional[_Iterable[bytes]] = ..., state_seqs: _Optional[_Iterable[int]] = ..., attributes_omitted: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("results", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation", "refused_images")
-    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("found", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation", "refused_images")
+    FOUND_FIELD_NUMBER: _ClassVar[int]
     WATERMARK_MS_FIELD_NUMBER: _ClassVar[int]
     PENDING_IMAGES_FIELD_NUMBER: _ClassVar[int]
     MISSING_SHARDS_FIELD_NUMBER: _ClassVar[int]
@@ -61,7 +57,7 @@ class SearchResponse(_message.Message):
     SEARCH_MS_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     REFUSED_IMAGES_FIELD_NUMBER: _ClassVar[int]
-    results: _containers.RepeatedCompositeFieldContainer[Hits]
+    found: Found
     watermark_ms: int
     pending_images: int
     missing_shards: _containers.RepeatedScalarFieldContainer[int]
@@ -69,7 +65,7 @@ class SearchResponse(_message.Message):
     search_ms: float
     generation: str
     refused_images: int
-    def __init__(self, results: _Optional[_Iterable[_Union[Hits, _Mapping]]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ..., refused_images: _Optional[int] = ...) -> None: ...
+    def __init__(self, found: _Optional[_Union[Found, _Mapping]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ..., refused_images: _Optional[int] = ...) -> None: ...
 
 class DetailsRequest(_message.Message):
     __slots__ = ("product_ids", "generation", "max_bytes")

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.rows.results import Hit
 from indexing.rows.text_buffer import TextBuffer
 from indexing.rows.usable import SUPERSEDED, is_searchable, is_usable
+from schemas.found import Hit
 
 ROW_FIELDS: list[tuple[str, str, str]] = [
     ("image_id", "16s", "V16"),

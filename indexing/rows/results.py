@@ -1,28 +1,8 @@
-"""What a shard answers with."""
+"""What a shard answers with, besides hits (`schemas/found.py`)."""
 
 from __future__ import annotations
 
 import msgspec
-
-
-class Hit(msgspec.Struct, frozen=True, gc=False):
-    """One image found, as it stands when the answer is made. `score`: inner product.
-
-    `price`, `praise` NaN and `sales` -1: unknown. `attributes`: a JSON object;
-    `attributes_omitted`: its length where it was left out, see `HIT_ATTRIBUTES_BYTES`.
-    """
-
-    image_id: bytes
-    product_id: str
-    score: float
-    url: str
-    price: float
-    sales: int
-    praise: float
-    attributes: bytes
-    state_seq: int
-    attributes_omitted: int = 0
-
 
 HIT_ATTRIBUTES_BYTES = 4096
 """Longer attributes do not come with a hit. Most hits are never shown; of a product that is, they are asked for."""

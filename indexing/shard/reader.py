@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from indexing.rows.digest import NO_VECTOR
 from indexing.rows.forward import Row, Texts
-from indexing.rows.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES, Hit, ImageState, ProductState
+from indexing.rows.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES, ImageState, ProductState
 from indexing.rows.usable import SUPERSEDED, VALID
 from indexing.shard.state import ShardState
+from schemas.found import Hit
 from schemas.ids import product_hash
 
 _RESCANS = 4

@@ -29,7 +29,7 @@ from indexing.lists.quantisation import Codec
 from indexing.lists.reranked import CodedLists, Lists
 from indexing.rows.digest import digest_bytes
 from indexing.rows.forward import ForwardIndex
-from indexing.rows.results import Hit, ImageState, ProductState, ShardStats
+from indexing.rows.results import ImageState, ProductState, ShardStats
 from indexing.shard.contents import ShardContents
 from indexing.shard.progress import SourceProgress
 from indexing.shard.reader import ShardReader
@@ -45,6 +45,7 @@ from indexing.training.train import (
     train_centroids,
 )
 from schemas.deltas.delta import DeltaBatch
+from schemas.found import Hit
 from schemas.full_index.manifest import ShardManifest
 
 __all__ = ["Hit", "ImageState", "ProductState", "Shard", "ShardStats"]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import time
 
+import msgspec
+
 from schemas.errors import TransientError
-from schemas.search_pb2 import Detail, DetailsRequest, Hit
+from schemas.found import Hit
+from schemas.search_pb2 import Detail, DetailsRequest
 from serving.backend import SearchBackend
 from serving.blender.answers import Result
 from serving.blender.products import result_of
@@ -44,7 +47,12 @@ async def shown(backend: SearchBackend, hits: list[Hit], generation: str, deadli
             results.append(result_of(hit, trimmed=True))
         elif not detail.gone:
             room -= len(detail.attributes)
-            hit.attributes = detail.attributes if room >= 0 else b""
-            hit.price, hit.sales, hit.praise = detail.price, detail.sales, detail.praise
-            results.append(result_of(hit, trimmed=detail.trimmed or room < 0))
+            present = msgspec.structs.replace(
+                hit,
+                attributes=detail.attributes if room >= 0 else b"",
+                price=detail.price,
+                sales=detail.sales,
+                praise=detail.praise,
+            )
+            results.append(result_of(present, trimmed=detail.trimmed or room < 0))
     return results

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
-from schemas.search_pb2 import Hit
+from schemas.found import Hit
 from serving.blender.answers import Result
 
 _attributes_decoder = msgspec.json.Decoder(dict[str, Any])

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import RejectedError, TransientError
+from schemas.found import Hit, decode_found
 from schemas.search_pb2 import (
-    Hit,
     ProductRequest,
     ReplicaStatus,
     SearchRequest,
@@ -346,8 +346,8 @@ class BlenderService:
         )
         found: dict[int, _Found] = {}
         for positions, answer in zip(groups.values(), answers, strict=True):
-            for position, hits in zip(positions, answer.results, strict=True):
-                found[position] = _Found(list(hits.hits), answer)
+            for position, hits in zip(positions, decode_found(answer.found, len(positions)), strict=True):
+                found[position] = _Found(hits, answer)
         return [found[position] for position in range(len(queries))]
 
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from heapq import merge
-from itertools import islice
 from typing import TypeVar
 
 from schemas.errors import RejectedError, TransientError
+from schemas.found import merge_found
 from schemas.ids import shard_of_product
-from schemas.search_pb2 import DetailsRequest, DetailsResponse, Hit, Hits, SearchRequest, SearchResponse
+from schemas.search_pb2 import DetailsRequest, DetailsResponse, SearchRequest, SearchResponse
 from serving.backend import NOT_READY, OVERDUE, UNREACHABLE, SearchBackend
 from serving.broker.coverage import Coverage
 from serving.broker.metrics import BrokerMetrics
@@ -103,7 +102,7 @@ class Asking:
         if not answers:
             raise TransientError(NOT_READY, f"no shard answered ({problem}); see GET /v1/index for every searcher")
         return SearchResponse(
-            results=_merged(answers, request.count, request.limit),
+            found=merge_found([answer.found for answer in answers], request.count, request.limit),
             watermark_ms=min(answer.watermark_ms for answer in answers),
             pending_images=sum(answer.pending_images for answer in answers),
             refused_images=sum(answer.refused_images for answer in answers),
@@ -173,14 +172,3 @@ class Asking:
             for work in running:
                 with suppress(asyncio.CancelledError, TransientError, RejectedError):
                     await work
-
-
-def _merged(answers: Sequence[SearchResponse], count: int, limit: int) -> list[Hits]:
-    """Per query the best `limit` hits of all shards. A product lives in one shard, so nothing comes twice."""
-    if len(answers) == 1:
-        return list(answers[0].results)
-    merged = []
-    for query in range(count):
-        hits: Iterator[Hit] = merge(*(answer.results[query].hits for answer in answers), key=lambda hit: -hit.score)
-        merged.append(Hits(hits=islice(hits, limit)))
-    return merged

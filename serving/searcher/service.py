@@ -9,15 +9,15 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from generations.life import Life, step
-from indexing.rows.results import Hit, ImageState
+from indexing.rows.results import ImageState
 from indexing.shard.shard import Shard
 from schemas.errors import RejectedError, TransientError
+from schemas.found import encode_found
 from schemas.full_index.generation import LIVE
 from schemas.search_pb2 import (
     Detail,
     DetailsRequest,
     DetailsResponse,
-    Hits,
     ImageStatus,
     ProductRequest,
     ProductResponse,
@@ -28,7 +28,6 @@ from schemas.search_pb2 import (
     StatusRequest,
     StatusResponse,
 )
-from schemas.search_pb2 import Hit as HitMessage
 from serving.backend import EXTRACTOR_MISMATCH, INVALID_QUERY, MAX_DETAILS, MAX_IMAGES_PER_QUERY, NOT_READY
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
 from serving.searcher.shown import bearer_of_attributes, trimmed
@@ -163,7 +162,7 @@ class SearcherService:
         self.metrics.search_seconds.observe(elapsed_s)
         self.metrics.queries.inc(request.count)
         return SearchResponse(
-            results=[Hits(hits=[_hit(hit) for hit in hits]) for hits in found],
+            found=encode_found(found),
             watermark_ms=watermark_ms,
             pending_images=pending,
             refused_images=refused,
@@ -272,21 +271,6 @@ class SearcherService:
                 f"({expected} bytes); send whole vectors of the index's dimension",
             )
         return np.frombuffer(request.vectors, dtype="<f4").reshape(request.count, self.dimension)
-
-
-def _hit(hit: Hit) -> HitMessage:
-    return HitMessage(
-        image_id=hit.image_id,
-        product_id=hit.product_id,
-        score=hit.score,
-        url=hit.url,
-        price=hit.price,
-        sales=hit.sales,
-        praise=hit.praise,
-        attributes=hit.attributes,
-        state_seq=hit.state_seq,
-        attributes_omitted=hit.attributes_omitted,
-    )
 
 
 def _image(state: ImageState) -> ImageStatus:

@@ -9,7 +9,6 @@ import numpy as np
 from generations.checks.overlap import Found, Vectors
 from generations.checks.reach import OpenDeltas, opened
 from generations.folder import Generations
-from indexing.rows.results import Hit
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
 from indexing.snapshot.sample import sample_files
@@ -17,6 +16,7 @@ from indexing.snapshot.snapshot import load_files
 from messaging.ranges import LogReader, drain
 from schemas.deltas.check import DeltaCheck
 from schemas.errors import CorruptError
+from schemas.found import Hit
 from schemas.full_index.generation import Generation
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS

@@ -34,6 +34,7 @@ from tests.hostile.records.forged import (
     row,
     vars_of,
 )
+from tests.support.serving.found import hits
 from tests.support.serving.http_world import over, post_vector, serving
 from tests.support.serving.world import DIMENSION, EXTRACTOR, WATERMARK_MS, batch, direction, listed, query
 
@@ -163,8 +164,8 @@ def is_well(fed: Fed, *products: str, watermark_ms: int) -> None:
     """These products alone are found, with their price, up to that time; and it can be said of the shard how it is."""
     fed.caught_up()
     answer = fed.searcher.search(query(direction(1), limit=100))
-    assert sorted(hit.product_id for hit in answer.results[0].hits) == sorted(products)
-    assert {hit.price for hit in answer.results[0].hits} <= {9.5}
+    assert sorted(hit.product_id for hit in hits(answer)) == sorted(products)
+    assert {hit.price for hit in hits(answer)} <= {9.5}
     assert answer.watermark_ms == watermark_ms
     (status,) = fed.searcher.status().shards
     assert (status.ready, status.searchable) == (True, len(products))
@@ -217,7 +218,7 @@ def test_null_is_what_is_absent(name: str, tmp_path: Path) -> None:
         shard.caught_up()
         answer = shard.searcher.search(query(direction(1), limit=100))
         assert answer.watermark_ms == WATERMARK_MS + 5
-        assert {"good", "better"} <= {hit.product_id for hit in answer.results[0].hits}
+        assert {"good", "better"} <= {hit.product_id for hit in hits(answer)}
 
 
 @pytest.mark.parametrize("case", RECORDS)

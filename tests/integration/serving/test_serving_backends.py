@@ -15,6 +15,7 @@ from serving.grpc_api import GrpcBackend, start_server
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
 from tests.support.serving.broker_world import broker_over
+from tests.support.serving.found import hits, lines
 from tests.support.serving.world import (
     DIMENSION,
     EXTRACTOR,
@@ -82,9 +83,9 @@ def catalogue() -> SearcherService:
 async def test_search_answers_best_first_with_attributes_watermark_and_pending(name: str) -> None:
     async with form(name, catalogue()) as backend:
         answer = await backend.search(query(direction(1)), TIMEOUT_S)
-    (hits,) = answer.results
-    assert [hit.product_id for hit in hits.hits] == ["near", "far"]
-    best = hits.hits[0]
+    found = hits(answer)
+    assert [hit.product_id for hit in found] == ["near", "far"]
+    best = found[0]
     assert best.score == pytest.approx(1.0, abs=1e-5)
     assert (best.price, best.sales, best.praise) == (10.0, 120, 0.96)
     assert best.url == "https://shop.example/near/0.jpg"
@@ -100,7 +101,7 @@ async def test_each_query_of_a_call_gets_its_own_hits(name: str) -> None:
     deltas = listed(listed(batch(), "a", [direction(1)]), "b", [direction(2)])
     async with form(name, ready_searcher(deltas=deltas)) as backend:
         answer = await backend.search(query(direction(2), direction(1), limit=1), TIMEOUT_S)
-    assert [[hit.product_id for hit in hits.hits] for hits in answer.results] == [["b"], ["a"]]
+    assert [[hit.product_id for hit in line] for line in lines(answer)] == [["b"], ["a"]]
 
 
 @every_form
@@ -110,7 +111,7 @@ async def test_removed_product_is_gone_from_search_and_not_searchable_in_product
         apply(searcher, removed(batch(), "near"))
         answer = await backend.search(query(direction(1)), TIMEOUT_S)
         product = await backend.product(ProductRequest(product_id="near"), TIMEOUT_S)
-    assert [hit.product_id for hit in answer.results[0].hits] == ["far"]
+    assert [hit.product_id for hit in hits(answer)] == ["far"]
     (replica,) = product.replicas
     (image,) = replica.images
     assert (image.valid, image.searchable) == (False, False)
@@ -134,15 +135,16 @@ async def test_long_attributes_do_not_come_with_hits_and_are_told_when_asked_for
     searcher = ready_searcher(deltas=listed(deltas, "gone", [direction(3)]))
     apply(searcher, removed(batch(), "gone"))
     async with form(name, searcher) as backend:
-        (hits,) = (await backend.search(query(direction(1)), TIMEOUT_S)).results
+        found = await backend.search(query(direction(1)), TIMEOUT_S)
         wanted = ["long", "gone", "longer", "nobody"]
         answer = await backend.details(DetailsRequest(product_ids=wanted, max_bytes=150_000), TIMEOUT_S)
-    assert [hit.attributes for hit in hits.hits] == [b"", b""]
-    assert hits.hits[0].attributes_omitted > 100_000
-    assert sum(len(hit.SerializeToString()) for hit in hits.hits) < 1000
+    best, second = hits(found)
+    assert [best.attributes, second.attributes] == [b"", b""]
+    assert best.attributes_omitted > 100_000
+    assert len(found.SerializeToString()) < 1000
     long, gone, longer, nobody = answer.details
     assert (long.product_id, long.price, long.trimmed) == ("long", 7.5, False)
-    assert len(long.attributes) == hits.hits[0].attributes_omitted
+    assert len(long.attributes) == best.attributes_omitted
     assert (gone.gone, nobody.gone, long.gone) == (True, True, False)
     assert (longer.trimmed, longer.price) == (True, 8.5)
     assert b"Boot" in longer.attributes

@@ -15,6 +15,7 @@ from serving.grpc_api import GrpcBackend, start_server
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
 from tests.support.serving.broker_world import broker_over
+from tests.support.serving.found import hits
 from tests.support.serving.world import (
     WATERMARK_MS,
     apply,
@@ -70,7 +71,7 @@ class Tier:
 
     async def found(self) -> set[str]:
         answer = await self.broker.search(query(direction(1)), TIMEOUT_S)
-        return {hit.product_id for hit in answer.results[0].hits}
+        return {hit.product_id for hit in hits(answer)}
 
 
 @pytest.fixture
@@ -83,16 +84,16 @@ async def tier() -> AsyncIterator[Tier]:
 
 async def test_shards_are_merged_and_the_watermark_is_the_least(tier: Tier) -> None:
     answer = await tier.broker.search(query(direction(1)), TIMEOUT_S)
-    hits = answer.results[0].hits
-    assert {hit.product_id for hit in hits} == set(PRODUCTS)
-    assert hits[0].score >= hits[1].score
+    best, second = hits(answer)
+    assert {best.product_id, second.product_id} == set(PRODUCTS)
+    assert best.score >= second.score
     assert answer.watermark_ms == WATERMARK_MS
     assert list(answer.missing_shards) == []
 
 
 async def test_limit_holds_over_all_shards(tier: Tier) -> None:
     answer = await tier.broker.search(query(direction(1), limit=1), TIMEOUT_S)
-    assert len(answer.results[0].hits) == 1
+    assert len(hits(answer)) == 1
 
 
 async def test_dead_replica_costs_no_answer(tier: Tier) -> None:
@@ -107,7 +108,7 @@ async def test_dead_shard_is_named_and_the_rest_is_answered(tier: Tier) -> None:
         await server.stop(None)
     answer = await tier.broker.search(query(direction(1)), TIMEOUT_S)
     assert list(answer.missing_shards) == [1]
-    assert {hit.product_id for hit in answer.results[0].hits} == {PRODUCTS[0]}
+    assert {hit.product_id for hit in hits(answer)} == {PRODUCTS[0]}
 
 
 async def test_no_shard_left_is_an_error_not_an_empty_answer(tier: Tier) -> None:

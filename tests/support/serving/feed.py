@@ -12,6 +12,7 @@ from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DeltaBatch
 from serving.searcher.feed import DeltaFeed, OpenReader
 from serving.searcher.service import SearcherService
+from tests.support.serving.found import hits
 from tests.support.serving.world import (
     DIMENSION,
     EXTRACTOR,
@@ -59,7 +60,7 @@ def wait(condition: Callable[[], bool]) -> None:
 
 
 def found(searcher: SearcherService) -> list[str]:
-    return [hit.product_id for hit in searcher.search(query(direction(1))).results[0].hits]
+    return [hit.product_id for hit in hits(searcher.search(query(direction(1))))]
 
 
 def error_of(searcher: SearcherService) -> str:

@@ -22,6 +22,7 @@ from serving.searcher.feed import OpenReader
 from serving.searcher.host import SearcherHost
 from serving.searcher.metrics import SearcherMetricFamilies
 from serving.searcher.slot import Slot
+from tests.support.serving.found import hits
 from tests.support.serving.world import DIMENSION, EXTRACTOR, MemoryTopic, batch, direction, listed, near, query
 
 LOOK_S = 0.01
@@ -137,7 +138,7 @@ class Searcher:
     def found(self, generation: str = "", number: int = 1) -> list[str]:
         request: SearchRequest = query(direction(number), limit=1000)
         request.generation = generation
-        return sorted(hit.product_id for hit in self.host.search(request).results[0].hits)
+        return sorted(hit.product_id for hit in hits(self.host.search(request)))
 
     def answered_by(self) -> str:
         return self.host.search(query(direction(1))).generation

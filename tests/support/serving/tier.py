@@ -30,6 +30,7 @@ from serving.local import LocalBackend
 from serving.searcher.host import SearcherHost
 from serving.searcher.metrics import SearcherMetricFamilies
 from serving.searcher.slot import Slot
+from tests.support.serving.found import hits
 from tests.support.serving.generations import build_generation, settings_in
 from tests.support.serving.world import (
     DIMENSION,
@@ -174,7 +175,7 @@ async def ask(broker: BrokerService, generation: str = "", extractor_id: str = E
     request.generation = generation
     answer = await broker.search(request, TIMEOUT_S)
     assert list(answer.missing_shards) == []
-    found = [hit.product_id for hit in answer.results[0].hits]
+    found = [hit.product_id for hit in hits(answer)]
     assert len(found) == len(set(found))
     return answer.generation, {product[0] for product in found}
 

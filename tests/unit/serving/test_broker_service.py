@@ -14,6 +14,7 @@ from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
 from tests.support.serving.broker_world import broker_over
+from tests.support.serving.found import hits
 from tests.support.serving.world import DIMENSION, EXTRACTOR, batch, direction, listed, query, ready_searcher
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +53,7 @@ def replicas(*names: str, shard: int = 0, shards: int = 1) -> tuple[list[Replica
 
 async def products(broker: BrokerService, timeout_s: float = TIMEOUT_S) -> list[str]:
     answer = await broker.search(query(direction(1)), timeout_s)
-    return [hit.product_id for hit in answer.results[0].hits]
+    return [hit.product_id for hit in hits(answer)]
 
 
 async def test_replicas_take_turns() -> None:
@@ -91,7 +92,7 @@ async def test_shard_that_hangs_is_left_out_within_the_deadline() -> None:
     broker = broker_over([[a], [b]], hedge_after_s=0.01)
     answer = await broker.search(query(direction(1)), 0.5)
     assert list(answer.missing_shards) == [0]
-    assert [hit.product_id for hit in answer.results[0].hits] == ["p"]
+    assert [hit.product_id for hit in hits(answer)] == ["p"]
     assert a.cancelled
     await broker.close()
 

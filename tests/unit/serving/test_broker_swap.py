@@ -15,6 +15,7 @@ from schemas.ids import shard_of_product
 from schemas.search_pb2 import ProductRequest, StatusRequest
 from serving.broker import service
 from serving.broker.service import BrokerService
+from tests.support.serving.found import hits
 from tests.support.serving.tier import (
     OTHER_EXTRACTOR,
     PRODUCTS,
@@ -141,7 +142,7 @@ async def test_dead_slot_makes_answers_partial_and_no_other_generation_takes_its
     assert (silent.shard, silent.serving, silent.ready, bool(silent.error)) == (1, True, False, True)
     answer = await broker.search(query(direction(1), limit=100), TIMEOUT_S)
     assert (answer.generation, list(answer.missing_shards)) == (first.name, [1])
-    assert {hit.product_id[0] for hit in answer.results[0].hits} == {"a"}
+    assert {hit.product_id[0] for hit in hits(answer)} == {"a"}
     tier.lines[1].cut = False
     await serves(broker, second.name)
     assert await ask(broker) == (second.name, {"b"})

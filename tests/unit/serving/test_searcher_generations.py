@@ -21,6 +21,7 @@ from schemas.errors import RejectedError, TransientError
 from schemas.full_index.generation import LIVE, Alias, encode_alias
 from schemas.settings import Settings
 from serving.searcher.keeper import GenerationKeeper
+from tests.support.serving.found import hits
 from tests.support.serving.generations import (
     Searcher,
     build_generation,
@@ -115,7 +116,7 @@ def test_generations_of_two_extractors_are_held_side_by_side(settings: Settings,
         with pytest.raises(RejectedError, match="extractor_mismatch"):
             searcher.host.search(request)
         request.generation = second.name
-        assert len(searcher.host.search(request).results[0].hits) > 0
+        assert len(hits(searcher.host.search(request))) > 0
 
 
 def test_freed_generation_leaves_no_memory_no_files_and_no_metrics(settings: Settings, topic: MemoryTopic) -> None:

@@ -10,6 +10,7 @@ from indexing.lists.kinds import IndexKind
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch
 from serving.searcher.training import Trainer
+from tests.support.serving.found import hits
 from tests.support.serving.world import DIMENSION, EXTRACTOR, apply, batch, direction, listed, query, ready_searcher
 
 
@@ -43,7 +44,7 @@ def test_shard_is_trained_once_it_is_large_and_again_when_it_has_outgrown_its_li
     assert shard.training["vectors"] == 200
     apply(searcher, products(1, first=799))
     trained_on(800)
-    best = searcher.search(query(direction(5), limit=1)).results[0].hits[0]
+    best = hits(searcher.search(query(direction(5), limit=1)))[0]
     assert best.product_id == "p5"
 
 

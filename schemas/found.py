@@ -1,0 +1,100 @@
+"""What a search found, as it travels between searcher, broker and blender: in columns, a value an image.
+
+One object a hit would cost ten times what the columns cost to make, and to
+read: a message is a Python object, a column is filled in one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, chain
+from operator import attrgetter
+
+import msgspec
+
+from schemas.errors import TransientError
+from schemas.search_pb2 import Found
+
+_ID_BYTES = 16
+
+
+class Hit(msgspec.Struct, frozen=True, gc=False):
+    """One image found, as it stands when the answer is made. `score`: inner product.
+
+    `price`, `praise` NaN and `sales` -1: unknown. `attributes`: a JSON object;
+    `attributes_omitted`: its length where it was left out, since most hits are
+    never shown.
+    """
+
+    image_id: bytes
+    product_id: str
+    score: float
+    url: str
+    price: float
+    sales: int
+    praise: float
+    attributes: bytes
+    state_seq: int
+    attributes_omitted: int = 0
+
+
+def encode_found(found: Sequence[Sequence[Hit]]) -> Found:
+    """Of each query what was found, best first."""
+    hits = list(chain.from_iterable(found))
+    return Found(
+        counts=[len(line) for line in found],
+        image_ids=b"".join([hit.image_id for hit in hits]),
+        product_ids=[hit.product_id for hit in hits],
+        scores=[hit.score for hit in hits],
+        urls=[hit.url for hit in hits],
+        prices=[hit.price for hit in hits],
+        sales=[hit.sales for hit in hits],
+        praises=[hit.praise for hit in hits],
+        attributes=[hit.attributes for hit in hits],
+        state_seqs=[hit.state_seq for hit in hits],
+        attributes_omitted=[hit.attributes_omitted for hit in hits],
+    )
+
+
+def decode_found(found: Found, queries: int) -> list[list[Hit]]:
+    """Of each of the queries what was found. Raises `TransientError('other_version', ...)` for another number."""
+    counts = list(found.counts)
+    if len(counts) != queries:
+        raise TransientError(
+            "other_version",
+            f"an answer to {len(counts)} of {queries} queries: blender, broker and searchers must be of one version; "
+            "vitrine stop, vitrine start",
+        )
+    ids = found.image_ids
+    hits = list(
+        map(
+            Hit,
+            [ids[start : start + _ID_BYTES] for start in range(0, len(ids), _ID_BYTES)],
+            found.product_ids,
+            found.scores,
+            found.urls,
+            found.prices,
+            found.sales,
+            found.praises,
+            found.attributes,
+            found.state_seqs,
+            found.attributes_omitted,
+        )
+    )
+    return [hits[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)]
+
+
+_BY_SCORE = attrgetter("score")
+
+
+def merge_found(parts: Sequence[Found], queries: int, limit: int) -> Found:
+    """Of each query the best `limit` of all parts; equal scores in the order of the parts."""
+    if len(parts) == 1:
+        return parts[0]
+    decoded = [decode_found(part, queries) for part in parts]
+    return encode_found(
+        [
+            sorted(chain.from_iterable(part[query] for part in decoded), key=_BY_SCORE, reverse=True)[:limit]
+            for query in range(queries)
+        ]
+    )
