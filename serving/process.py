@@ -9,6 +9,8 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 
+import uvloop
+
 from schemas.errors import OperatorError
 from schemas.settings import Settings, load_settings, settings_json
 
@@ -28,7 +30,8 @@ def run_process(name: str, body: Body) -> int:
     try:
         settings = load_settings()
         log.info("event=start service=%s settings=%s", name, settings_json(settings))
-        asyncio.run(_until_signalled(settings, body))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_until_signalled(settings, body))
     except OperatorError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2

@@ -20,6 +20,7 @@ from schemas.product_event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 from serving.blender.answers import ErasureAccepted, ErrorAnswer, IndexStatus, ProductReceipt, Readiness, SearchAnswer
 from serving.blender.erasures import Erasures
 from serving.blender.examples import Examples, ExamplesAnswer
+from serving.blender.http.direct import DirectRoute
 from serving.blender.http.docs_page import HEADERS, docs_page
 from serving.blender.http.errors import JSON_HEADERS, add_error_handlers
 from serving.blender.http.front_door import AllowedHosts, FrontDoor
@@ -105,28 +106,28 @@ def create_app(
 
 
 def _add_search(app: FastAPI, service: BlenderService, uploads: Uploads) -> None:
-    @app.post(
-        "/v1/search/image", openapi_extra=_body({"multipart/form-data": _PHOTO_FORM}), **_documented(SearchAnswer)
-    )
     async def search_image(request: Request, limit: Limit = DEFAULT_LIMIT, generation: Generation = "") -> Response:
         """Products that look like a photo (JPEG, PNG, WebP, GIF)."""
         async with uploads.photo(request) as data:
             return _json(await while_connected(request, service.search_image(data, limit, generation)))
 
-    @app.post(
-        "/v1/search/vector",
-        openapi_extra=_body(
-            {
-                "application/json": {"$ref": _REF.format(name="VectorQuery")},
-                "application/octet-stream": {"type": "string", "format": "binary", "description": "float32, LE"},
-            }
-        ),
-        **_documented(SearchAnswer),
-    )
     async def search_vector(request: Request, limit: Limit = DEFAULT_LIMIT, generation: Generation = "") -> Response:
         """Products near a vector of the index's extractor. The query parameter `limit` counts for the raw form only."""
         async with uploads.vector(request, limit) as (vector, wanted):
             return _json(await while_connected(request, service.search_vector(vector, wanted, generation)))
+
+    for path, function, content in (
+        ("/v1/search/image", search_image, {"multipart/form-data": _PHOTO_FORM}),
+        ("/v1/search/vector", search_vector, _VECTOR_FORMS),
+    ):
+        app.router.add_api_route(
+            path,
+            function,
+            methods=["POST"],
+            route_class_override=DirectRoute,
+            openapi_extra=_body(content),
+            **_documented(SearchAnswer),
+        )
 
 
 def _add_products(app: FastAPI, service: BlenderService, pictures: Pictures) -> None:
@@ -214,6 +215,12 @@ _PHOTO_FORM: dict[str, Any] = {
     "type": "object",
     "required": ["image"],
     "properties": {"image": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or GIF"}},
+}
+
+
+_VECTOR_FORMS: dict[str, dict[str, Any]] = {
+    "application/json": {"$ref": _REF.format(name="VectorQuery")},
+    "application/octet-stream": {"type": "string", "format": "binary", "description": "float32, LE"},
 }
 
 
