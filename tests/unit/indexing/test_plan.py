@@ -86,7 +86,7 @@ def test_shards_divide_and_replicas_multiply() -> None:
     one = make_plan(PlanRequest(images=4_000_000, dimension=512))
     four = make_plan(PlanRequest(images=4_000_000, dimension=512, shards=4, replicas=2))
     assert four.images == 1_000_000
-    assert four.memory_bytes == pytest.approx(one.memory_bytes / 4, rel=0.02)
+    assert four.memory_bytes == pytest.approx(one.memory_bytes / 4, rel=0.05)
     assert four.total_memory_bytes == 8 * four.memory_bytes
     assert four.total_disk_bytes == 4 * four.disk_bytes
 
@@ -106,7 +106,7 @@ def test_shard_that_no_machine_holds_names_the_shards_that_would_fit() -> None:
     assert plan.least_shards > 1
     divided = make_plan(PlanRequest(images=50_000_000, dimension=512, shards=plan.least_shards + 1))
     assert divided.machines > 0
-    assert divided.kind is IndexKind.IVF_FLAT
+    assert divided.kind is IndexKind.IVF_PCA
 
 
 def test_kind_follows_the_images_of_a_shard() -> None:

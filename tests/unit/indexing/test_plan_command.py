@@ -22,7 +22,7 @@ def test_plan_takes_shards_and_replicas_from_the_settings(capsys: pytest.Capture
     expected = make_plan(PlanRequest(images=1_000_000, dimension=512, shards=4, replicas=2))
     assert plan["memory_bytes"] == expected.memory_bytes
     assert plan["total_memory_bytes"] == 8 * expected.memory_bytes
-    assert plan["kind"] == "ivf_flat"
+    assert plan["kind"] == "ivf_pca"
 
 
 def test_plan_explains_itself_to_a_person(capsys: pytest.CaptureFixture[str]) -> None:
