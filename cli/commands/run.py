@@ -97,7 +97,7 @@ def _first_full_index(settings: Settings, progress: Progress) -> bool:
         return True
     with progress.step("the first full index, built from the stores while the stream runs on (a minute or two)"):
         # Trained lists, also where exact search would do: what a newcomer tries is what a large catalogue runs on.
-        kind = [] if settings.index_kind else ["--kind", "ivf_flat"]
+        kind = [] if settings.index_kind else ["--kind", "ivf_pca"]
         generation = built(settings, kind, cluster=False, progress=progress)
         report = publish_generation(settings, generation.name, progress)
     if not report.passed:
