@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import msgspec
 
 from indexing.build.builder import MEASURED_QUERIES
+from indexing.lists.codec import code_bytes
 from indexing.lists.kinds import EXACT_BELOW, IndexKind, default_kind
-from indexing.lists.quantisation import code_bytes
 from indexing.lists.view import segment_rows
 from indexing.rows.forward import ROW_SIZE
 from indexing.rows.row_map import LOADED_IMAGE_BYTES
@@ -119,7 +119,8 @@ def make_plan(request: PlanRequest) -> Plan:
     )
     if kind.coded:
         lookup_bytes += images * _LOCATION_BYTES + centroids_bytes + lists * _BYTES_PER_LIST
-    memory_bytes = (codes_bytes if kind.coded else vectors_bytes) + rows_bytes + texts_bytes + lookup_bytes
+    held_bytes = codes_bytes + (0 if kind.mapped else vectors_bytes)
+    memory_bytes = held_bytes + rows_bytes + texts_bytes + lookup_bytes
     disk_bytes = (
         vectors_bytes
         + codes_bytes
@@ -183,12 +184,12 @@ def _explanation(request: PlanRequest, kind: IndexKind, lists: int, images: int)
         sort = _CODES[kind]
         return (
             f"{kind.value} scans codes of {code_bytes(kind, request.dimension)} bytes ({sort}) in {lists:,} lists of "
-            f"about {images // lists:,} and ranks the best of them again by their stored vectors, which stay on disk: "
+            f"about {images // lists:,} and ranks the best of them again by their stored vectors: "
             "scores are exact, and what it misses is neighbours in lists not probed or whose codes hide them. The "
             f"build measures both with up to {MEASURED_QUERIES} held-back vectors and takes the least nprobe that "
             f"reaches {request.recall:g} @{RECALL_AT}, or what all lists reach where codes lose more than that; nprobe "
-            "and the recall found go into the manifest. Give the page cache room for the vectors, or an SSD."
-        )
+            "and the recall found go into the manifest."
+        ) + (" The vectors stay on disk: give the page cache room for them, or an SSD." if kind.mapped else "")
     error = math.sqrt(request.recall * (1 - request.recall) / (MEASURED_QUERIES * RECALL_AT))
     return (
         f"ivf_flat keeps whole vectors in {lists:,} lists of about {images // lists:,} and compares, exactly, those of "

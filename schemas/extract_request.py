@@ -43,10 +43,9 @@ class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
     erase: bool = False
 
 
-class RequestBundle(msgspec.Struct, frozen=True, kw_only=True):
+class RequestBundle(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="bundle"):
     """`requests`: each encoded as it would be alone; `not_before_ms`: of the first that is due."""
 
-    bundle: Count
     not_before_ms: UnixMs
     requests: list[msgspec.Raw]
 
@@ -54,7 +53,7 @@ class RequestBundle(msgspec.Struct, frozen=True, kw_only=True):
 MAX_BUNDLE = 256
 """Requests of a bundle."""
 MAX_BUNDLE_BYTES = 256 * 1024
-_BUNDLE = b'{"bundle":'
+_BUNDLE = b'{"type":"bundle",'
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(ExtractRequest)
@@ -108,7 +107,7 @@ def _record(encoded: list[bytes], due_ms: int) -> bytes:
     if len(encoded) == 1:
         return encoded[0]
     requests = [msgspec.Raw(each) for each in encoded]
-    return _encoder.encode(RequestBundle(bundle=len(encoded), not_before_ms=due_ms, requests=requests))
+    return _encoder.encode(RequestBundle(not_before_ms=due_ms, requests=requests))
 
 
 def decode_bundle(value: bytes | None) -> RequestBundle | None:

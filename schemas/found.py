@@ -7,7 +7,7 @@ read: a message is a Python object, a column is filled in one call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, starmap
 from operator import attrgetter
 
 import msgspec
@@ -66,21 +66,23 @@ def decode_found(found: Found, queries: int) -> list[list[Hit]]:
             "vitrine stop, vitrine start",
         )
     ids = found.image_ids
-    hits = list(
-        map(
-            Hit,
-            [ids[start : start + _ID_BYTES] for start in range(0, len(ids), _ID_BYTES)],
-            found.product_ids,
-            found.scores,
-            found.urls,
-            found.prices,
-            found.sales,
-            found.praises,
-            found.attributes,
-            found.state_seqs,
-            found.attributes_omitted,
-        )
+    columns = zip(
+        [ids[start : start + _ID_BYTES] for start in range(0, len(ids), _ID_BYTES)],
+        found.product_ids,
+        found.scores,
+        found.urls,
+        found.prices,
+        found.sales,
+        found.praises,
+        found.attributes,
+        found.state_seqs,
+        found.attributes_omitted,
+        strict=True,
     )
+    try:
+        hits = list(starmap(Hit, columns))
+    except ValueError as error:
+        raise TransientError("other_version", f"the columns of an answer are not of one length: {error}") from error
     return [hits[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)]
 
 

@@ -43,6 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
         code: int = arguments.keys(arguments, keys_file(settings))
     except OSError as error:
         raise OperatorError(f"the file of the keys cannot be used: {error}; see the setting api_keys_file") from error
+    if arguments.keys is _add and not settings.api_keys_file:
+        print(
+            f"nobody is asked for keys yet: set VITRINE_API_KEYS_FILE={keys_file(settings)} and restart the blender",
+            file=sys.stderr,
+        )
     return code
 
 
@@ -58,10 +63,6 @@ def _add(arguments: argparse.Namespace, file: Path) -> int:
     change_keys(file, lambda before: ApiKeys(keys=(*before.keys, key)))
     print(text)
     print(f"key {key.id} of {key.name} opens {', '.join(roles)}; it is not shown again", file=sys.stderr)
-    if not load_settings().api_keys_file:
-        print(
-            f"nobody is asked for keys yet: set VITRINE_API_KEYS_FILE={file} and restart the blender", file=sys.stderr
-        )
     return 0
 
 

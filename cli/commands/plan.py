@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 def plan_text(plan: Plan, request: PlanRequest) -> str:
     """The plan for a person."""
     rows = [
-        (f"vectors, free space included{' (on disk alone)' if plan.kind.coded else ''}", size(plan.vectors_bytes)),
+        (f"vectors, free space included{' (on disk alone)' if plan.kind.mapped else ''}", size(plan.vectors_bytes)),
         ("codes", size(plan.codes_bytes)),
         ("rows", size(plan.rows_bytes)),
         ("texts", size(plan.texts_bytes)),

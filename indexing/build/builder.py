@@ -36,9 +36,9 @@ from indexing.build.lists import EncodedCodes, assign, by_list, by_segment
 from indexing.build.rows import RowBuilder
 from indexing.build.sample import draw_keys, held_back_positions, refuse_doubled_images, training_positions
 from indexing.build.spool import Spool
+from indexing.lists.codec import Codec, code_bytes, train_codec
 from indexing.lists.inverted_lists import Part
 from indexing.lists.kinds import IndexKind, default_kind
-from indexing.lists.quantisation import Codec, code_bytes
 from indexing.rows.usable import searchable_rows
 from indexing.rows.validity import ValidityBitmap
 from indexing.shard.contents import ShardContents
@@ -269,7 +269,7 @@ class ShardBuilder:
         sample = vectors[training_positions(keys, wanted, min(nlist, count))]
         facts["sample"] = len(sample)
         centroids = train_centroids(sample, nlist, settings.seed) if given is None else given
-        codec = Codec.train(kind, sample, settings.seed) if kind.coded else None
+        codec = train_codec(kind, sample, settings.seed) if kind.coded else None
         return _Trained(np.ascontiguousarray(centroids, dtype=np.float32), facts, codec)
 
     def _measured(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.lists.quantisation import Codec
+from indexing.lists.codec import Codec
 from indexing.lists.view import segment_rows
 from indexing.shard.contents import VectorRows
 from indexing.training.nearest import CentroidSearch

@@ -19,7 +19,7 @@ class IndexKind(StrEnum):
     is compared exactly, recall is the share of neighbours in the probed lists.
     ivf_pca, ivf_sq8, ivf_pq: the lists hold codes (the 128 numbers in which
     vectors have most of their energy; a byte a number; 64 bytes), the best by
-    code are compared again by their stored vectors, which stay on disk.
+    code are compared again by their stored vectors.
     """
 
     EXACT = "exact"
@@ -31,7 +31,12 @@ class IndexKind(StrEnum):
     @property
     def coded(self) -> bool:
         """The lists hold codes beside the vectors."""
-        return self in (IndexKind.IVF_PCA, IndexKind.IVF_SQ8, IndexKind.IVF_PQ)
+        return self is IndexKind.IVF_PCA or self.mapped
+
+    @property
+    def mapped(self) -> bool:
+        """Codes stand for the vectors in memory, too: those of files stay on disk."""
+        return self in (IndexKind.IVF_SQ8, IndexKind.IVF_PQ)
 
 
 def default_kind(vectors: int, dimension: int) -> IndexKind:

@@ -1,4 +1,4 @@
-"""Codes that stand for vectors in a scan: a projection, 8-bit scalar quantisation, product quantisation."""
+"""Codes that a scan decodes while it goes over them: 8-bit scalar quantisation and product quantisation."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.lists.kinds import IndexKind
-from indexing.lists.projection import principal_axes
-from indexing.lists.view import flat_index
 from schemas.errors import OperatorError
 
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
@@ -19,14 +17,10 @@ PQ_BYTES = 64
 _PQ_BITS = 8
 _WORD = 4
 _PQ_SAMPLE = 1 << 16
-PROJECTED = 128
-"""Numbers of a projection."""
 
 
-def code_bytes(kind: IndexKind, dimension: int) -> int:
+def quantised_bytes(kind: IndexKind, dimension: int) -> int:
     """Bytes of one code. Raises `OperatorError` for a dimension that the kind cannot take."""
-    if kind is IndexKind.IVF_PCA:
-        return _WORD * min(PROJECTED, dimension)
     if dimension % _WORD:
         raise OperatorError(f"{kind.value} takes dimensions that are multiples of {_WORD}, not {dimension}")
     if kind is IndexKind.IVF_SQ8:
@@ -35,37 +29,26 @@ def code_bytes(kind: IndexKind, dimension: int) -> int:
     return max(parts for parts in range(_WORD, PQ_BYTES + 1, _WORD) if dimension % parts == 0)
 
 
-class Codec:
-    """Encodes vectors, and makes the faiss indexes that scan codes. Never changes; any thread.
-
-    A code is kept as `width` float32 words, so that `InvertedLists` holds codes
-    as it holds vectors; their bits are the code's, their values mean nothing.
-    """
+class Quantiser:
+    """A `Codec` of a kind that faiss decodes; a code's bits lie in float32 words, whose values mean nothing."""
 
     def __init__(self, kind: IndexKind, dimension: int, parameters: NDArray[np.float32]) -> None:
-        """parameters: what `parameters` of a trained codec was."""
+        """parameters: what `parameters` of a trained one was. Raises `ValueError` for another number of them."""
         self.kind = kind
         self.dimension = dimension
-        self.width = code_bytes(kind, dimension) // _WORD
+        self.width = quantised_bytes(kind, dimension) // _WORD
+        self._encoder = self._index(_no_centroids(dimension), 1)
+        self._set_parameters(self._encoder, parameters)
         self.parameters = parameters
-        if kind is IndexKind.IVF_PCA:
-            self._projection = _projection(parameters, dimension, self.width)
-        else:
-            self._encoder = self._index(_no_centroids(dimension), 1)
-            self._set_parameters(self._encoder, parameters)
 
     @classmethod
-    def train(cls, kind: IndexKind, sample: NDArray[np.float32], seed: int) -> Codec:
-        """A codec for vectors like those of the sample, the same for the same sample and seed."""
+    def train(cls, kind: IndexKind, sample: NDArray[np.float32], seed: int) -> Quantiser:
         dimension = sample.shape[1]
-        if kind is IndexKind.IVF_PCA:
-            axes = principal_axes(sample)[:, : min(PROJECTED, dimension)]
-            return cls(kind, dimension, np.ascontiguousarray(axes.T).ravel())
         if kind is IndexKind.IVF_SQ8:
             quantizer = faiss.ScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_8bit)
             quantizer.train(np.ascontiguousarray(sample))
             return cls(kind, dimension, faiss.vector_to_array(quantizer.trained))
-        product = faiss.ProductQuantizer(dimension, code_bytes(kind, dimension), _PQ_BITS)
+        product = faiss.ProductQuantizer(dimension, quantised_bytes(kind, dimension), _PQ_BITS)
         product.cp.seed = seed
         product.cp.min_points_per_centroid = 1
         # faiss wants a point for each of the 256 centroids of a part: a small shard gives its vectors again.
@@ -74,11 +57,8 @@ class Codec:
         return cls(kind, dimension, faiss.vector_to_array(product.centroids))
 
     def encode(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Codes as words, (n, width)."""
+        """See `Codec.encode`."""
         vectors = np.ascontiguousarray(vectors)
-        if self.kind is IndexKind.IVF_PCA:
-            projected: NDArray[np.float32] = self._projection.apply(vectors)
-            return projected
         codes = np.empty((len(vectors), self.width), dtype=np.float32)
         lists = np.zeros(len(vectors), dtype=np.int64)  # codes do not depend on the list
         self._encoder.encode_vectors(
@@ -87,15 +67,13 @@ class Codec:
         return codes
 
     def scanned(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Queries and centroids as a scan takes them: projected, or as they are, for the other codes are decoded."""
-        return self.encode(vectors) if self.kind is IndexKind.IVF_PCA else vectors
+        """See `Codec.scanned`."""
+        return vectors
 
     def make_index(self, quantizer: Any, width: int, lists: int) -> Any:
-        """A faiss index without lists of its own that scans codes; see `indexing.lists.view`."""
+        """See `Codec.make_index`."""
         if width != self.width:
             raise ValueError(f"lists of {width} words a code, this codec has {self.width}")
-        if self.kind is IndexKind.IVF_PCA:
-            return flat_index(quantizer, width, lists)
         index = self._index(quantizer, lists)
         self._set_parameters(index, self.parameters)
         return index
@@ -124,16 +102,6 @@ class Codec:
             raise ValueError(f"{len(parameters)} parameters of a {self.kind.value} codec instead of {expected}")
         faiss.copy_array_to_vector(parameters, target)
         index.is_trained = True
-
-
-def _projection(parameters: NDArray[np.float32], dimension: int, width: int) -> Any:
-    if len(parameters) != dimension * width:
-        raise ValueError(f"{len(parameters)} parameters of a projection instead of {dimension * width}")
-    # By faiss and not by numpy, whose BLAS has threads of its own.
-    projection = faiss.LinearTransform(dimension, width, False)
-    faiss.copy_array_to_vector(np.ascontiguousarray(parameters, dtype=np.float32), projection.A)
-    projection.is_trained = True
-    return projection
 
 
 def _no_centroids(dimension: int) -> Any:

@@ -2,8 +2,8 @@
 
 Two sets of inverted lists with the same rows: codes, in memory, which a scan
 goes over, and the vectors themselves, which only the best of a scan are
-compared with again. Vectors loaded from files are mapped and stay on disk;
-those that deltas bring are in memory until the next snapshot is loaded.
+compared with again. Of a kind that is `mapped`, vectors loaded from files stay
+on disk; those that deltas bring are in memory until the next snapshot is loaded.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.lists.codec import Codec
 from indexing.lists.inverted_lists import InvertedLists, Part
 from indexing.lists.kinds import IndexKind
-from indexing.lists.quantisation import Codec
 from indexing.lists.view import Block, new_block
 
 _CANDIDATES = {IndexKind.IVF_PCA: 4, IndexKind.IVF_SQ8: 4, IndexKind.IVF_PQ: 16}

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.lists.codec import Codec
 from indexing.lists.kinds import IndexKind
-from indexing.lists.quantisation import Codec
 from schemas.deltas.delta import Progress
 
 

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.lists.codec import train_codec
 from indexing.lists.inverted_lists import InvertedLists, Part
 from indexing.lists.kinds import IndexKind, default_kind
-from indexing.lists.quantisation import Codec
 from indexing.lists.reranked import CodedLists, Lists
 from indexing.rows.digest import digest_bytes
 from indexing.rows.forward import ForwardIndex
@@ -200,7 +200,7 @@ class Shard:
                 centroids = train_centroids(sample, nlist, seed)
                 lists = old.rebuilt(centroids, parts, dead, _HEADROOM)
                 if kind.coded and isinstance(lists, InvertedLists):
-                    lists = CodedLists.over(Codec.train(kind, sample, seed), lists)
+                    lists = CodedLists.over(train_codec(kind, sample, seed), lists)
                 training: dict[str, Any] = {"nlist": nlist, "seed": seed, "vectors": count}
                 if nprobe is None:
                     chosen = choose_live_probes(lists, self._state.validity, recall, seed)

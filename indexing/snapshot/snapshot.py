@@ -31,9 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from disk.durable import sync_folder
+from indexing.lists.codec import codec_of
 from indexing.lists.inverted_lists import InvertedLists, Part
 from indexing.lists.kinds import IndexKind
-from indexing.lists.quantisation import Codec
 from indexing.lists.reranked import CodedLists, Lists, codes_over
 from indexing.lists.view import Block
 from indexing.rows.digest import digest_bytes, sum_digests
@@ -241,7 +241,7 @@ def _lists(
     blocks: Callable[[str, int], list[Block]],
     ranked_blocks: Callable[[str, int], list[Block]],
 ) -> Lists:
-    """Lists from their files, which the functions read by name; `ranked_blocks`: vectors beside codes.
+    """Lists from their files, which the functions read by name; `ranked_blocks`: vectors that stay on disk.
 
     Raises `KeyError` or `ValueError` when the files do not fit the manifest.
     """
@@ -249,11 +249,11 @@ def _lists(
     centroids = None
     if kind is not IndexKind.EXACT:
         centroids = array("centroids.bin").reshape(manifest.lists, dimension)
-    vectors = (ranked_blocks if kind.coded else blocks)("lists.bin", dimension)
+    vectors = (ranked_blocks if kind.mapped else blocks)("lists.bin", dimension)
     lists = InvertedLists.load(dimension, centroids, vectors, layout.sizes)
     if not kind.coded:
         return lists
-    codec = Codec(kind, dimension, array("codec.bin"))
+    codec = codec_of(kind, dimension, array("codec.bin"))
     codes = blocks("codes.bin", codec.width)
     return CodedLists(codec, lists, codes_over(codec, centroids, codes, layout.sizes))
 
@@ -279,7 +279,7 @@ def load_files(folder: Path) -> tuple[Shard, ShardManifest]:
         return read_blocks(folder / name, files[name], layout.capacities, width)
 
     def ranked_blocks(name: str, width: int) -> list[Block]:
-        # A coded kind scans its codes: the vectors, read only to rank the best again, stay on disk.
+        # Those of kinds whose codes are far smaller: read only to rank the best again, they stay on disk.
         with checked(folder / name, files[name]) as file:
             file.skim()
         return map_blocks(folder / name, layout.capacities, width)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexing.build.builder import BuildSettings
+from indexing.lists.codec import code_bytes
 from indexing.lists.kinds import IndexKind
-from indexing.lists.quantisation import code_bytes
 from jobs.pipeline.extraction.extractors import ExtractorSpec, configured
 from schemas.errors import OperatorError
 from schemas.full_index.generation import Generation

@@ -55,7 +55,7 @@ class Rounds:
     def records(self) -> Iterator[Out]:
         """What is to be written. A request that goes round alone is a record as it first was."""
         for record in self._passed:
-            yield Out(EXTRACT_REQUESTS, record.key or b"", record.value or b"")
+            yield Out(EXTRACT_REQUESTS, record.key, record.value or b"")
         for partition, requests in self._requests.items():
             key = routing_key(partition, self._partitions)
             for value in encode_bundles(requests):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from indexing.build.builder import BuildSettings, ShardBuilder
+from indexing.lists.codec import code_bytes, train_codec
 from indexing.lists.inverted_lists import Part
 from indexing.lists.kinds import IndexKind
-from indexing.lists.quantisation import Codec, code_bytes
 from indexing.lists.reranked import CodedLists
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
@@ -57,7 +57,7 @@ def test_recall_of_a_coded_kind_is_measured_through_its_codes(tmp_path: Path, ki
 
 
 @pytest.mark.parametrize("kind", CODED)
-def test_codes_take_the_memory_and_vectors_stay_on_disk(tmp_path: Path, kind: IndexKind) -> None:
+def test_every_vector_has_its_code_in_the_same_place(tmp_path: Path, kind: IndexKind) -> None:
     _, manifest = built(tmp_path / "s0", kind)
     entries = manifest.files["lists.bin"].size // (4 * DIMENSION + 8)
     assert manifest.files["codes.bin"].size == entries * (code_bytes(kind, DIMENSION) + 8)
@@ -133,7 +133,7 @@ def test_search_in_an_emptied_coded_shard_finds_nothing(tmp_path: Path, kind: In
 def test_codec_is_the_same_for_the_same_sample_and_seed() -> None:
     sample = random_vectors(600, DIMENSION)
     for kind in CODED:
-        one, two = Codec.train(kind, sample, 3), Codec.train(kind, sample, 3)
+        one, two = train_codec(kind, sample, 3), train_codec(kind, sample, 3)
         assert np.array_equal(one.parameters, two.parameters)
         assert one.encode(sample).tobytes() == two.encode(sample).tobytes()
 

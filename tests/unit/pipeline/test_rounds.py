@@ -105,12 +105,12 @@ def test_what_goes_round_goes_to_the_partition_of_its_image() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        b'{"bundle":',
-        b'{"bundle":1}',
-        b'{"bundle":1,"not_before_ms":0,"requests":[]}',
-        b'{"bundle":1,"not_before_ms":-1,"requests":[{}]}',
-        b'{"bundle":1,"not_before_ms":0,"requests":' + b"[" * 5000,
-        b'{"bundle":300,"not_before_ms":0,"requests":[' + b",".join([b"{}"] * 300) + b"]}",
+        b'{"type":"bundle",',
+        b'{"type":"bundle","n":1}',
+        b'{"type":"bundle","not_before_ms":0,"requests":[]}',
+        b'{"type":"bundle","not_before_ms":-1,"requests":[{}]}',
+        b'{"type":"bundle","not_before_ms":0,"requests":' + b"[" * 5000,
+        b'{"type":"bundle","not_before_ms":0,"requests":[' + b",".join([b"{}"] * 300) + b"]}",
     ],
 )
 def test_what_begins_as_a_bundle_and_is_none_is_refused_as_a_request(value: bytes) -> None:
@@ -123,7 +123,7 @@ def test_what_begins_as_a_bundle_and_is_none_is_refused_as_a_request(value: byte
 
 def test_a_bundle_within_a_bundle_is_no_request() -> None:
     (inner,) = encode_bundles([request(1), request(2)])
-    outer = b'{"bundle":1,"not_before_ms":0,"requests":[' + inner + b"]}"
+    outer = b'{"type":"bundle","not_before_ms":0,"requests":[' + inner + b"]}"
     (only,) = Rounds(PARTITIONS).opened([record(outer)], NOW_MS, LONGEST_MS)
     with pytest.raises(RejectedError):
         decode_request(only.value)

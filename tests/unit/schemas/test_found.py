@@ -44,3 +44,10 @@ def test_parts_are_merged_best_first_and_equal_ones_in_the_order_of_the_parts() 
 def test_an_answer_to_another_number_of_queries_is_of_another_version() -> None:
     with pytest.raises(TransientError, match="one version"):
         decode_found(Found(), 1)
+
+
+def test_columns_of_different_lengths_are_refused_and_not_cut() -> None:
+    found = encode_found([[hit("a", 0.5), hit("b", 0.25)]])
+    del found.urls[1]
+    with pytest.raises(TransientError, match="not of one length"):
+        decode_found(found, 1)
