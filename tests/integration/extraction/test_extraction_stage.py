@@ -241,7 +241,8 @@ def test_unusable_image_goes_to_the_dead_letters_at_once(world: World, path: str
     out = world.until_settled(bad, good)
     (letter,) = letters(out)
     assert (letter.reason, letter.transient) == (reason, False)
-    assert decode_request(letter.value_bytes()) == bad
+    # On a loaded machine it may have gone round once before its host answered.
+    assert msgspec.structs.replace(decode_request(letter.value_bytes()), not_before_ms=0) == bad
     assert bytes.fromhex(good.image_id) in vectors(out)
     # The index learns that it need not wait, and a build finds it in the store.
     assert refusals(out) == {bytes.fromhex(bad.image_id): bad.vector_seq}
