@@ -6,7 +6,7 @@ a time as it has search threads, first come, first served; how long a call
 takes is drawn from times that were measured here, on a real shard. Now and
 then a replica stands still for a moment, as one does that loads a generation
 or shares its processor. What the broker does, its own `Patience` decides: when
-a replica is waited for no longer and another is asked too (Dean and Barroso,
+a replica is waited for no longer and one other is asked too (Dean and Barroso,
 "The Tail at Scale", CACM 2013); of two answers the first counts, and a call
 that still waits for its turn is given up.
 """
@@ -51,12 +51,11 @@ class Tier:
 
 @dataclass(slots=True)
 class _Call:
-    """One replica's part of a query. `shard_of`: the query's number and the shard."""
+    """A query's part that one replica was asked for."""
 
     query: int
     shard: int
     sent_at: float
-    given_up: bool = False
 
 
 @dataclass(slots=True)
@@ -121,8 +120,7 @@ class Simulation:
 
     def _ask(self, now: float, number: int, shard: int, turn: int) -> None:
         replicas = self._replicas[shard]
-        first = _Call(number, shard, now)
-        self._send(now, replicas[turn % len(replicas)], first)
+        self._send(now, replicas[turn % len(replicas)], _Call(number, shard, now))
         if self._tier.hedged and len(replicas) > 1:
 
             def lose_patience(moment: float) -> None:

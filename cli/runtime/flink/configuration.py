@@ -35,7 +35,7 @@ def flink_config(settings: Settings, rpc_port: int, java_options: str) -> str:
     """`config.yaml`. All ports but the dashboard's and the reporter's are free ones; all are on the loopback address.
 
     Nothing can be submitted, cancelled or scaled in the dashboard, and the
-    REST interface behind it answers only who may ask: see `doors_options` and
+    REST interface behind it answers only who may ask: see `doors_option` and
     docs/adr/0019-closed-doors.md.
 
     Memory: the JVMs together stay below 2.5 GB, since Flink's own defaults
