@@ -137,7 +137,10 @@ async def _vector_of(request: Request, query_limit: int, hold: _Hold) -> tuple[N
     body = b"".join([chunk async for chunk in _limited(request, VECTOR_BODY_BYTES, VECTOR_BODY_BYTES, hold)])
     if media_type == "application/octet-stream":
         if len(body) % 4:
-            raise RejectedError("malformed_body", f"{len(body)} bytes are no whole float32 numbers")
+            raise RejectedError(
+                "malformed_body",
+                f"{len(body)} bytes are no whole float32 numbers; send 4 bytes a number, little-endian",
+            )
         return np.frombuffer(body, dtype="<f4"), query_limit
     try:
         query = _query_decoder.decode(body)
