@@ -90,7 +90,11 @@ async def serving(
     search_timeout_s: float = SEARCH_TIMEOUT_S,
     most_waiting: int = MOST_WAITING,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a blender over `backend`, which it closes in the end; it begins with `EXTRACTOR`."""
+    """A client of a blender over `backend`, which it closes in the end; it begins with `EXTRACTOR`.
+
+    Where the server has `limits`, which may be short, the client keeps no connection: one that the server gives up
+    at the very moment of the next request fails it, which is nobody's fault.
+    """
     metrics = metrics or BlenderMetrics()
     publication = None if generations is None else Publication(generations)
     encoders = Encoders(EXTRACTOR, LIVE, load, metrics, most_waiting=most_waiting)
@@ -112,7 +116,8 @@ async def serving(
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             base = f"{'http' if tls is None else 'https'}://127.0.0.1:{listener.getsockname()[1]}"
-            async with httpx.AsyncClient(base_url=base, timeout=30, verify=tls is None) as client:
+            kept = httpx.Limits(max_keepalive_connections=None if limits is None else 0)
+            async with httpx.AsyncClient(base_url=base, timeout=30, verify=tls is None, limits=kept) as client:
                 client.app = app  # type: ignore[attr-defined]
                 yield client
         finally:
