@@ -27,8 +27,9 @@ from typing import Any
 import grpc.aio
 import numpy as np
 
+from benchmarks.harness.processes import CpuMeter
 from benchmarks.harness.result import write_result
-from benchmarks.harness.system import FIRST_PORT, BenchSystem, CpuMeter, bench_settings, temporary_home
+from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, temporary_home
 from benchmarks.load.events import LoadGenerator
 from benchmarks.load.shop import Event, Kind, Shop, fill_feature_store, vectors
 from messaging.consumer import PartitionReader

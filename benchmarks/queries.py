@@ -19,8 +19,9 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.harness.processes import CpuMeter
 from benchmarks.harness.result import write_result
-from benchmarks.harness.system import FIRST_PORT, BenchSystem, CpuMeter, bench_settings, temporary_home
+from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, temporary_home
 from benchmarks.load.events import LoadGenerator
 from benchmarks.load.http import HttpLoad, post, post_file
 from benchmarks.load.shop import draw_photo, fill_feature_store, image_url, vectors

@@ -32,15 +32,14 @@ import numpy as np
 import psutil
 
 from benchmarks.freshness import PROBE_PRODUCTS, send_probes
+from benchmarks.harness.processes import CpuMeter, processes
 from benchmarks.harness.result import RESULTS, write_result
 from benchmarks.harness.slopes import Slope, slope
 from benchmarks.harness.system import (
     FIRST_PORT,
     BenchSystem,
-    CpuMeter,
     bench_settings,
     drawn_weights,
-    processes,
     temporary_home,
 )
 from benchmarks.load.events import LoadGenerator

@@ -25,8 +25,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.processes import CpuMeter
 from benchmarks.harness.result import write_result
-from benchmarks.harness.system import FIRST_PORT, BenchSystem, CpuMeter, bench_settings, drawn_weights, temporary_home
+from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, drawn_weights, temporary_home
 from benchmarks.load.events import LoadGenerator
 from benchmarks.load.shop import ADDITIONS, NEW_AMONG_ADDITIONS, draw_pictures, fill_feature_store, vectors
 from vision.extractor import dimension_of, extractor_id

@@ -1,10 +1,12 @@
-"""`SearchBackend` in the same process: the searcher's own methods, on a few threads."""
+"""`SearchBackend` in the same process: the searcher's own methods, on the event loop or on a few threads."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from typing import Protocol, TypeVar
 
 from schemas.errors import TransientError
@@ -21,6 +23,11 @@ from schemas.search_pb2 import (
 from serving.backend import OVERDUE
 
 _Result = TypeVar("_Result")
+
+SHORT_S = 0.004
+"""A search that will take less is done on the event loop: to hand it to a thread and back takes longer than it may."""
+_NEWEST = 0.1
+"""Weight of the latest search in what searches are thought to take."""
 
 
 class Searcher(Protocol):
@@ -39,14 +46,22 @@ class Searcher(Protocol):
 
 
 class LocalBackend:
-    """A searcher of this process. A query runs on one of `threads` threads; faiss lets go of the GIL meanwhile."""
+    """A searcher of this process.
+
+    Searches that the ones before say will be `SHORT_S` long at most are done
+    on the event loop, all else on one of `threads` threads; faiss lets go of
+    the GIL meanwhile.
+    """
 
     def __init__(self, searcher: Searcher, threads: int = 2) -> None:
         self._searcher = searcher
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="search")
+        self._query_s = inf
 
     async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
-        return await self._run(lambda: self._searcher.search(request), timeout_s)
+        if request.count * self._query_s <= SHORT_S:
+            return self._timed_search(request)
+        return await self._run(lambda: self._timed_search(request), timeout_s)
 
     async def product(self, request: ProductRequest, timeout_s: float) -> ProductResponse:
         return await self._run(lambda: self._searcher.product(request), timeout_s)
@@ -59,6 +74,14 @@ class LocalBackend:
 
     async def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _timed_search(self, request: SearchRequest) -> SearchResponse:
+        began = time.perf_counter()
+        answer = self._searcher.search(request)
+        took_s = (time.perf_counter() - began) / max(1, request.count)
+        before_s = self._query_s
+        self._query_s = took_s if before_s == inf else before_s + _NEWEST * (took_s - before_s)
+        return answer
 
     async def _run(self, work: Callable[[], _Result], timeout_s: float) -> _Result:
         future = asyncio.get_running_loop().run_in_executor(self._executor, work)

@@ -15,10 +15,16 @@ import psutil
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = REPOSITORY / "benchmarks" / "results"
+PROFILE = "VITRINE_BENCH_PROFILE"
+"""Environment variable: a folder for flame graphs of every Python process, one each time something is measured, and for
+the result, which they falsify."""
 
 
 def write_result(name: str, parameters: Mapping[str, Any], figures: Mapping[str, Any]) -> Path:
-    """Writes `benchmarks/results/<name>.json`, prints it, and gives its path. Units are in the figures' names."""
+    """Writes `benchmarks/results/<name>.json` (not there with `PROFILE`), prints it, and gives its path.
+
+    Units are in the names of the figures.
+    """
     result = {
         "name": name,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -27,8 +33,9 @@ def write_result(name: str, parameters: Mapping[str, Any], figures: Mapping[str,
         "parameters": dict(parameters),
         "figures": dict(figures),
     }
-    RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{name}.json"
+    folder = Path(os.environ.get(PROFILE) or RESULTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}.json"
     text = json.dumps(result, indent=2, ensure_ascii=False)
     file.write_text(text + "\n")
     print(text)

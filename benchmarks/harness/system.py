@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from cli.inspection import ShardView, shard_views
-from cli.runtime.flink.parts import TASK_MANAGER
 from cli.runtime.progress import Progress
-from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings, load_settings
@@ -110,57 +106,3 @@ class BenchSystem:
     def watermark_lag_ms(self) -> float:
         """Age of the oldest shard's watermark: every event before it is searchable."""
         return time.time() * 1000 - min(view.watermark_ms for view in self.shards())
-
-
-class CpuMeter:
-    """Processor time by process, in cores, between two moments. `others`: further processes by name."""
-
-    def __init__(self, system: BenchSystem, others: dict[str, int] | None = None) -> None:
-        self._system = system
-        self._others = others or {}
-        self._began = time.monotonic()
-        self._before = self._times()
-
-    def cores(self, least: float = 0.02) -> dict[str, float]:
-        """Cores used since the meter was made, largest first; what used less than `least` is left out."""
-        elapsed = time.monotonic() - self._began
-        used: dict[str, float] = {}
-        for (name, pid), seconds in self._times().items():
-            cores = (seconds - self._before.get((name, pid), 0.0)) / elapsed
-            used[name] = used.get(name, 0.0) + cores
-        shown = {name: round(cores, 2) for name, cores in used.items() if cores >= least}
-        return dict(sorted(shown.items(), key=lambda entry: -entry[1]))
-
-    def _times(self) -> dict[tuple[str, int], float]:
-        found: dict[tuple[str, int], float] = {}
-        for name, process in processes(self._system.runtime, self._others):
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            found[name, process.pid] = times.user + times.system
-        return found
-
-
-def processes(runtime: System, others: Mapping[str, int] | None = None) -> Iterator[tuple[str, psutil.Process]]:
-    """Every process of the system with its children, by the name of its part; then `others` by theirs.
-
-    The supervisor's children are the parts, each with a name of its own.
-    """
-    for name, pid in {**runtime.running(), **(others or {})}.items():
-        try:
-            process = psutil.Process(pid)
-            for member in (process, *(() if name == SUPERVISOR else process.children(recursive=True))):
-                yield _label(name, member) if name == TASK_MANAGER else name, member
-        except psutil.NoSuchProcess:
-            continue
-
-
-def _label(name: str, member: psutil.Process) -> str:
-    """Flink's Python workers and the CNN are the task manager's children, and shown for themselves."""
-    command = " ".join(member.cmdline())
-    if "jobs.pipeline.extraction.child" in command:
-        return "extraction-cnn"
-    if "pyflink" in command and "java" not in command.split(" ", 1)[0]:
-        return "flink-python-stages"
-    return name
