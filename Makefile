@@ -55,7 +55,7 @@ format: $(DONE)/packages-dev
 bench: $(BENCHES:%=bench-%)  ## every benchmark, one after the other
 
 profile-%: $(DONE)/packages-dev $(DONE)/jars  ## flame graphs of every Python process while a benchmark measures, in .cache/profile
-	VITRINE_BENCH_PROFILE=.cache/profile/$* PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m benchmarks.$*
+	VITRINE_BENCH_PROFILE=.cache/profile/$* $(PY) -m benchmarks.$*
 
 $(BENCHES:%=bench-%): bench-%: $(DONE)/packages-dev $(DONE)/jars
 	$(PY) -m benchmarks.$*

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from cli.runtime.flink.parts import TASK_MANAGER
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System
 
-_SAMPLES_PER_S = 200
+_SAMPLES_PER_S = 100
 
 
 class CpuMeter:
@@ -87,7 +88,13 @@ class _Flames:
         turn.mkdir(parents=True, exist_ok=True)
         for name, process in processes(runtime, others):
             if "python" in Path(process.exe()).name:
-                command = ["py-spy", "record", "--format", "flamegraph", "--rate", f"{_SAMPLES_PER_S}"]
+                command = [
+                    f"{Path(sys.executable).with_name('py-spy')}",
+                    "record",
+                    "--nonblocking",
+                    "--rate",
+                    f"{_SAMPLES_PER_S}",
+                ]
                 file = turn / f"{name}-{process.pid}.svg"
                 command += ["--pid", f"{process.pid}", "--output", f"{file}", "--duration", "3600"]
                 self._recorders.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))

@@ -27,7 +27,7 @@ HERE = threading.get_ident
 
 
 class Timed:
-    """A searcher that takes `query_s` for each query, and remembers on which thread."""
+    """A searcher that takes `query_s` of a processor for each query, and remembers on which thread."""
 
     name = "timed"
 
@@ -37,7 +37,9 @@ class Timed:
 
     def search(self, request: SearchRequest) -> SearchResponse:
         self.threads.append(threading.get_ident())
-        time.sleep(self.query_s * request.count)
+        until = time.thread_time() + self.query_s * request.count
+        while time.thread_time() < until:
+            pass
         return SearchResponse()
 
     def product(self, request: ProductRequest) -> ProductResponse:
@@ -87,7 +89,7 @@ async def test_long_searches_leave_the_loop_free_and_end_at_their_deadline() -> 
 
     turning = asyncio.create_task(turn())
     await ask(backend)
-    assert turns > 10
+    assert turns > 5
     turning.cancel()
     with pytest.raises(TransientError, match="overdue"):
         await ask(backend, timeout_s=0.01)
@@ -103,6 +105,6 @@ async def test_searches_that_have_become_long_go_to_the_threads_and_come_back() 
     await ask(backend, 2)
     assert [thread == HERE() for thread in searcher.threads] == [False, True, True, False]
     searcher.query_s = 0.0
-    await ask(backend, 60)
+    await ask(backend, 90)
     assert searcher.threads[-1] == HERE()
     await backend.close()
