@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from cli.inspection import ShardView, shard_views
 from cli.runtime.progress import Progress
 from cli.runtime.system import System
@@ -17,6 +19,9 @@ from schemas.settings import Settings, load_settings
 
 FIRST_PORT = 18_500
 POLL_S = 0.02
+_IDLE_S = 1.0
+_IDLE_CORES = 0.3
+"""A searcher that trains takes more, one that polls the log less."""
 
 
 def bench_settings(home: Path, first_port: int, **overrides: Any) -> Settings:
@@ -96,13 +101,31 @@ class BenchSystem:
         )
 
     def until_trained(self, timeout_s: float = 600.0) -> None:
-        """Until every shard of more than 20,000 images has its inverted lists; smaller ones search exactly."""
+        """Until every shard of more than 20,000 images has its inverted lists, and none is training them anew.
+
+        Smaller shards search exactly. A training takes all that a searcher can get of a core.
+        """
         self.until(
             "the shards have trained their inverted lists",
             lambda views: all(view.index != "exact" or view.searchable < 20_000 for view in views),
             timeout_s,
         )
+        searchers = [pid for name, pid in self.runtime.running().items() if name.startswith("searcher")]
+        deadline = time.monotonic() + timeout_s
+        while (busy := max(_cores(searchers, _IDLE_S))) > _IDLE_CORES:
+            if time.monotonic() > deadline:
+                raise OperatorError(f"a searcher still takes {busy:.2f} cores; logs: {self.runtime.log_folder()}")
+            self.progress.waiting(f"a searcher takes {busy:.2f} cores")
 
     def watermark_lag_ms(self) -> float:
         """Age of the oldest shard's watermark: every event before it is searchable."""
         return time.time() * 1000 - min(view.watermark_ms for view in self.shards())
+
+
+def _cores(pids: list[int], seconds: float) -> list[float]:
+    """Cores that each of these processes takes for the next `seconds`."""
+    parts = [psutil.Process(pid) for pid in pids]
+    for part in parts:
+        part.cpu_percent()
+    time.sleep(seconds)
+    return [part.cpu_percent() / 100 for part in parts]

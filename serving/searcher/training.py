@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 
 TRAIN_AT_IMAGES = 20_000
 """Below, exact search takes a few milliseconds, and is exact."""
-TRAIN_AGAIN_FACTOR = 4
-"""Lists trained on a quarter of what is there now are too few and too long."""
+TRAIN_AGAIN_FACTOR = 2
+"""Lists trained on half of what is there now are too few, and more of them are compared than has to be."""
 CHOSEN = "chosen"
 """In a shard's training: its kind was asked for, and is no matter of its size."""
 
