@@ -39,11 +39,11 @@ def test_shard_is_trained_once_it_is_large_and_again_when_it_has_outgrown_its_li
 
     trained_on(200)
     assert shard.stats().index_kind == "ivf_flat"
-    apply(searcher, products(599, first=200))
+    apply(searcher, products(199, first=200))
     trainer.train_when_due(shard)
     assert shard.training["vectors"] == 200
-    apply(searcher, products(1, first=799))
-    trained_on(800)
+    apply(searcher, products(1, first=399))
+    trained_on(400)
     best = hits(searcher.search(query(direction(5), limit=1)))[0]
     assert best.product_id == "p5"
 
@@ -74,12 +74,12 @@ def test_built_lists_are_trained_again_only_when_outgrown(tmp_path: Path) -> Non
     searcher = ready_searcher()
     searcher.begin(shard)
     trainer = Trainer(searcher, train_at_images=200)
-    apply(searcher, products(749, first=250))
+    apply(searcher, products(249, first=250))
     trainer.train_when_due(shard)
     assert not trainer.is_training
     assert shard.training["nlist"] == 4
-    apply(searcher, products(1, first=999))
+    apply(searcher, products(1, first=499))
     trainer.train_when_due(shard)
     while trainer.is_training:
         time.sleep(0.005)
-    assert shard.training["vectors"] == 1000
+    assert shard.training["vectors"] == 500
