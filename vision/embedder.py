@@ -40,7 +40,7 @@ class Embedder:
     def embed(self, inputs: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Prepared pictures to (n, dimension) float32 rows of unit length, in their order.
 
-        One call is one batch of the network: 16 to 32 pictures use it best. A
+        One call is one batch of the network: a few dozen pictures use it best. A
         row does not depend on the others, except in its last bits.
         """
         if not inputs:

@@ -1,9 +1,10 @@
 """How to run a network on this machine: measured when it starts, never assumed.
 
-Whether a traced graph beats eager PyTorch differs from network to network. On
-one processor bfloat16 nearly doubles the speed, on another it is ten times
-slower; it also costs recall (EfficientNet-lite0 on its own lost 1 to 3 % of all
-first hits), so it takes part only on request.
+Whether a traced graph beats eager PyTorch, and OpenVINO both, differs from
+network to network and from processor to processor. On one, bfloat16 nearly
+doubles the speed, on another it is ten times slower; it also costs recall
+(EfficientNet-lite0 on its own lost 1 to 3 % of all first hits), so it takes
+part only on request.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from vision.encoders import Backbone
+from vision.openvino import OpenVinoBackbone
 
 logger = logging.getLogger(__name__)
 
@@ -54,14 +56,14 @@ def fastest(network: nn.Module, size: int, device: torch.device, *, bfloat16: bo
 
 
 def _candidates(network: nn.Module, pixels: Tensor, bfloat16: bool) -> Iterator[tuple[str, Backbone]]:
-    yield from _eager_and_traced(network, pixels, "float32")
+    yield from _ways(network, pixels, "float32")
     if bfloat16 and _has_bfloat16(pixels.device):
         half = copy.deepcopy(network).to(torch.bfloat16)
-        for name, backbone in _eager_and_traced(half, pixels.to(torch.bfloat16), "bfloat16"):
+        for name, backbone in _ways(half, pixels.to(torch.bfloat16), "bfloat16"):
             yield name, partial(_in_bfloat16, backbone)
 
 
-def _eager_and_traced(network: nn.Module, pixels: Tensor, precision: str) -> Iterator[tuple[str, Backbone]]:
+def _ways(network: nn.Module, pixels: Tensor, precision: str) -> Iterator[tuple[str, Backbone]]:
     yield f"eager-{precision}", network
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecation notes of the tracer, and of shapes it takes for constants
@@ -69,6 +71,14 @@ def _eager_and_traced(network: nn.Module, pixels: Tensor, precision: str) -> Ite
         traced = torch.jit.freeze(graph)
     if _is_same(network, traced, pixels[:3]):
         yield f"traced-{precision}", traced
+    if pixels.device.type == "cpu" and pixels.dtype == torch.float32:
+        try:
+            foreign = OpenVinoBackbone(traced, pixels.shape[-1])
+        except RuntimeError as error:
+            logger.info("execution openvino=unusable error=%r", str(error)[:200])
+            return
+        if _is_same(network, foreign, pixels[:3]):
+            yield f"openvino-{precision}", foreign
 
 
 def _in_bfloat16(backbone: Backbone, pixels: Tensor) -> tuple[Tensor, ...]:

@@ -19,6 +19,7 @@ PACKAGES = (
 HOMES = {
     "torch": "vision",
     "torchvision": "vision",
+    "openvino": "vision/openvino.py",
     "rocksdict": "feature_store/rocks",
     "faiss": "indexing",
     "confluent_kafka": "messaging",
