@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 _DARK = 24
 """Luma (0..255) up to which a pixel counts as black: video black is 16, and JPEG rings around it."""
@@ -43,7 +43,9 @@ def locate_item(image: Image.Image) -> Image.Image:
 
     Measured on the apparel photographs (benchmarks/retrieval.py): 4 % more exact products at rank 1.
     """
-    box = _extent((np.asarray(image) < _WHITE).any(axis=2), _FEW)
+    red, green, blue = image.split()
+    darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
+    box = _extent(np.asarray(darkest) < _WHITE, _FEW)
     if box is None:
         return image
     left, top, right, bottom = box
@@ -63,13 +65,19 @@ def locate_item(image: Image.Image) -> Image.Image:
 
 def _extent(mask: NDArray[np.bool_], share: float) -> tuple[int, int, int, int] | None:
     """Left, top, right, bottom of the rows and columns whose set share exceeds `share`; None when there are none."""
-    rows = np.flatnonzero(mask.mean(axis=1) > share)
+    rows = np.flatnonzero(_shares(mask, axis=1) > share)
     if len(rows) == 0:
         return None
-    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].mean(axis=0) > share)
+    columns = np.flatnonzero(_shares(mask[rows[0] : rows[-1] + 1], axis=0) > share)
     if len(columns) == 0:
         return None
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _shares(mask: NDArray[np.bool_], axis: int) -> NDArray[np.float64]:
+    """`mask.mean(axis)`, which adds in float64, in less than half the time."""
+    shares: NDArray[np.float64] = mask.sum(axis=axis, dtype=np.uint32) / mask.shape[axis]
+    return shares
 
 
 def _cropped(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
