@@ -193,16 +193,17 @@ def measure(
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.freshness", description=__doc__)
     parser.add_argument("--images", type=int, default=100_000, help="in the index before the measurement")
-    parser.add_argument("--rates", type=float, nargs="+", default=[500.0, 50.0, 3000.0], help="events/s")
+    parser.add_argument("--rates", type=float, nargs="+", default=[50.0, 500.0, 5000.0], help="events/s")
     parser.add_argument("--probes", type=float, default=20.0, help="probes/s among them")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each rate")
+    parser.add_argument("--bundle-time-ms", type=int, default=0, help="default: the system's")
     parser.add_argument("--encoder", default="", help="default: the system's")
     parser.add_argument("--first-port", type=int, default=FIRST_PORT)
     parser.add_argument("--name", default="freshness", help="name of the result file")
     arguments = parser.parse_args(argv)
     with temporary_home() as home:
-        encoder = {"encoder": arguments.encoder} if arguments.encoder else {}
-        settings = bench_settings(home, arguments.first_port, **encoder)
+        asked = {"encoder": arguments.encoder, "bundle_time_ms": arguments.bundle_time_ms}
+        settings = bench_settings(home, arguments.first_port, **{name: value for name, value in asked.items() if value})
         extractor = extractor_id(settings.encoder, settings.weights)
         matrix, _ = vectors(arguments.images + PROBE_PRODUCTS, dimension_of(extractor))
         fill_feature_store(settings, extractor, matrix)

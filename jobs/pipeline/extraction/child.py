@@ -46,9 +46,6 @@ from jobs.pipeline.extraction.rooms import GIVE_UP_AFTER, Outcome
 from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.ids import content_hash
 
-FILL_S = 0.005
-"""How long a batch waits for one more image: a decode takes about this long."""
-
 log = logging.getLogger("jobs.extraction")
 
 
@@ -169,11 +166,12 @@ class ExtractingChild:
             self._report(Failed(key, "image_not_prepared", f"{type(error).__name__}: {error}", False))
 
     def _embed_forever(self) -> None:
+        """Takes what is prepared, and waits for no more: where the network is slower, more of it gathers meanwhile."""
         while True:
             images = [self._prepared.get()]
             while len(images) < self._batch:
                 try:
-                    images.append(self._prepared.get(timeout=FILL_S))
+                    images.append(self._prepared.get_nowait())
                 except queue.Empty:
                     break
             self._embed(images)
