@@ -22,7 +22,7 @@ import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness.result import write_result
+from benchmarks.harness.result import rounded, write_result
 from indexing.rows.usable import searchable_rows
 from indexing.shard.shard import Shard
 from indexing.snapshot.snapshot import restore, save
@@ -42,17 +42,17 @@ _ROUNDING = 1e-5
 class Catalogue:
     """Images with clustered vectors of length 1 that lie near a manifold of few dimensions, as CNN features do."""
 
-    def __init__(self, dimension: int, seed: int, extractor_id: str = EXTRACTOR) -> None:
+    def __init__(self, dimension: int, seed: int, extractor_id: str = EXTRACTOR, *, clusters: int = _CLUSTERS) -> None:
         self.dimension = dimension
         self.extractor_id = extractor_id
         self._random = np.random.default_rng(seed)
-        self._centres = self._random.standard_normal((_CLUSTERS, _INNER_DIMENSION), dtype=np.float32)
+        self._centres = self._random.standard_normal((clusters, _INNER_DIMENSION), dtype=np.float32)
         self._spread = self._random.standard_normal((_INNER_DIMENSION, dimension), dtype=np.float32)
         self.sequence = 0
 
     def vectors(self, count: int) -> NDArray[np.float32]:
         """`count` further vectors, shape (count, dimension)."""
-        inner = self._centres[self._random.integers(0, _CLUSTERS, count)]
+        inner = self._centres[self._random.integers(0, len(self._centres), count)]
         inner = inner + _NOISE * self._random.standard_normal(inner.shape, dtype=np.float32)
         vectors: NDArray[np.float32] = inner @ self._spread
         vectors += 1.5 * self._random.standard_normal(vectors.shape, dtype=np.float32)
@@ -301,11 +301,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         figures["snapshot_restore_s"] = time.perf_counter() - started
     stats = shard.stats()
     figures |= {"rows": stats.rows, "memory_mib": stats.memory_bytes / 2**20}
-    rounded = {
-        key: float(f"{value:.4g}") if isinstance(value, (float, np.floating)) else value
-        for key, value in figures.items()
-    }
-    write_result(arguments.name, {**vars(arguments), "faiss": faiss.__version__, "numpy": np.__version__}, rounded)
+    write_result(
+        arguments.name, {**vars(arguments), "faiss": faiss.__version__, "numpy": np.__version__}, rounded(figures)
+    )
     return 0
 
 

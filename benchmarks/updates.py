@@ -5,7 +5,7 @@
 2. Backlog: --events of the mix are produced as fast as the log takes them. Their
    number over the time from the first `send` until every shard reflects the
    last of them is the drain rate; the load generator is part of that time.
-3. Sustained: the mix is produced at 90 % of it for --seconds. Where the age of
+3. Sustained: the mix is produced at 90 % of it (or --rate) for --seconds. Where the age of
    the watermark grows, 10 % less is tried next. The rate that holds counts.
 
 New images (1.5 % of the additions) are JPEG files with different bytes, so
@@ -58,6 +58,7 @@ def drain(system: BenchSystem, load: LoadGenerator, events: int) -> dict[str, An
 def sustain(system: BenchSystem, load: LoadGenerator, per_s: float, seconds: float) -> dict[str, Any]:
     """Feeds at a steady rate and watches the age of the watermark."""
     meter = CpuMeter(system, {"load-generator": load.pid})
+    waiting = pending_images(system)
     load.begin("mix", int(per_s * seconds), per_s)
     began = time.monotonic()
     at, lags = [], []
@@ -78,6 +79,7 @@ def sustain(system: BenchSystem, load: LoadGenerator, per_s: float, seconds: flo
         "watermark_age_p99_ms": round(float(np.percentile(lags[settled:], 99))),
         "watermark_age_growth_ms_per_s": round(slope, 1),
         "caught_up_after_s": round(max(0.0, applied - produced.ended), 2),
+        "pending_images_at_the_beginning": waiting,
         "pending_images_at_the_end": pending_images(system),
         "holds": slope <= MAX_GROWTH_MS_PER_S and produced.per_s >= 0.98 * per_s,
         "cores": cores,
@@ -106,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--events", type=int, default=300_000, help="of the backlog")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each paced run")
     parser.add_argument("--tries", type=int, default=5, help="paced runs at most")
+    parser.add_argument("--rate", type=float, default=0.0, help="first one tried, events/s; default: 90 % of the drain")
     parser.add_argument("--parallelism", type=int, default=1, help="of the streaming job")
     parser.add_argument("--bundle-time-ms", type=int, default=0, help="default: the system's")
     parser.add_argument("--encoder", default="", help="a torchvision network with drawn weights; default: the system's")
@@ -140,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             with system.progress.step(f"a backlog of {arguments.events} events"):
                 figures["backlog"] = drain(system, load, arguments.events)
             tried = []
-            per_s = 0.9 * figures["backlog"]["drained_per_s"]
+            per_s = arguments.rate or 0.9 * figures["backlog"]["drained_per_s"]
             for _ in range(arguments.tries):
                 with system.progress.step(f"{per_s:.0f} events/s for {arguments.seconds:g} s"):
                     tried.append(sustain(system, load, per_s, arguments.seconds))

@@ -23,19 +23,19 @@ class Embedder:
     """A loaded encoder. `prepare` may run in many threads; `embed` uses the network's own threads."""
 
     def __init__(self, facts: extractor.Extractor, backbone: Backbone, head: Head, device: torch.device) -> None:
-        self._facts = facts
         self._backbone = backbone
         self._head = head
         self._device = device
         self.extractor_id = facts.extractor_id
         self.dimension = facts.dimension
+        self.image_size = facts.image_size
 
     def prepare(self, data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
         """Decodes, cleans and resizes one picture: (size, size, 3) uint8, RGB.
 
         Thread-safe; most of it runs without the GIL. Raises `RejectedError` as `decode_image` does.
         """
-        return model_input(decode_image(data, limits), self._facts.image_size)
+        return model_input(decode_image(data, limits), self.image_size)
 
     def embed(self, inputs: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Prepared pictures to (n, dimension) float32 rows of unit length, in their order.

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -40,6 +41,15 @@ def write_result(name: str, parameters: Mapping[str, Any], figures: Mapping[str,
     file.write_text(text + "\n")
     print(text)
     return file
+
+
+def rounded(figures: Any) -> Any:
+    """The same with every fraction to four digits, however deep it lies."""
+    if isinstance(figures, Mapping):
+        return {name: rounded(value) for name, value in figures.items()}
+    if isinstance(figures, list):
+        return [rounded(value) for value in figures]
+    return float(f"{figures:.4g}") if isinstance(figures, float | np.floating) else figures
 
 
 def machine() -> dict[str, Any]:

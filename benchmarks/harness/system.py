@@ -18,7 +18,7 @@ from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings, load_settings
 
 FIRST_PORT = 18_500
-POLL_S = 0.02
+POLL_S = 0.05
 _IDLE_S = 1.0
 _IDLE_CORES = 0.3
 """A searcher that trains takes more, one that polls the log less."""

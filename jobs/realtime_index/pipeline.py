@@ -26,7 +26,7 @@ from schemas.topics import (
     PRODUCT_EVENTS,
 )
 
-CATALOGUE_BATCH = 1000
+CATALOGUE_BATCH = 4000
 
 
 def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequence[ExtractorSpec], epoch: int) -> None:

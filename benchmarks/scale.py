@@ -1,0 +1,124 @@
+"""Benchmark `scale`: what one shard costs as it grows, from 10,000 to a million images of the default extractor.
+
+One thread, everything in this process. A larger shop has more products, not
+more views of the same: the number of the vectors' clusters grows with the
+images. At every size the shard trains and chooses `nprobe` itself, for a
+recall@10 of 0.99, and is measured against exact search.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import faiss as _faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.harness.result import rounded, write_result
+from benchmarks.shard import EXTRACTOR, LIMIT, Catalogue, Truth, present_vectors, scores_of
+from indexing.lists.projection import PROJECTED
+from indexing.shard.shard import Shard
+from indexing.snapshot.snapshot import restore, save
+
+faiss: Any = _faiss
+IMAGES_PER_CLUSTER = 50
+_FILL = 1000
+_UPDATES = 100
+_ROUNDS = 20
+
+
+def fill(shard: Shard, catalogue: Catalogue, images: int) -> int:
+    """Adds this many images, a product each. Returns the bytes of their texts: ids, URLs and attributes."""
+    texts = 0
+    for start in range(0, images, _FILL):
+        count = min(_FILL, images - start)
+        batch = catalogue.batch(range(start, start + count), vectors=catalogue.vectors(count))
+        texts += sum(map(len, (*batch.product_id, *batch.url, *batch.attributes)))
+        shard.apply(batch)
+    return texts
+
+
+def update_us(shard: Shard, catalogue: Catalogue, images: int, random: np.random.Generator, pictures: bool) -> float:
+    """Processor time of one delta, in microseconds, in batches of 100: another price, or another picture."""
+    spent = []
+    for _ in range(_ROUNDS):
+        numbers = random.integers(0, images, _UPDATES).tolist()
+        batch = catalogue.batch(numbers, vectors=catalogue.vectors(_UPDATES) if pictures else None)
+        began = time.thread_time()
+        shard.apply(batch)
+        spent.append(time.thread_time() - began)
+    return float(np.median(spent)) / _UPDATES * 1e6
+
+
+def query_us(shard: Shard, queries: NDArray[np.float32]) -> float:
+    """Processor time of one query, in microseconds, one at a time: the median."""
+    spent = []
+    for start in range(len(queries)):
+        began = time.thread_time()
+        shard.search(queries[start : start + 1], LIMIT)
+        spent.append(time.thread_time() - began)
+    return float(np.median(spent)) * 1e6
+
+
+def measure(images: int, dimension: int, queries: int, seed: int) -> dict[str, Any]:
+    catalogue = Catalogue(dimension, seed, clusters=max(1, images // IMAGES_PER_CLUSTER))
+    shard = Shard(EXTRACTOR, dimension)
+    texts = fill(shard, catalogue, images)
+    began = time.monotonic()
+    shard.train(seed=seed)
+    trained_s = time.monotonic() - began
+    asked = catalogue.vectors(queries)
+    faiss.omp_set_num_threads(1)
+    stats = shard.stats()
+    figures: dict[str, Any] = {
+        "kind": stats.index_kind,
+        "lists": stats.lists,
+        "nprobe": shard.nprobe,
+        "train_s": trained_s,
+        "recall_at_10": Truth(present_vectors(shard), asked).recall(scores_of(shard, asked, shard.nprobe)),
+        "query_us": query_us(shard, asked),
+        "memory_mib": stats.memory_bytes / 2**20,
+        "memory_over_contents": stats.memory_bytes / (images * 4 * (dimension + PROJECTED) + texts),
+    }
+    random = np.random.default_rng(seed)
+    figures["price_us"] = update_us(shard, catalogue, images, random, pictures=False)
+    figures["picture_us"] = update_us(shard, catalogue, images, random, pictures=True)
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        save(shard, Path(folder), {0: 0})
+        figures["snapshot_save_s"] = time.monotonic() - began
+        del shard
+        gc.collect()
+        began = time.monotonic()
+        again, _ = restore(Path(folder))
+        again.search(asked[:1], LIMIT)
+        figures["restore_to_first_answer_s"] = time.monotonic() - began
+    short: dict[str, Any] = rounded(figures)
+    return short
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
+    parser.add_argument("--images", type=int, nargs="+", default=[10_000, 30_000, 100_000, 300_000, 1_000_000])
+    parser.add_argument("--dimension", type=int, default=768)
+    parser.add_argument("--queries", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--name", default="scale", help="name of the result file")
+    arguments = parser.parse_args(argv)
+    figures: dict[str, Any] = {}
+    for images in arguments.images:
+        figures[f"{images}_images"] = found = measure(images, arguments.dimension, arguments.queries, arguments.seed)
+        gc.collect()
+        print(f"{images:9} images: query {found['query_us']} us, price {found['price_us']} us", flush=True)
+    write_result(arguments.name, {**vars(arguments), "faiss": faiss.__version__}, figures)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
