@@ -57,7 +57,8 @@ def updates(result: Result) -> list[Row]:
     ours = f"{sustained:,} events/s sustained" if sustained else "none of the rates tried held"
     return [
         (
-            f"updates, JD's mix on {result['parameters']['images']:,} images",
+            f"updates, JD's mix on {result['parameters']['images']:,} images"
+            + (", known ones alone" if result["parameters"]["known_only"] else ""),
             "JD's whole site: 11,300/s on average",
             f"{ours} (watermark p50 {last['watermark_age_p50_ms']} ms old, p99 {last['watermark_age_p99_ms']}); "
             f"{backlog['drained_per_s']:,}/s from a backlog",
@@ -104,6 +105,53 @@ def shard(result: Result) -> list[Row]:
             f"{figures['shard_queries_per_s']:,.0f}/s at recall@10 {figures['recall_at_10']}",
             "the answer is whole here (product, URL, price, attributes), faiss gives row numbers",
         )
+    ]
+
+
+def delisted(result: Result) -> list[Row]:
+    return [
+        (
+            f"one shard, one thread, 40 % off the shelf, {kind} vectors, recall@10 {recall.removeprefix('recall_')}",
+            ", ".join(
+                f"{name.replace('_', ' ')} {found[f'{name}_queries_per_s']:,.0f}/s"
+                for name in ("faiss_frozen", "hnswlib")
+                if f"{name}_queries_per_s" in found
+            ),
+            f"{found['shard_queries_per_s']:,.0f}/s",
+            "the answer is whole here, theirs is row numbers",
+        )
+        for kind, recalls in result["figures"].items()
+        for recall, found in recalls.items()
+    ]
+
+
+def churn(result: Result) -> list[Row]:
+    figures = result["figures"]
+    first, last = figures["days"][0], figures["days"][-1]
+    return [
+        (
+            f"a week of JD's mix on one shard, {figures['events']:,} events on {first['searchable']:,} images",
+            "",
+            f"recall@10 {first['recall_at_10']} to {last['recall_at_10']}, "
+            f"{100 * (figures['queries_per_s_after_over_before'] - 1):+.0f} % queries/s, "
+            f"{first['memory_mib']:.0f} to {last['memory_mib']:.0f} MiB",
+            "",
+        )
+    ]
+
+
+def scale(result: Result) -> list[Row]:
+    return [
+        (
+            f"one shard of {int(name.removesuffix('_images')):,} images, {found['kind']}",
+            "",
+            f"query {found['query_us']:.0f} us at recall@10 {found['recall_at_10']}, new price "
+            f"{found['price_us']:.0f} us, new picture {found['picture_us']:.0f} us, {found['memory_mib']:.0f} MiB "
+            f"({found['memory_over_contents']} of vectors, projections and texts)",
+            f"trained in {found['train_s']:.0f} s; from its snapshot to the first answer "
+            f"{found['restore_to_first_answer_s']} s",
+        )
+        for name, found in result["figures"].items()
     ]
 
 
@@ -183,7 +231,7 @@ def extraction(result: Result) -> list[Row]:
     return [
         (
             f"extraction, {result['parameters']['encoder']}",
-            f"torch alone {figures['network_alone_images_per_s']} images/s",
+            f"the network alone {figures['network_alone_images_per_s']} images/s",
             f"{figures['stage_images_per_s']} images/s in the stage",
             f"the network is busy {100 * figures['network_busy_share_in_stage']:.0f} % of the time",
         )
@@ -301,9 +349,13 @@ def recovery(result: Result) -> list[Row]:
 
 RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "freshness": freshness,
+    "updates-known": updates,
     "updates": updates,
     "queries": queries,
     "shard": shard,
+    "delisted": delisted,
+    "churn": churn,
+    "scale": scale,
     "swap": swap,
     "hung": hung,
     "build": build,

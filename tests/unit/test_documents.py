@@ -145,7 +145,9 @@ def make_targets() -> frozenset[str]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     benches = re.search(r"^BENCHES := (.+)$", makefile, re.M)
     assert benches is not None
-    return frozenset(re.findall(r"^([a-z][\w-]*):", makefile, re.M)) | {f"bench-{n}" for n in benches[1].split()}
+    patterns = ["bench-", *re.findall(r"^([a-z]+-)%:", makefile, re.M)]
+    named = {f"{pattern}{name}" for pattern in patterns for name in benches[1].split()}
+    return frozenset(re.findall(r"^([a-z][\w-]*):", makefile, re.M)) | named
 
 
 def missing_commands(document: Document) -> Iterator[str]:
