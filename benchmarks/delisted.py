@@ -107,7 +107,7 @@ def compare(
             "faiss_frozen_recall_at_10": truth.recall(faiss_scores(frozen, queries, frozen.nprobe)),
         }
         if hnsw is not None:
-            ef = truth.smallest_nprobe(partial(hnsw.scores, queries), _MOST_EF, recall)
+            ef = max(LIMIT, truth.smallest_nprobe(partial(hnsw.scores, queries), _MOST_EF, recall))
             found |= {"hnswlib_ef": ef, "hnswlib_recall_at_10": truth.recall(hnsw.scores(queries, ef))}
             sides["hnswlib"] = hnsw.search
         rates = dict.fromkeys(sides, 0.0)

@@ -33,7 +33,7 @@ _QUERIES = 500
 def real_vectors(count: int, seed: int = 1) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """(vectors (count, dimension), 500 queries) by the default extractor, or None where the data is absent.
 
-    Queries are crops that are not among the vectors.
+    Queries are views that are not among the vectors.
     """
     files = sorted(file for name in ("apparel", "clothing") for file in (shared_data() / name).rglob("*.jpg"))
     if not files:
