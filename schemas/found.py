@@ -23,7 +23,8 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
 
     `price`, `praise` NaN and `sales` -1: unknown. `attributes`: a JSON object;
     `attributes_omitted`: its length where it was left out, since most hits are
-    never shown.
+    never shown. `vector`: little-endian float32, b"" where it was not asked for;
+    `key`: what a listing is ordered by, ascending, NaN at the end.
     """
 
     image_id: bytes
@@ -36,6 +37,8 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     attributes: bytes
     state_seq: int
     attributes_omitted: int = 0
+    vector: bytes = b""
+    key: float = 0.0
 
 
 def encode_found(found: Sequence[Sequence[Hit]]) -> Found:
@@ -53,6 +56,9 @@ def encode_found(found: Sequence[Sequence[Hit]]) -> Found:
         attributes=[hit.attributes for hit in hits],
         state_seqs=[hit.state_seq for hit in hits],
         attributes_omitted=[hit.attributes_omitted for hit in hits],
+        # Most answers have neither: nothing is put into their columns.
+        vectors=b"".join([hit.vector for hit in hits]),
+        keys=[hit.key for hit in hits] if any(hit.key for hit in hits) else (),
     )
 
 
@@ -81,12 +87,30 @@ def decode_found(found: Found, queries: int) -> list[list[Hit]]:
     )
     try:
         hits = list(starmap(Hit, columns))
+        if found.vectors or found.keys:
+            hits = _with_further(hits, found)
     except ValueError as error:
         raise TransientError("other_version", f"the columns of an answer are not of one length: {error}") from error
     return [hits[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)]
 
 
+def _with_further(hits: list[Hit], found: Found) -> list[Hit]:
+    """The hits with the columns that few answers have."""
+    size = len(found.vectors) // len(hits) if hits else 0
+    vectors = [found.vectors[size * i : size * (i + 1)] for i in range(len(hits))]
+    keys = found.keys or [0.0] * len(hits)
+    return [
+        msgspec.structs.replace(hit, vector=vector, key=key)
+        for hit, vector, key in zip(hits, vectors, keys, strict=True)
+    ]
+
+
 _BY_SCORE = attrgetter("score")
+
+
+def by_key(hit: Hit) -> tuple[bool, float, float, int]:
+    """The order of a listing: by key, unknown ones last, then by score, then by product, the same everywhere."""
+    return hit.key != hit.key, hit.key, -hit.score, int.from_bytes(hit.image_id[:8], "little")
 
 
 def merge_found(parts: Sequence[Found], queries: int, limit: int) -> Found:
@@ -100,3 +124,12 @@ def merge_found(parts: Sequence[Found], queries: int, limit: int) -> Found:
             for query in range(queries)
         ]
     )
+
+
+def merge_listed(parts: Sequence[Found], limit: int) -> Found:
+    """The first `limit` of the listings of all parts, each of one list or of none."""
+    listed = [part for part in parts if part.counts]
+    if not listed:
+        return Found()
+    hits = chain.from_iterable(decode_found(part, 1)[0] for part in listed)
+    return encode_found([sorted(hits, key=by_key)[:limit]])

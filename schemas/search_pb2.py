@@ -14,47 +14,53 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14schemas/search.proto\x12\nvitrine.v1\"x\n\rSearchRequest\x12\x0f\n\x07vectors\x18\x01 \x01(\x0c\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x14\n\x0c\x65xtractor_id\x18\x04 \x01(\t\x12\x0e\n\x06nprobe\x18\x05 \x01(\r\x12\x12\n\ngeneration\x18\x06 \x01(\t\"\xd1\x01\n\x05\x46ound\x12\x0e\n\x06\x63ounts\x18\x01 \x03(\r\x12\x11\n\timage_ids\x18\x02 \x01(\x0c\x12\x13\n\x0bproduct_ids\x18\x03 \x03(\t\x12\x0e\n\x06scores\x18\x04 \x03(\x02\x12\x0c\n\x04urls\x18\x05 \x03(\t\x12\x0e\n\x06prices\x18\x06 \x03(\x01\x12\r\n\x05sales\x18\x07 \x03(\x03\x12\x0f\n\x07praises\x18\x08 \x03(\x01\x12\x12\n\nattributes\x18\t \x03(\x0c\x12\x12\n\nstate_seqs\x18\n \x03(\x03\x12\x1a\n\x12\x61ttributes_omitted\x18\x0b \x03(\r\"\xd3\x01\n\x0eSearchResponse\x12 \n\x05\x66ound\x18\t \x01(\x0b\x32\x11.vitrine.v1.Found\x12\x14\n\x0cwatermark_ms\x18\x02 \x01(\x03\x12\x16\n\x0epending_images\x18\x03 \x01(\x04\x12\x16\n\x0emissing_shards\x18\x04 \x03(\r\x12\x14\n\x0c\x65xtractor_id\x18\x05 \x01(\t\x12\x11\n\tsearch_ms\x18\x06 \x01(\x01\x12\x12\n\ngeneration\x18\x07 \x01(\t\x12\x16\n\x0erefused_images\x18\x08 \x01(\x04J\x04\x08\x01\x10\x02\"L\n\x0e\x44\x65tailsRequest\x12\x13\n\x0bproduct_ids\x18\x01 \x03(\t\x12\x12\n\ngeneration\x18\x02 \x01(\t\x12\x11\n\tmax_bytes\x18\x03 \x01(\r\"}\n\x06\x44\x65tail\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05price\x18\x02 \x01(\x01\x12\r\n\x05sales\x18\x03 \x01(\x03\x12\x0e\n\x06praise\x18\x04 \x01(\x01\x12\x12\n\nattributes\x18\x05 \x01(\x0c\x12\x0f\n\x07trimmed\x18\x06 \x01(\x08\x12\x0c\n\x04gone\x18\x07 \x01(\x08\"6\n\x0f\x44\x65tailsResponse\x12#\n\x07\x64\x65tails\x18\x01 \x03(\x0b\x32\x12.vitrine.v1.Detail\"8\n\x0eProductRequest\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\t\"\x86\x01\n\x0bImageStatus\x12\x10\n\x08image_id\x18\x01 \x01(\x0c\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\r\n\x05valid\x18\x03 \x01(\x08\x12\x12\n\nsearchable\x18\x04 \x01(\x08\x12\x11\n\tstate_seq\x18\x05 \x01(\x03\x12\x12\n\nvector_seq\x18\x06 \x01(\x03\x12\x0e\n\x06vector\x18\x07 \x01(\x0c\"\xd3\x01\n\rReplicaStatus\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x0f\n\x07replica\x18\x02 \x01(\r\x12\'\n\x06images\x18\x03 \x03(\x0b\x32\x17.vitrine.v1.ImageStatus\x12\x14\n\x0cwatermark_ms\x18\x04 \x01(\x03\x12\r\n\x05price\x18\x05 \x01(\x01\x12\r\n\x05sales\x18\x06 \x01(\x03\x12\x0e\n\x06praise\x18\x07 \x01(\x01\x12\x12\n\nattributes\x18\x08 \x01(\x0c\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x12\n\ngeneration\x18\n \x01(\t\">\n\x0fProductResponse\x12+\n\x08replicas\x18\x01 \x03(\x0b\x32\x19.vitrine.v1.ReplicaStatus\"J\n\rStatusRequest\x12\r\n\x05\x61sker\x18\x01 \x01(\t\x12\x13\n\x0bgenerations\x18\x02 \x03(\t\x12\x15\n\rextractor_ids\x18\x03 \x03(\t\"\xf0\x04\n\x0bShardStatus\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x0f\n\x07replica\x18\x02 \x01(\r\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\x0e\n\x06images\x18\x04 \x01(\x04\x12\x12\n\nsearchable\x18\x05 \x01(\x04\x12\x0f\n\x07pending\x18\x06 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x07 \x01(\x0c\x12\x14\n\x0cwatermark_ms\x18\x08 \x01(\x03\x12\x14\n\x0c\x64\x65lta_offset\x18\t \x01(\x03\x12\x0b\n\x03lag\x18\n \x01(\x03\x12\x14\n\x0c\x65xtractor_id\x18\x0b \x01(\t\x12\x12\n\ngeneration\x18\x0c \x01(\t\x12\x14\n\x0cmemory_bytes\x18\r \x01(\x04\x12\r\n\x05\x65rror\x18\x0e \x01(\t\x12\x12\n\nindex_kind\x18\x0f \x01(\t\x12\x0c\n\x04rows\x18\x10 \x01(\x04\x12\x0e\n\x06shards\x18\x11 \x01(\r\x12\x0f\n\x07serving\x18\x12 \x01(\x08\x12@\n\rdelta_offsets\x18\x13 \x03(\x0b\x32).vitrine.v1.ShardStatus.DeltaOffsetsEntry\x12\x0e\n\x06\x66\x61iled\x18\x14 \x01(\x08\x12\x0e\n\x06health\x18\x15 \x01(\t\x12\x16\n\x0erefused_images\x18\x17 \x01(\x04\x12\x0c\n\x04life\x18\x18 \x01(\t\x12\x35\n\x07refused\x18\x16 \x03(\x0b\x32$.vitrine.v1.ShardStatus.RefusedEntry\x1a\x33\n\x11\x44\x65ltaOffsetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0cRefusedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"h\n\x0eStatusResponse\x12\'\n\x06shards\x18\x01 \x03(\x0b\x32\x17.vitrine.v1.ShardStatus\x12\x0f\n\x07serving\x18\x02 \x01(\t\x12\x1c\n\x14serving_extractor_id\x18\x03 \x01(\t2\x92\x02\n\x06Search\x12?\n\x06Search\x12\x19.vitrine.v1.SearchRequest\x1a\x1a.vitrine.v1.SearchResponse\x12\x42\n\x07Product\x12\x1a.vitrine.v1.ProductRequest\x1a\x1b.vitrine.v1.ProductResponse\x12\x42\n\x07\x44\x65tails\x12\x1a.vitrine.v1.DetailsRequest\x1a\x1b.vitrine.v1.DetailsResponse\x12?\n\x06Status\x12\x19.vitrine.v1.StatusRequest\x1a\x1a.vitrine.v1.StatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14schemas/search.proto\x12\nvitrine.v1\"\xa8\x02\n\rSearchRequest\x12\x0f\n\x07vectors\x18\x01 \x01(\x0c\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x14\n\x0c\x65xtractor_id\x18\x04 \x01(\t\x12\x0e\n\x06nprobe\x18\x05 \x01(\r\x12\x12\n\ngeneration\x18\x06 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x07 \x01(\x0c\x12\x0e\n\x06\x66\x61\x63\x65ts\x18\x08 \x01(\x0c\x12\r\n\x05words\x18\t \x01(\t\x12\x10\n\x08\x61ny_word\x18\n \x01(\x08\x12\x0f\n\x07listing\x18\x0b \x01(\x08\x12\x10\n\x08order_by\x18\x0c \x01(\t\x12\x12\n\nlist_limit\x18\r \x01(\r\x12\x14\n\x0cwith_vectors\x18\x0e \x01(\x08\x12\x0f\n\x07\x65xplain\x18\x0f \x01(\x08\x12\x0f\n\x07suggest\x18\x10 \x01(\t\"\xf0\x01\n\x05\x46ound\x12\x0e\n\x06\x63ounts\x18\x01 \x03(\r\x12\x11\n\timage_ids\x18\x02 \x01(\x0c\x12\x13\n\x0bproduct_ids\x18\x03 \x03(\t\x12\x0e\n\x06scores\x18\x04 \x03(\x02\x12\x0c\n\x04urls\x18\x05 \x03(\t\x12\x0e\n\x06prices\x18\x06 \x03(\x01\x12\r\n\x05sales\x18\x07 \x03(\x03\x12\x0f\n\x07praises\x18\x08 \x03(\x01\x12\x12\n\nattributes\x18\t \x03(\x0c\x12\x12\n\nstate_seqs\x18\n \x03(\x03\x12\x1a\n\x12\x61ttributes_omitted\x18\x0b \x03(\r\x12\x0f\n\x07vectors\x18\x0c \x01(\x0c\x12\x0c\n\x04keys\x18\r \x03(\x01\"\xc2\x03\n\x0eSearchResponse\x12 \n\x05\x66ound\x18\t \x01(\x0b\x32\x11.vitrine.v1.Found\x12\x14\n\x0cwatermark_ms\x18\x02 \x01(\x03\x12\x16\n\x0epending_images\x18\x03 \x01(\x04\x12\x16\n\x0emissing_shards\x18\x04 \x03(\r\x12\x14\n\x0c\x65xtractor_id\x18\x05 \x01(\t\x12\x11\n\tsearch_ms\x18\x06 \x01(\x01\x12\x12\n\ngeneration\x18\x07 \x01(\t\x12\x16\n\x0erefused_images\x18\x08 \x01(\x04\x12!\n\x06listed\x18\n \x01(\x0b\x32\x11.vitrine.v1.Found\x12\x0e\n\x06\x66\x61\x63\x65ts\x18\x0b \x01(\x0c\x12\x0f\n\x07matches\x18\x0c \x01(\x04\x12<\n\tcorrected\x18\r \x03(\x0b\x32).vitrine.v1.SearchResponse.CorrectedEntry\x12\x0c\n\x04plan\x18\x0e \x03(\t\x12+\n\x0bsuggestions\x18\x0f \x03(\x0b\x32\x16.vitrine.v1.Suggestion\x1a\x30\n\x0e\x43orrectedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01J\x04\x08\x01\x10\x02\",\n\nSuggestion\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08products\x18\x02 \x01(\x04\"L\n\x0e\x44\x65tailsRequest\x12\x13\n\x0bproduct_ids\x18\x01 \x03(\t\x12\x12\n\ngeneration\x18\x02 \x01(\t\x12\x11\n\tmax_bytes\x18\x03 \x01(\r\"}\n\x06\x44\x65tail\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05price\x18\x02 \x01(\x01\x12\r\n\x05sales\x18\x03 \x01(\x03\x12\x0e\n\x06praise\x18\x04 \x01(\x01\x12\x12\n\nattributes\x18\x05 \x01(\x0c\x12\x0f\n\x07trimmed\x18\x06 \x01(\x08\x12\x0c\n\x04gone\x18\x07 \x01(\x08\"6\n\x0f\x44\x65tailsResponse\x12#\n\x07\x64\x65tails\x18\x01 \x03(\x0b\x32\x12.vitrine.v1.Detail\"8\n\x0eProductRequest\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\t\"\x86\x01\n\x0bImageStatus\x12\x10\n\x08image_id\x18\x01 \x01(\x0c\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\r\n\x05valid\x18\x03 \x01(\x08\x12\x12\n\nsearchable\x18\x04 \x01(\x08\x12\x11\n\tstate_seq\x18\x05 \x01(\x03\x12\x12\n\nvector_seq\x18\x06 \x01(\x03\x12\x0e\n\x06vector\x18\x07 \x01(\x0c\"\xd3\x01\n\rReplicaStatus\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x0f\n\x07replica\x18\x02 \x01(\r\x12\'\n\x06images\x18\x03 \x03(\x0b\x32\x17.vitrine.v1.ImageStatus\x12\x14\n\x0cwatermark_ms\x18\x04 \x01(\x03\x12\r\n\x05price\x18\x05 \x01(\x01\x12\r\n\x05sales\x18\x06 \x01(\x03\x12\x0e\n\x06praise\x18\x07 \x01(\x01\x12\x12\n\nattributes\x18\x08 \x01(\x0c\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x12\n\ngeneration\x18\n \x01(\t\">\n\x0fProductResponse\x12+\n\x08replicas\x18\x01 \x03(\x0b\x32\x19.vitrine.v1.ReplicaStatus\"J\n\rStatusRequest\x12\r\n\x05\x61sker\x18\x01 \x01(\t\x12\x13\n\x0bgenerations\x18\x02 \x03(\t\x12\x15\n\rextractor_ids\x18\x03 \x03(\t\"\xf0\x04\n\x0bShardStatus\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x0f\n\x07replica\x18\x02 \x01(\r\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\x0e\n\x06images\x18\x04 \x01(\x04\x12\x12\n\nsearchable\x18\x05 \x01(\x04\x12\x0f\n\x07pending\x18\x06 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x07 \x01(\x0c\x12\x14\n\x0cwatermark_ms\x18\x08 \x01(\x03\x12\x14\n\x0c\x64\x65lta_offset\x18\t \x01(\x03\x12\x0b\n\x03lag\x18\n \x01(\x03\x12\x14\n\x0c\x65xtractor_id\x18\x0b \x01(\t\x12\x12\n\ngeneration\x18\x0c \x01(\t\x12\x14\n\x0cmemory_bytes\x18\r \x01(\x04\x12\r\n\x05\x65rror\x18\x0e \x01(\t\x12\x12\n\nindex_kind\x18\x0f \x01(\t\x12\x0c\n\x04rows\x18\x10 \x01(\x04\x12\x0e\n\x06shards\x18\x11 \x01(\r\x12\x0f\n\x07serving\x18\x12 \x01(\x08\x12@\n\rdelta_offsets\x18\x13 \x03(\x0b\x32).vitrine.v1.ShardStatus.DeltaOffsetsEntry\x12\x0e\n\x06\x66\x61iled\x18\x14 \x01(\x08\x12\x0e\n\x06health\x18\x15 \x01(\t\x12\x16\n\x0erefused_images\x18\x17 \x01(\x04\x12\x0c\n\x04life\x18\x18 \x01(\t\x12\x35\n\x07refused\x18\x16 \x03(\x0b\x32$.vitrine.v1.ShardStatus.RefusedEntry\x1a\x33\n\x11\x44\x65ltaOffsetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0cRefusedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"h\n\x0eStatusResponse\x12\'\n\x06shards\x18\x01 \x03(\x0b\x32\x17.vitrine.v1.ShardStatus\x12\x0f\n\x07serving\x18\x02 \x01(\t\x12\x1c\n\x14serving_extractor_id\x18\x03 \x01(\t2\x92\x02\n\x06Search\x12?\n\x06Search\x12\x19.vitrine.v1.SearchRequest\x1a\x1a.vitrine.v1.SearchResponse\x12\x42\n\x07Product\x12\x1a.vitrine.v1.ProductRequest\x1a\x1b.vitrine.v1.ProductResponse\x12\x42\n\x07\x44\x65tails\x12\x1a.vitrine.v1.DetailsRequest\x1a\x1b.vitrine.v1.DetailsResponse\x12?\n\x06Status\x12\x19.vitrine.v1.StatusRequest\x1a\x1a.vitrine.v1.StatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'schemas.search_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SEARCHRESPONSE_CORRECTEDENTRY']._loaded_options = None
+  _globals['_SEARCHRESPONSE_CORRECTEDENTRY']._serialized_options = b'8\001'
   _globals['_SHARDSTATUS_DELTAOFFSETSENTRY']._loaded_options = None
   _globals['_SHARDSTATUS_DELTAOFFSETSENTRY']._serialized_options = b'8\001'
   _globals['_SHARDSTATUS_REFUSEDENTRY']._loaded_options = None
   _globals['_SHARDSTATUS_REFUSEDENTRY']._serialized_options = b'8\001'
-  _globals['_SEARCHREQUEST']._serialized_start=36
-  _globals['_SEARCHREQUEST']._serialized_end=156
-  _globals['_FOUND']._serialized_start=159
-  _globals['_FOUND']._serialized_end=368
-  _globals['_SEARCHRESPONSE']._serialized_start=371
-  _globals['_SEARCHRESPONSE']._serialized_end=582
-  _globals['_DETAILSREQUEST']._serialized_start=584
-  _globals['_DETAILSREQUEST']._serialized_end=660
-  _globals['_DETAIL']._serialized_start=662
-  _globals['_DETAIL']._serialized_end=787
-  _globals['_DETAILSRESPONSE']._serialized_start=789
-  _globals['_DETAILSRESPONSE']._serialized_end=843
-  _globals['_PRODUCTREQUEST']._serialized_start=845
-  _globals['_PRODUCTREQUEST']._serialized_end=901
-  _globals['_IMAGESTATUS']._serialized_start=904
-  _globals['_IMAGESTATUS']._serialized_end=1038
-  _globals['_REPLICASTATUS']._serialized_start=1041
-  _globals['_REPLICASTATUS']._serialized_end=1252
-  _globals['_PRODUCTRESPONSE']._serialized_start=1254
-  _globals['_PRODUCTRESPONSE']._serialized_end=1316
-  _globals['_STATUSREQUEST']._serialized_start=1318
-  _globals['_STATUSREQUEST']._serialized_end=1392
-  _globals['_SHARDSTATUS']._serialized_start=1395
-  _globals['_SHARDSTATUS']._serialized_end=2019
-  _globals['_SHARDSTATUS_DELTAOFFSETSENTRY']._serialized_start=1920
-  _globals['_SHARDSTATUS_DELTAOFFSETSENTRY']._serialized_end=1971
-  _globals['_SHARDSTATUS_REFUSEDENTRY']._serialized_start=1973
-  _globals['_SHARDSTATUS_REFUSEDENTRY']._serialized_end=2019
-  _globals['_STATUSRESPONSE']._serialized_start=2021
-  _globals['_STATUSRESPONSE']._serialized_end=2125
-  _globals['_SEARCH']._serialized_start=2128
-  _globals['_SEARCH']._serialized_end=2402
+  _globals['_SEARCHREQUEST']._serialized_start=37
+  _globals['_SEARCHREQUEST']._serialized_end=333
+  _globals['_FOUND']._serialized_start=336
+  _globals['_FOUND']._serialized_end=576
+  _globals['_SEARCHRESPONSE']._serialized_start=579
+  _globals['_SEARCHRESPONSE']._serialized_end=1029
+  _globals['_SEARCHRESPONSE_CORRECTEDENTRY']._serialized_start=975
+  _globals['_SEARCHRESPONSE_CORRECTEDENTRY']._serialized_end=1023
+  _globals['_SUGGESTION']._serialized_start=1031
+  _globals['_SUGGESTION']._serialized_end=1075
+  _globals['_DETAILSREQUEST']._serialized_start=1077
+  _globals['_DETAILSREQUEST']._serialized_end=1153
+  _globals['_DETAIL']._serialized_start=1155
+  _globals['_DETAIL']._serialized_end=1280
+  _globals['_DETAILSRESPONSE']._serialized_start=1282
+  _globals['_DETAILSRESPONSE']._serialized_end=1336
+  _globals['_PRODUCTREQUEST']._serialized_start=1338
+  _globals['_PRODUCTREQUEST']._serialized_end=1394
+  _globals['_IMAGESTATUS']._serialized_start=1397
+  _globals['_IMAGESTATUS']._serialized_end=1531
+  _globals['_REPLICASTATUS']._serialized_start=1534
+  _globals['_REPLICASTATUS']._serialized_end=1745
+  _globals['_PRODUCTRESPONSE']._serialized_start=1747
+  _globals['_PRODUCTRESPONSE']._serialized_end=1809
+  _globals['_STATUSREQUEST']._serialized_start=1811
+  _globals['_STATUSREQUEST']._serialized_end=1885
+  _globals['_SHARDSTATUS']._serialized_start=1888
+  _globals['_SHARDSTATUS']._serialized_end=2512
+  _globals['_SHARDSTATUS_DELTAOFFSETSENTRY']._serialized_start=2413
+  _globals['_SHARDSTATUS_DELTAOFFSETSENTRY']._serialized_end=2464
+  _globals['_SHARDSTATUS_REFUSEDENTRY']._serialized_start=2466
+  _globals['_SHARDSTATUS_REFUSEDENTRY']._serialized_end=2512
+  _globals['_STATUSRESPONSE']._serialized_start=2514
+  _globals['_STATUSRESPONSE']._serialized_end=2618
+  _globals['_SEARCH']._serialized_start=2621
+  _globals['_SEARCH']._serialized_end=2895
 # @@protoc_insertion_point(module_scope)

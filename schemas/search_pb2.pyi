@@ -6,23 +6,43 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SearchRequest(_message.Message):
-    __slots__ = ("vectors", "count", "limit", "extractor_id", "nprobe", "generation")
+    __slots__ = ("vectors", "count", "limit", "extractor_id", "nprobe", "generation", "filter", "facets", "words", "any_word", "listing", "order_by", "list_limit", "with_vectors", "explain", "suggest")
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     EXTRACTOR_ID_FIELD_NUMBER: _ClassVar[int]
     NPROBE_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    FACETS_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    ANY_WORD_FIELD_NUMBER: _ClassVar[int]
+    LISTING_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    LIST_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    WITH_VECTORS_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    SUGGEST_FIELD_NUMBER: _ClassVar[int]
     vectors: bytes
     count: int
     limit: int
     extractor_id: str
     nprobe: int
     generation: str
-    def __init__(self, vectors: _Optional[bytes] = ..., count: _Optional[int] = ..., limit: _Optional[int] = ..., extractor_id: _Optional[str] = ..., nprobe: _Optional[int] = ..., generation: _Optional[str] = ...) -> None: ...
+    filter: bytes
+    facets: bytes
+    words: str
+    any_word: bool
+    listing: bool
+    order_by: str
+    list_limit: int
+    with_vectors: bool
+    explain: bool
+    suggest: str
+    def __init__(self, vectors: _Optional[bytes] = ..., count: _Optional[int] = ..., limit: _Optional[int] = ..., extractor_id: _Optional[str] = ..., nprobe: _Optional[int] = ..., generation: _Optional[str] = ..., filter: _Optional[bytes] = ..., facets: _Optional[bytes] = ..., words: _Optional[str] = ..., any_word: bool = ..., listing: bool = ..., order_by: _Optional[str] = ..., list_limit: _Optional[int] = ..., with_vectors: bool = ..., explain: bool = ..., suggest: _Optional[str] = ...) -> None: ...
 
 class Found(_message.Message):
-    __slots__ = ("counts", "image_ids", "product_ids", "scores", "urls", "prices", "sales", "praises", "attributes", "state_seqs", "attributes_omitted")
+    __slots__ = ("counts", "image_ids", "product_ids", "scores", "urls", "prices", "sales", "praises", "attributes", "state_seqs", "attributes_omitted", "vectors", "keys")
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_IDS_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +54,8 @@ class Found(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     STATE_SEQS_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTES_OMITTED_FIELD_NUMBER: _ClassVar[int]
+    VECTORS_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedScalarFieldContainer[int]
     image_ids: bytes
     product_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -45,10 +67,19 @@ class Found(_message.Message):
     attributes: _containers.RepeatedScalarFieldContainer[bytes]
     state_seqs: _containers.RepeatedScalarFieldContainer[int]
     attributes_omitted: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, counts: _Optional[_Iterable[int]] = ..., image_ids: _Optional[bytes] = ..., product_ids: _Optional[_Iterable[str]] = ..., scores: _Optional[_Iterable[float]] = ..., urls: _Optional[_Iterable[str]] = ..., prices: _Optional[_Iterable[float]] = ..., sales: _Optional[_Iterable[int]] = ..., praises: _Optional[_Iterable[float]] = ..., attributes: _Optional[_Iterable[bytes]] = ..., state_seqs: _Optional[_Iterable[int]] = ..., attributes_omitted: _Optional[_Iterable[int]] = ...) -> None: ...
+    vectors: bytes
+    keys: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, counts: _Optional[_Iterable[int]] = ..., image_ids: _Optional[bytes] = ..., product_ids: _Optional[_Iterable[str]] = ..., scores: _Optional[_Iterable[float]] = ..., urls: _Optional[_Iterable[str]] = ..., prices: _Optional[_Iterable[float]] = ..., sales: _Optional[_Iterable[int]] = ..., praises: _Optional[_Iterable[float]] = ..., attributes: _Optional[_Iterable[bytes]] = ..., state_seqs: _Optional[_Iterable[int]] = ..., attributes_omitted: _Optional[_Iterable[int]] = ..., vectors: _Optional[bytes] = ..., keys: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("found", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation", "refused_images")
+    __slots__ = ("found", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation", "refused_images", "listed", "facets", "matches", "corrected", "plan", "suggestions")
+    class CorrectedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     FOUND_FIELD_NUMBER: _ClassVar[int]
     WATERMARK_MS_FIELD_NUMBER: _ClassVar[int]
     PENDING_IMAGES_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +88,12 @@ class SearchResponse(_message.Message):
     SEARCH_MS_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     REFUSED_IMAGES_FIELD_NUMBER: _ClassVar[int]
+    LISTED_FIELD_NUMBER: _ClassVar[int]
+    FACETS_FIELD_NUMBER: _ClassVar[int]
+    MATCHES_FIELD_NUMBER: _ClassVar[int]
+    CORRECTED_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTIONS_FIELD_NUMBER: _ClassVar[int]
     found: Found
     watermark_ms: int
     pending_images: int
@@ -65,7 +102,21 @@ class SearchResponse(_message.Message):
     search_ms: float
     generation: str
     refused_images: int
-    def __init__(self, found: _Optional[_Union[Found, _Mapping]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ..., refused_images: _Optional[int] = ...) -> None: ...
+    listed: Found
+    facets: bytes
+    matches: int
+    corrected: _containers.ScalarMap[str, str]
+    plan: _containers.RepeatedScalarFieldContainer[str]
+    suggestions: _containers.RepeatedCompositeFieldContainer[Suggestion]
+    def __init__(self, found: _Optional[_Union[Found, _Mapping]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ..., refused_images: _Optional[int] = ..., listed: _Optional[_Union[Found, _Mapping]] = ..., facets: _Optional[bytes] = ..., matches: _Optional[int] = ..., corrected: _Optional[_Mapping[str, str]] = ..., plan: _Optional[_Iterable[str]] = ..., suggestions: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ...) -> None: ...
+
+class Suggestion(_message.Message):
+    __slots__ = ("text", "products")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    PRODUCTS_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    products: int
+    def __init__(self, text: _Optional[str] = ..., products: _Optional[int] = ...) -> None: ...
 
 class DetailsRequest(_message.Message):
     __slots__ = ("product_ids", "generation", "max_bytes")

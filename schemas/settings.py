@@ -21,6 +21,9 @@ from schemas.access.kafka import KafkaAccess
 from schemas.access.tier import TierAccess
 from schemas.errors import OperatorError
 from schemas.layout import Layout
+from schemas.query.fields import Fields
+from schemas.query.indexed import Indexed
+from schemas.query.rank import RankProfile, RankTable, declared_profiles
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=4096)]
@@ -143,6 +146,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     recorded_queries: Annotated[int, Meta(ge=0, le=100_000)] = 500
     """Query vectors that the broker keeps a uniform sample of, for warming and for checks; 0: none."""
 
+    filter_attributes: list[str] = []
+    """Attributes that products are filtered, counted and ranked by, besides the built-in ones: NAME:KIND with a kind of
+    keyword, path, list, number or time. May change at any time; searchers and the blender read it at their start."""
+    text_attributes: list[str] = []
+    """Attributes that words are searched for in, besides title, brand, category, colour, type and labels."""
+    text_language: str = ""
+    """Language of the products' texts as Snowball names it (english, german, ...): words are found in all their forms;
+    empty: as they are written."""
+    rank_profiles: dict[str, RankTable] = {}
+    """Orders by name, each a table of weights (docs/search.md); as a variable, JSON."""
+
     fetch_allowed_hosts: list[str] = []
     """Hosts that images may be fetched from (exact, or *.example.com); empty: any public host."""
     fetch_allowed_networks: list[str] = []
@@ -225,6 +239,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.delta_partitions or self.shards
 
     @property
+    def indexed(self) -> Indexed:
+        """What searchers keep of products, and blenders ask for. Raises `OperatorError` for what is no declaration."""
+        return Indexed(Fields.declared(self.filter_attributes), tuple(self.text_attributes), self.text_language)
+
+    @property
+    def profiles(self) -> dict[str, RankProfile]:
+        """The rank profiles by name. Raises `OperatorError` for one that cannot be."""
+        return declared_profiles(self.rank_profiles, self.indexed.fields)
+
+    @property
     def tier(self) -> TierAccess:
         """Where broker and searchers are, and how one gets in."""
         return TierAccess(
@@ -251,8 +275,13 @@ _FILES = frozenset(
 )
 """Made absolute when read: processes that inherit them work in other folders."""
 _LISTS = frozenset(
-    ("fetch_allowed_hosts", "fetch_allowed_networks", "fetch_allowed_folders", "further_encoders", "allowed_hosts")
+    (
+        *("fetch_allowed_hosts", "fetch_allowed_networks", "fetch_allowed_folders", "further_encoders"),
+        *("allowed_hosts", "filter_attributes", "text_attributes"),
+    )
 )
+
+_TABLES = frozenset(("rank_profiles",))
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -269,7 +298,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     for name in Settings.__struct_fields__:
         text = environment.get(f"VITRINE_{name.upper()}")
         if text is not None and text != "":
-            values[name] = [part for part in text.split(",") if part] if name in _LISTS else text
+            values[name] = _from_text(name, text)
     values.update(overrides)
     values["home"] = str(home)
     for name in _FILES & values.keys():
@@ -279,6 +308,18 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise OperatorError(f"setting not usable: {error}; see {file} and the VITRINE_* variables") from error
+
+
+def _from_text(name: str, text: str) -> Any:
+    """A variable's value; raises `OperatorError` where JSON is wanted and is not there."""
+    if name in _LISTS:
+        return [part for part in text.split(",") if part]
+    if name in _TABLES:
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError as error:
+            raise OperatorError(f"VITRINE_{name.upper()} is not JSON: {error}") from error
+    return text
 
 
 def settings_json(settings: Settings) -> str:

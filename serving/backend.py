@@ -37,6 +37,13 @@ MAX_DETAILS = 1000
 """Products that details may be asked for at once."""
 
 
+def is_plain(request: SearchRequest) -> bool:
+    """It asks for the images nearest to its vectors, and for nothing else."""
+    return request.count > 0 and not (
+        request.filter or request.words or request.facets or request.listing or request.with_vectors or request.explain
+    )
+
+
 def unknown_generation(name: str, held: Iterable[str]) -> RejectedError:
     """No searcher holds the generation that a query names; `held`: those that they do."""
     return RejectedError(

@@ -20,7 +20,7 @@ from schemas.search_pb2 import (
     StatusRequest,
     StatusResponse,
 )
-from serving.backend import OVERDUE
+from serving.backend import OVERDUE, is_plain
 
 _Result = TypeVar("_Result")
 
@@ -56,12 +56,14 @@ class LocalBackend:
     def __init__(self, searcher: Searcher, threads: int = 2) -> None:
         self._searcher = searcher
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="search")
-        self._query_s = inf
+        self._query_s = {True: inf, False: inf}
+        """What a search takes, of those for vectors alone, and of all others."""
 
     async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
-        if request.count * self._query_s <= SHORT_S:
-            return self._timed_search(request)
-        return await self._run(lambda: self._timed_search(request), timeout_s)
+        plain = is_plain(request)
+        if max(1, request.count) * self._query_s[plain] <= SHORT_S:
+            return self._timed_search(request, plain)
+        return await self._run(lambda: self._timed_search(request, plain), timeout_s)
 
     async def product(self, request: ProductRequest, timeout_s: float) -> ProductResponse:
         return await self._run(lambda: self._searcher.product(request), timeout_s)
@@ -75,12 +77,12 @@ class LocalBackend:
     async def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _timed_search(self, request: SearchRequest) -> SearchResponse:
+    def _timed_search(self, request: SearchRequest, plain: bool) -> SearchResponse:
         began = time.thread_time()  # of the processor: on a busy machine all else takes longer as well
         answer = self._searcher.search(request)
         took_s = (time.thread_time() - began) / max(1, request.count)
-        before_s = self._query_s
-        self._query_s = took_s if before_s == inf else before_s + _NEWEST * (took_s - before_s)
+        before_s = self._query_s[plain]
+        self._query_s[plain] = took_s if before_s == inf else before_s + _NEWEST * (took_s - before_s)
         return answer
 
     async def _run(self, work: Callable[[], _Result], timeout_s: float) -> _Result:

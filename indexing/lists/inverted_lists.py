@@ -257,6 +257,19 @@ class InvertedLists:
         # The view after the locations: whatever they say has a place in it.
         return self._view.entries(locations >> _LOCATION_SHIFT, locations & _LOCATION_MASK)
 
+    def probes_for(self, vectors: NDArray[np.float32], rows: NDArray[np.int64], wanted: int) -> int:
+        """How many of the lists nearest to a vector hold `wanted` of these rows together; of the vectors the most.
+
+        All lists where they hold fewer. `rows`: with vectors. Any thread.
+        """
+        if self.centroids is None:
+            return len(self._view.blocks)
+        lists = len(self.centroids)
+        held = np.bincount(self._location[rows] >> _LOCATION_SHIFT, minlength=lists)
+        nearest = np.argsort(-(vectors @ self.centroids.T), axis=1)
+        reached = np.cumsum(held[nearest], axis=1)
+        return int(min(lists, 1 + (reached < wanted).sum(axis=1).max()))
+
     def scan(
         self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -105,6 +105,10 @@ class CodedLists:
         """Copies of these rows' vectors, (n, dimension); each row must have one. Any thread."""
         return self._vectors.vectors(rows)
 
+    def probes_for(self, vectors: NDArray[np.float32], rows: NDArray[np.int64], wanted: int) -> int:
+        """See `InvertedLists.probes_for`."""
+        return self._codes.probes_for(self.codec.scanned(vectors), rows, wanted)
+
     def scan(
         self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

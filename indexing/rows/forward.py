@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.rows.text_buffer import TextBuffer
-from indexing.rows.usable import SUPERSEDED, is_searchable, is_usable
+from indexing.rows.usable import SUPERSEDED, is_searchable, is_usable, is_valid
 from schemas.found import Hit
 
 ROW_FIELDS: list[tuple[str, str, str]] = [
@@ -140,10 +140,11 @@ class ForwardIndex:
             return None
         return Texts(identity[: row.product_size], identity[row.product_size :], attributes)
 
-    def hit(self, number: int, score: float, longest: int) -> Hit | None:
+    def hit(self, number: int, score: float, longest: int, listed: bool = False) -> Hit | None:
         """The row as an answer to a search, None when a search may not return it (any more). Any thread.
 
-        Attributes of more than `longest` bytes are left out.
+        Attributes of more than `longest` bytes are left out. `listed`: not found
+        by its vector, so that it needs none.
 
         Runs once a hit, on caches that the scan has just swept: everything in
         one function, and only the fields that are shown.
@@ -165,7 +166,7 @@ class ForwardIndex:
                 attributes_size,
                 flags,
             ) = _HIT_STRUCT.unpack_from(self._chunks[number >> _CHUNK_SHIFT], (number & _CHUNK_MASK) * ROW_SIZE)
-            if not is_searchable(flags, vector_seq, image_seq):
+            if not is_searchable(flags, vector_seq, image_seq) and not (listed and is_valid(flags)):
                 return None
             chunk, start = self.texts.locate(identity, product_size + url_size)  # None: they moved: read the row again
         middle = start + product_size
@@ -174,7 +175,7 @@ class ForwardIndex:
             omitted, attributes_size = attributes_size, 0
         attributes = self.texts.read(attributes_at, attributes_size)
         if attributes is None:
-            return self.hit(number, score, longest)
+            return self.hit(number, score, longest, listed)
         return Hit(
             image_id,
             chunk[start:middle].decode(),

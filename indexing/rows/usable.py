@@ -18,6 +18,11 @@ def is_usable(vector_seq: int, image_seq: int) -> bool:
     return 0 < vector_seq >= image_seq
 
 
+def is_valid(flags: int) -> bool:
+    """The row stands for an image on sale."""
+    return flags & (VALID | SUPERSEDED) == VALID
+
+
 def is_searchable(flags: int, vector_seq: int, image_seq: int) -> bool:
     """A search may return the row."""
     return flags & (VALID | SUPERSEDED) == VALID and 0 < vector_seq >= image_seq

@@ -9,6 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def selector_of(rows: NDArray[np.bool_]) -> Any:
+    """What a scan takes to compare these rows alone; rows: one value a row from row 0 on, further ones are left out."""
+    bits = np.packbits(rows, bitorder="little")
+    selector: Any = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
+    selector.bits = bits  # the selector holds a bare pointer: this keeps the memory alive with it
+    return selector
+
+
 class ValidityBitmap:
     """Written by one thread bit by bit; `selector` hands the live memory to any number of scans.
 

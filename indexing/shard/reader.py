@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,11 +13,18 @@ from indexing.rows.digest import NO_VECTOR
 from indexing.rows.forward import Row, Texts
 from indexing.rows.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES, ImageState, ProductState
 from indexing.rows.usable import SUPERSEDED, VALID
+from indexing.shard.passing import PassingRows
 from indexing.shard.state import ShardState
 from schemas.found import Hit
 from schemas.ids import product_hash
 
 _RESCANS = 4
+
+_Scanned: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
+_Scan: TypeAlias = Callable[[NDArray[np.float32], int], _Scanned]
+"""(queries, k) -> scores and rows as `InvertedLists.scan`; asked again, it looks at what is there by then."""
+_LookUp: TypeAlias = Callable[[int, float, int], Hit | None]
+"""(row, score, longest attributes) -> the row as it may be shown now, if it may: `ForwardIndex.hit`."""
 
 
 class ShardReader:
@@ -22,17 +33,35 @@ class ShardReader:
     def __init__(self, state: ShardState) -> None:
         self._state = state
 
-    def search(self, vectors: NDArray[np.float32], limit: int, nprobe: int = 0) -> list[list[Hit]]:
-        """See `Shard.search`."""
+    def search(
+        self, vectors: NDArray[np.float32], limit: int, nprobe: int = 0, with_vectors: bool = False
+    ) -> list[list[Hit]]:
+        """See `Shard.search`; `with_vectors`: hits come with theirs."""
+        nprobe = nprobe or self._state.nprobe
+
+        def scan(queries: NDArray[np.float32], k: int) -> _Scanned:
+            return self._state.lists.scan(queries, k, self._state.validity.selector, nprobe)
+
+        return self._search(vectors, limit, scan, self._state.forward.hit, with_vectors)
+
+    def search_passing(
+        self, vectors: NDArray[np.float32], limit: int, passing: PassingRows, with_vectors: bool = False
+    ) -> list[list[Hit]]:
+        """The same among rows that pass a filter."""
+        return self._search(vectors, limit, passing.scan, passing.hit, with_vectors)
+
+    def _search(
+        self, vectors: NDArray[np.float32], limit: int, scan: _Scan, look_up: _LookUp, with_vectors: bool
+    ) -> list[list[Hit]]:
         queries = self._checked(vectors)
         if limit < 1 or not len(queries):
             return [[] for _ in queries]
-        nprobe = nprobe or self._state.nprobe
         k = max(1, min(limit + 1, len(self._state.forward)))
-        scores, rows = self._state.lists.scan(queries, k, self._state.validity.selector, nprobe)
+        scores, rows = scan(queries, k)
         results = []
         for i in range(len(queries)):
-            results.append(self._hits(queries[i : i + 1], limit, nprobe, scores[i].tolist(), rows[i].tolist()))
+            query = queries[i : i + 1]
+            results.append(self._hits(query, limit, scan, look_up, with_vectors, scores[i].tolist(), rows[i].tolist()))
         return results
 
     def _checked(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -47,7 +76,14 @@ class ShardReader:
         return queries
 
     def _hits(
-        self, query: NDArray[np.float32], limit: int, nprobe: int, scores: list[float], rows: list[int]
+        self,
+        query: NDArray[np.float32],
+        limit: int,
+        scan: _Scan,
+        look_up: _LookUp,
+        with_vectors: bool,
+        scores: list[float],
+        rows: list[int],
     ) -> list[Hit]:
         """Checks what a scan found against the forward index, and scans again where that is not enough.
 
@@ -65,22 +101,27 @@ class ShardReader:
                     break
                 if len(hits) >= limit and score != hits[-1].score:
                     break
-                hit = forward.hit(number, score, min(room, HIT_ATTRIBUTES_BYTES))
+                hit = look_up(number, score, min(room, HIT_ATTRIBUTES_BYTES))
                 if hit is None:
                     dropped = True
                 else:
+                    if with_vectors:
+                        hit = self._with_vector(hit, number)
                     hits.append(hit)
                     room -= len(hit.attributes)
             else:
                 tied = len(hits) > limit and len(rows) < len(forward)
             if attempt == _RESCANS or not (tied or (dropped and len(hits) < limit)):
                 break
-            k = min(2 * len(rows) + 16, len(forward))
-            found_scores, found_rows = self._state.lists.scan(query, k, self._state.validity.selector, nprobe)
+            found_scores, found_rows = scan(query, min(2 * len(rows) + 16, len(forward)))
             scores, rows = found_scores[0].tolist(), found_rows[0].tolist()
         if len(set(scores)) < len(scores):
             hits.sort(key=lambda hit: (-hit.score, hit.image_id))
         return hits[:limit]
+
+    def _with_vector(self, hit: Hit, number: int) -> Hit:
+        vector = self._state.lists.vector(number)
+        return hit if vector is None else msgspec.structs.replace(hit, vector=vector.tobytes())
 
     def _current(self, number: int) -> tuple[Row, Texts, int]:
         """The image's present row, its texts and its number, whichever of its rows `number` was."""

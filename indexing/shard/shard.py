@@ -30,8 +30,11 @@ from indexing.lists.reranked import CodedLists, Lists
 from indexing.rows.digest import digest_bytes
 from indexing.rows.forward import ForwardIndex
 from indexing.rows.results import ImageState, ProductState, ShardStats
+from indexing.shard.answering import Answering
+from indexing.shard.attributes import ProductAttributes
 from indexing.shard.contents import ShardContents
 from indexing.shard.progress import SourceProgress
+from indexing.shard.question import ShardAnswer, ShardQuestion
 from indexing.shard.reader import ShardReader
 from indexing.shard.refusals import Refusals
 from indexing.shard.state import NameCodes, ShardState
@@ -47,6 +50,7 @@ from indexing.training.train import (
 from schemas.deltas.delta import DeltaBatch
 from schemas.found import Hit
 from schemas.full_index.manifest import ShardManifest
+from schemas.query.indexed import Indexed
 
 __all__ = ["Hit", "ImageState", "ProductState", "Shard", "ShardStats"]
 
@@ -65,6 +69,7 @@ class Shard:
         self._state = ShardState(extractor_id, dimension)
         self._writer = DeltaWriter(self._state)
         self._reader = ShardReader(self._state)
+        self._answering: Answering | None = None
         self._write_lock = threading.Lock()
         self._train_lock = threading.Lock()
 
@@ -109,6 +114,31 @@ class Shard:
         """
         return self._reader.search(vectors, limit, nprobe)
 
+    def open_attributes(self, indexed: Indexed) -> None:
+        """From now on the shard answers filters and words of these fields and texts. Before there are readers.
+
+        Built from what is there: a field may be declared long after its products arrived.
+        """
+        with self._write_lock:
+            state = self._state
+            state.attributes = attributes = ProductAttributes(indexed, state.forward, state.rows)
+            self._answering = Answering(state, attributes, self._reader)
+
+    def answer(self, question: ShardQuestion) -> ShardAnswer:
+        """Images near vectors, products by words or in an order, counts; all within a filter. Any thread.
+
+        Raises `ValueError` as `search` does, and before `open_attributes`; `RejectedError` for words that are too many.
+        """
+        if self._answering is None:
+            raise ValueError("this shard answers no filters and words: open_attributes comes first")
+        return self._answering.answer(question)
+
+    def suggest(self, text: str, limit: int) -> list[tuple[str, int]]:
+        """The text with its last word completed, and how many products on sale have that word. Any thread."""
+        if self._answering is None:
+            raise ValueError("this shard knows no words: open_attributes comes first")
+        return self._answering.suggest(text, limit)
+
     def product(self, product_id: str) -> list[ImageState]:
         """All images of a product that this shard knows, removed ones too, by image id. Any thread."""
         return self._reader.product(product_id)
@@ -150,7 +180,8 @@ class Shard:
             memory_bytes=self._state.forward.allocated
             + self._state.validity.allocated
             + lists.allocated
-            + self._state.rows.allocated,
+            + self._state.rows.allocated
+            + (0 if self._state.attributes is None else self._state.attributes.allocated),
             index_kind=lists.kind,
             lists=len(lists),
             nprobe=self._state.nprobe,

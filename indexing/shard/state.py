@@ -23,6 +23,7 @@ from indexing.rows.forward import ForwardIndex, Row
 from indexing.rows.row_map import RowMap
 from indexing.rows.usable import SUPERSEDED, VALID, searchable_rows, valid_rows
 from indexing.rows.validity import ValidityBitmap
+from indexing.shard.attributes import ProductAttributes
 from indexing.shard.progress import SourceProgress
 from indexing.shard.refusals import Refusals
 
@@ -82,6 +83,8 @@ class ShardState:
         self.refusals = Refusals()
         self.categories = NameCodes()
         self.brands = NameCodes()
+        self.attributes: ProductAttributes | None = None
+        """What filters and words are answered from, where the shard answers them."""
         self.digest = 0
         self.valid = 0
         self.searchable = 0
@@ -133,6 +136,8 @@ class ShardState:
             elif row.vector_hash == NO_VECTOR:
                 bare.append(number)
         self.lists.erase(bare)
+        if self.attributes is not None:
+            self.attributes.scrub(bare)
         self.forward.scrub_texts()
         for column, names in (("category", self.categories), ("brand", self.brands)):
             used = [np.unique(part[column]) for _, part in self.forward.parts()]

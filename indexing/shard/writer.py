@@ -43,6 +43,8 @@ class DeltaWriter:
             self._apply_row(batch, i, image_id, vectors.get(i))
         self._state.applied_rows += len(batch)
         self._state.forward.reclaim_texts()
+        if self._state.attributes is not None:
+            self._state.attributes.tidy()
         self._state.progress.advance(batch.progress)
 
     def _usable_vectors(self, batch: DeltaBatch) -> dict[int, _NewVector]:
@@ -100,10 +102,14 @@ class DeltaWriter:
             row = row._replace(vector_seq=erased_seq, vector_hash=NO_VECTOR)
         attributes = (batch.attributes[i] or b"") if new_state else None
         row = row._replace(digest=self._state.digest_of(row, attributes) if row.flags & VALID else NO_VECTOR)
+        moved = number is None or row.attributes_offset != old.attributes_offset
+        changed = attributes if moved or row.attributes_size != old.attributes_size else None
         if vector is not None and new_vector and vector.hash != old.vector_hash:
-            self._write_vector(number, old, row, vector)
+            number = self._write_vector(number, old, row, vector, changed)
         else:
-            self._write_state(number, row)
+            number = self._write_state(number, row, changed)
+        if new_state and self._state.attributes is not None:
+            self._state.attributes.note_words(number, row, changed)
         self._state.account(old, row)
         refusals.count += refusals.concern(row) - refused
         if row.usable_vector:
@@ -174,33 +180,65 @@ class DeltaWriter:
             url_size=len(address),
         )
 
-    def _write_state(self, number: int | None, row: Row) -> None:
+    def _write_state(self, number: int | None, row: Row, changed: bytes | None) -> int:
+        """Returns the row's number; `changed`: its attributes where they are others than before."""
         if number is None:
             number = self._state.forward.append(row)
             self._state.validity.reserve(number + 1)
+            if self._state.attributes is not None:
+                self._state.attributes.place(number, row.image_id)
             self._state.rows.add(row.image_id, number)
-        else:
-            self._state.forward.write(number, row)
+        self._write_row(number, row, changed)
         if row.searchable:
             self._state.validity.set(number)
         else:
             self._state.validity.clear(number)
+        return number
 
-    def _write_vector(self, number: int | None, old: Row, row: Row, vector: _NewVector) -> None:
+    def _write_row(self, number: int, row: Row, changed: bytes | None) -> None:
+        """The forward row, and its cells: of what filters see whole or not at all."""
+        described = self._state.attributes
+        if described is None:
+            self._state.forward.write(number, row)
+            return
+        columns = described.columns
+        if not row.searchable:
+            columns.set_searchable(number, False)
+        if not row.flags & VALID:
+            columns.set_valid(number, False)
+        columns.begin(number)
+        try:
+            described.write(number, row, changed)
+            self._state.forward.write(number, row)
+        finally:
+            columns.end()
+        if row.flags & VALID:
+            columns.set_valid(number, True)
+        if row.searchable:
+            columns.set_searchable(number, True)
+
+    def _write_vector(self, number: int | None, old: Row, row: Row, vector: _NewVector, changed: bytes | None) -> int:
         """A row's vector never changes: another vector is another row, and the old row is dead."""
+        described = self._state.attributes
         in_place = number is not None and not old.vector_seq
         target = number if number is not None and in_place else self._state.forward.append(row)
         self._state.validity.reserve(target + 1)
         self._state.lists.append(vector.list_number, target, vector.array)
         if number is None:
+            if described is not None:
+                described.place(target, row.image_id)
             self._state.rows.add(row.image_id, target)
-        elif in_place:
-            self._state.forward.write(target, row)
-        else:
+        elif not in_place:
+            if described is not None:
+                described.columns.copy(number, target)
             self._state.rows.move(row.image_id, target)
             # Dead before its successor can be found: no scan ever yields both.
             self._state.forward.write(number, old._replace(flags=SUPERSEDED))
+        self._write_row(target, row, changed)
         if row.searchable:
             self._state.validity.set(target)
         if number is not None and not in_place:
             self._state.validity.clear(number)
+            if described is not None:
+                described.columns.clear(number)
+        return target

@@ -7,6 +7,8 @@ from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
+from serving.blender.ranking.explain import Explain
+
 
 class Result(TypedDict):
     """One product, shown by its best matching image. Attributes unknown to Vitrine stand beside these."""
@@ -22,6 +24,7 @@ class Result(TypedDict):
     sales: int | None
     praise: float | None
     attributes_trimmed: NotRequired[bool]
+    explain: NotRequired[Explain]
 
 
 class TookMs(msgspec.Struct, frozen=True):
@@ -32,8 +35,44 @@ class TookMs(msgspec.Struct, frozen=True):
     search: float
 
 
-class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Products, most similar first.
+class FacetValue(msgspec.Struct, frozen=True):
+    """A keyword, and how many products have it; of a path also those below it."""
+
+    value: str
+    count: int
+
+
+class FacetBucket(msgspec.Struct, frozen=True):
+    """How many products have a number from `low` (null: any) to below `high` (null: any)."""
+
+    low: float | None
+    high: float | None
+    count: int
+
+
+class FacetAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of the products that match, counted by one field.
+
+    `products`: those that have a value of it; `values`: of a field of keywords,
+    the most frequent first; `buckets`: of a numeric field, where ranges were
+    asked for; `low`, `high`: the least and the greatest number.
+    """
+
+    products: int
+    values: list[FacetValue] = []
+    buckets: list[FacetBucket] = []
+    low: float | None = None
+    high: float | None = None
+
+
+class SearchedHow(msgspec.Struct, frozen=True):
+    """`shards`: a line of each, how much passed the filter and what was scanned for it."""
+
+    shards: list[str]
+
+
+class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Products, best first: by similarity, unless words, a profile or an order were asked for.
 
     `watermark`: the results reflect every event up to then (RFC 3339; null
     until every partition was heard of). `pending_images`: images that still
@@ -43,6 +82,12 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     `missing_shards` did not answer, their products are missing.
     `generation`: the full index that answered, as a whole; "live" where there
     is none yet.
+
+    What follows is there where it was asked for. `matches`: products that match,
+    with words, facets or without a look to compare. `facets`: counts over all of
+    them, by field. `cursor`: asks for the next page. `match`: how many of the
+    words a product needs. `corrected`: words that no product has, and what was
+    searched for instead. `explain`: how it was searched.
     """
 
     results: list[Result]
@@ -53,6 +98,12 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     refused_images: int
     took_ms: TookMs
     generation: str
+    matches: int | None = None
+    facets: dict[str, FacetAnswer] | None = None
+    cursor: str | None = None
+    match: str | None = None
+    corrected: dict[str, str] | None = None
+    explain: SearchedHow | None = None
 
 
 class ImageReceipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,6 +228,32 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
     reason: str
     detail: str
+
+
+class BatchEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An answer, or why there is none."""
+
+    answer: SearchAnswer | None = None
+    error: ErrorBody | None = None
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """An entry for each question, in their order."""
+
+    answers: list[BatchEntry]
+
+
+class Suggestion(msgspec.Struct, frozen=True):
+    """The text as it may go on, and how many products have its last word."""
+
+    text: str
+    products: int
+
+
+class Suggestions(msgspec.Struct, frozen=True):
+    """The most frequent first."""
+
+    suggestions: list[Suggestion]
 
 
 class ErasureAccepted(msgspec.Struct, frozen=True):

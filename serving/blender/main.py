@@ -112,6 +112,8 @@ async def _serve(
         metrics,
         Publication(settings.layout.generations),
         search_timeout_s=settings.search_timeout_s,
+        fields=settings.indexed.fields,
+        profiles=settings.profiles,
     )
     uploads = Uploads(settings.query_max_bytes, settings.http_max_upload_bytes, memory)
     pictures = Pictures(_file_fetch(settings))

@@ -6,40 +6,36 @@ import asyncio
 import logging
 import secrets
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.errors import RejectedError, TransientError
-from schemas.found import Hit, decode_found
-from schemas.search_pb2 import (
-    ProductRequest,
-    ReplicaStatus,
-    SearchRequest,
-    SearchResponse,
-    StatusRequest,
-    StatusResponse,
-)
-from serving.backend import INVALID_QUERY, MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, unknown_generation
+from schemas.query.fields import Fields
+from schemas.query.question import Question
+from schemas.query.rank import RankProfile
+from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, StatusRequest, StatusResponse
+from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, unknown_generation
 from serving.blender.answers import (
     IndexStatus,
     ProductReceipt,
     Readiness,
     SearchAnswer,
+    Suggestion,
+    Suggestions,
     TookMs,
     rfc3339,
 )
 from serving.blender.details import shown
-from serving.blender.embedding.batching import MicroBatcher
 from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
+from serving.blender.likeness import SIMILAR_VECTORS, Likeness, Vector, normalised
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.products import collapse
 from serving.blender.publication import Publication
+from serving.blender.questions import Asked, Questions
 from serving.blender.receipts import index_status, product_receipt, waiting_for
+from serving.blender.searching import Aim, Query, Searches
 from vision.extractor import dimension_of
 
 log = logging.getLogger(__name__)
@@ -49,36 +45,6 @@ TIMEOUT_S = 3.0
 SEARCH_TIMEOUT_S = 10.0
 """For a whole search, waiting and embedding included."""
 LOOK_S = 1.0
-MAX_BATCH = 32
-MAX_WAITING = 2048
-SIMILAR_VECTORS = 8
-"""A product's images that are asked with, at most."""
-
-Vector = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class _Aim:
-    """Where a query goes: the generation named ("": the broker's choice), and the extractor that its vector is of."""
-
-    extractor_id: str
-    generation: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """`deadline`: of `time.monotonic`; it travels on as the time that is left for each call."""
-
-    vector: bytes
-    images: int
-    aim: _Aim
-    deadline: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    hits: list[Hit]
-    answer: SearchResponse
 
 
 class BlenderService:
@@ -98,7 +64,11 @@ class BlenderService:
         publication: Publication | None = None,
         look_s: float = LOOK_S,
         search_timeout_s: float = SEARCH_TIMEOUT_S,
+        fields: Fields | None = None,
+        profiles: Mapping[str, RankProfile] | None = None,
     ) -> None:
+        self.fields = fields or Fields()
+        self.profiles = profiles or {}
         self._backend = backend
         self._encoders = encoders
         self.metrics = metrics
@@ -108,9 +78,8 @@ class BlenderService:
         self._asker = f"blender-{secrets.token_hex(6)}"
         self._status = StatusResponse()
         self._watching: asyncio.Task[None] | None = None
-        self._batcher: MicroBatcher[_Query, _Found] = MicroBatcher(
-            self._ask, max_batch=MAX_BATCH, concurrency=2, max_waiting=MAX_WAITING, observe=metrics.search_batch.observe
-        )
+        self._searches = Searches(backend, metrics)
+        self._questions = Questions(backend, self._searches, metrics)
 
     def start(self) -> None:
         """Begins to follow what serves and to load its encoder; needs the running loop."""
@@ -134,7 +103,7 @@ class BlenderService:
 
     async def _search_image(self, data: bytes, limit: int, generation: str) -> SearchAnswer:
         began = time.perf_counter()
-        aim = _Aim(await self._extractor_of(generation) if generation else self._encoders.current, generation)
+        aim = Aim(await self._extractor_of(generation) if generation else self._encoders.current, generation)
         vector = await self._encoders.vector(data, aim.extractor_id, generation)
         embed_s = time.perf_counter() - began
         self.metrics.embed_seconds.observe(embed_s)
@@ -144,8 +113,8 @@ class BlenderService:
         """Products near a vector of the index's extractor, of any length but zero."""
         began = time.perf_counter()
         async with self._in_time():
-            aim = _Aim(await self._extractor_of(generation) if generation else self._extractor_for(vector), generation)
-            return await self._search([_normalised(vector, aim.extractor_id)], limit, began, 0.0, aim)
+            aim = Aim(await self._extractor_of(generation) if generation else self._extractor_for(vector), generation)
+            return await self._search([normalised(vector, aim.extractor_id)], limit, began, 0.0, aim)
 
     async def similar(self, product_id: str, limit: int, generation: str = "") -> SearchAnswer:
         """Products near any image of this one, itself left out. Raises `RejectedError('not_found', ...)`."""
@@ -158,16 +127,72 @@ class BlenderService:
         replica = await self._present(product_id, generation)
         images = [image for image in replica.images if image.searchable and image.vector]
         if not images:
-            raise RejectedError(
-                "not_found",
-                f"product {product_id!r} is not searchable (unknown, taken down, or its images wait for their "
-                "vectors); GET /v1/products/{id}/status says which",
-            )
-        aim = _Aim(await self._extractor_of(replica.generation), generation)
+            raise _not_searchable(product_id)
+        aim = Aim(await self._extractor_of(replica.generation), generation)
         vectors = [np.frombuffer(image.vector, dtype="<f4") for image in images[:SIMILAR_VECTORS]]
         return await self._search(
             vectors, limit, began, 0.0, aim, exclude=product_id, excluded_images=len(images), deadline=deadline
         )
+
+    async def ask(
+        self,
+        question: Question,
+        photos: Sequence[bytes] = (),
+        vector: Vector | None = None,
+        product_id: str = "",
+    ) -> SearchAnswer:
+        """The answer to a question that is more than one photo, vector or product.
+
+        `photos`, `vector`, `product_id`: what a route searches with besides the
+        question's own examples. All of them are added up to one vector, by their
+        weights; a single product is looked like by any of its images. Raises
+        `RejectedError` as the simple searches do, and for examples that cancel each other out.
+        """
+        async with self._in_time(waits_for_load=bool(question.generation)):
+            began = time.perf_counter()
+            current = self._encoders.current
+            extractor = await self._extractor_of(question.generation) if question.generation else current
+            likeness = Likeness(extractor, question.generation, self._encoders, self._vectors_of)
+            products = [(each.id, each.weight) for each in question.products]
+            if product_id:
+                products.append((product_id, 1.0))
+            pictures = [(each.data, each.weight) for each in question.images] + [(data, 1.0) for data in photos]
+            await likeness.add_photos(pictures)
+            embed_s = time.perf_counter() - began if pictures else 0.0
+            given = [(np.array(each.vector, dtype=np.float64).astype("<f4"), each.weight) for each in question.vectors]
+            if vector is not None:
+                given.append((vector, 1.0))
+            likeness.add_vectors(given)
+            await likeness.add_products(products)
+            if pictures:
+                self.metrics.embed_seconds.observe(embed_s)
+            asked = Asked(
+                question,
+                Aim(extractor, question.generation),
+                [each.tobytes() for each in likeness.vectors()],
+                began,
+                embed_s,
+                time.monotonic() + TIMEOUT_S,
+                without=[each for each, _ in products],
+                images_without=likeness.images,
+                also=(*photos, vector.tobytes() if vector is not None else b"", product_id.encode()),
+            )
+            return await self._questions.answer(asked)
+
+    async def suggest(self, text: str, limit: int) -> Suggestions:
+        """How the last word of the text may go on, by the words of products on sale."""
+        async with self._in_time():
+            request = SearchRequest(suggest=text, list_limit=limit)
+            answer = await self._backend.search(request, TIMEOUT_S)
+        return Suggestions([Suggestion(each.text, each.products) for each in answer.suggestions])
+
+    async def _vectors_of(self, product_id: str, generation: str) -> list[Vector]:
+        """Of a product's images. Raises `RejectedError('not_found', ...)` when it is not searchable."""
+        replica = await self._present(product_id, generation)
+        images = [image for image in replica.images if image.searchable and image.vector]
+        if not images:
+            raise _not_searchable(product_id)
+        return [np.frombuffer(image.vector, dtype="<f4") for image in images]
 
     async def shows(self, product_id: str, url: str) -> bool:
         """Whether that product is listed now, with that picture. Raises `TransientError` when nobody can tell."""
@@ -267,7 +292,7 @@ class BlenderService:
         limit: int,
         began: float,
         embed_s: float,
-        aim: _Aim,
+        aim: Aim,
         exclude: str | None = None,
         excluded_images: int = 0,
         deadline: float | None = None,
@@ -280,7 +305,7 @@ class BlenderService:
         deadline = time.monotonic() + TIMEOUT_S if deadline is None else deadline
         images = 2 * limit + excluded_images
         while True:
-            found = await self._all_found([_Query(v.tobytes(), images, aim, deadline) for v in vectors])
+            found = await self._searches.all([Query(v.tobytes(), images, aim, deadline) for v in vectors])
             if len({part.answer.generation for part in found}) > 1:
                 continue  # a swap came in between; an answer is of one generation
             if len(found) == 1:
@@ -314,55 +339,10 @@ class BlenderService:
             generation=found[0].answer.generation,
         )
 
-    async def _all_found(self, queries: list[_Query]) -> list[_Found]:
-        """What was found for each; `TransientError('overdue', ...)` at their deadline, however long others wait."""
-        left_s = queries[0].deadline - time.monotonic()
-        try:
-            async with asyncio.timeout(left_s):
-                return await asyncio.gather(*(self._batcher.submit(query) for query in queries))
-        except TimeoutError as error:
-            raise TransientError(OVERDUE, "no answer in time; GET /v1/index says what is slow or silent") from error
 
-    async def _ask(self, queries: list[_Query]) -> list[_Found]:
-        """One call to the backend per number of images asked for, and aim; nearly always that is one call."""
-        now = time.monotonic()
-        groups: dict[tuple[int, _Aim], list[int]] = defaultdict(list)
-        for position, query in enumerate(queries):
-            groups[query.images, query.aim].append(position)
-        answers = await asyncio.gather(
-            *(
-                self._backend.search(
-                    SearchRequest(
-                        vectors=b"".join(queries[position].vector for position in positions),
-                        count=len(positions),
-                        limit=images,
-                        extractor_id=aim.extractor_id,
-                        generation=aim.generation,
-                    ),
-                    max(0.0, max(queries[position].deadline for position in positions) - now),
-                )
-                for (images, aim), positions in groups.items()
-            )
-        )
-        found: dict[int, _Found] = {}
-        for positions, answer in zip(groups.values(), answers, strict=True):
-            for position, hits in zip(positions, decode_found(answer.found, len(positions)), strict=True):
-                found[position] = _Found(hits, answer)
-        return [found[position] for position in range(len(queries))]
-
-
-def _normalised(vector: Vector, extractor_id: str) -> Vector:
-    dimension = dimension_of(extractor_id)
-    if vector.shape != (dimension,):
-        raise RejectedError(
-            INVALID_QUERY,
-            f"the vector has {vector.size} numbers, this index has {dimension} ({extractor_id}); "
-            "embed with the index's extractor",
-        )
-    if not np.isfinite(vector).all():
-        raise RejectedError(INVALID_QUERY, "the vector has numbers that are not finite float32; leave it out")
-    length = float(np.linalg.norm(vector.astype(np.float64)))
-    if length == 0.0:
-        raise RejectedError(INVALID_QUERY, "the vector is all zeros and has no direction; embed the photo again")
-    # In float64: the length of a float32 vector may be beyond float32, and its reciprocal as well.
-    return (vector.astype(np.float64) / length).astype("<f4")
+def _not_searchable(product_id: str) -> RejectedError:
+    return RejectedError(
+        "not_found",
+        f"product {product_id!r} is not searchable (unknown, taken down, or its images wait for their vectors); "
+        "GET /v1/products/{id}/status says which",
+    )

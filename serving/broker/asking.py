@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from schemas.errors import RejectedError, TransientError
-from schemas.found import merge_found
+from schemas.found import merge_found, merge_listed
 from schemas.ids import shard_of_product
-from schemas.search_pb2 import DetailsRequest, DetailsResponse, SearchRequest, SearchResponse
+from schemas.query.facets import decode_counts, encode_counts, merge_facets
+from schemas.search_pb2 import DetailsRequest, DetailsResponse, SearchRequest, SearchResponse, Suggestion
 from serving.backend import NOT_READY, OVERDUE, UNREACHABLE, SearchBackend
 from serving.broker.coverage import Coverage
 from serving.broker.metrics import BrokerMetrics
@@ -103,6 +104,7 @@ class Asking:
             raise TransientError(NOT_READY, f"no shard answered ({problem}); see GET /v1/index for every searcher")
         return SearchResponse(
             found=merge_found([answer.found for answer in answers], request.count, request.limit),
+            **_merged_lists(request, answers),
             watermark_ms=min(answer.watermark_ms for answer in answers),
             pending_images=sum(answer.pending_images for answer in answers),
             refused_images=sum(answer.refused_images for answer in answers),
@@ -172,3 +174,28 @@ class Asking:
             for work in running:
                 with suppress(asyncio.CancelledError, TransientError, RejectedError):
                     await work
+
+
+def _merged_lists(request: SearchRequest, answers: list[SearchResponse]) -> dict[str, Any]:
+    """Those parts of the answer that few questions have. A product lies in one shard, so counts add up."""
+    parts: dict[str, Any] = {}
+    if request.words or request.listing:
+        parts["listed"] = merge_listed([answer.listed for answer in answers], request.list_limit)
+        parts["corrected"] = {word: other for answer in answers for word, other in answer.corrected.items()}
+    if request.facets:
+        parts["facets"] = encode_counts(merge_facets([decode_counts(answer.facets) for answer in answers]))
+    if request.suggest:
+        parts["suggestions"] = _merged_suggestions(request, answers)
+    if request.explain:
+        parts["plan"] = [line for answer in answers for line in answer.plan]
+    if parts:
+        parts["matches"] = sum(answer.matches for answer in answers)
+    return parts
+
+
+def _merged_suggestions(request: SearchRequest, answers: list[SearchResponse]) -> list[Suggestion]:
+    products = Counter[str]()
+    for answer in answers:
+        products.update({each.text: each.products for each in answer.suggestions})
+    best = sorted(products.items(), key=lambda each: (-each[1], each[0]))[: request.list_limit]
+    return [Suggestion(text=text, products=count) for text, count in best]

@@ -104,7 +104,7 @@ class BrokerService:
             answer = await self._not_older(request, route, answer, oldest_ms, deadline)
             if not answer.missing_shards:
                 self._told_ms = max(self._told_ms, answer.watermark_ms)
-            if self._recorded is not None:
+            if self._recorded is not None and request.count:
                 # Not of queries that name a generation: those check and compare, and are no shopper's.
                 self._recorded.note(route.extractor_id, request.vectors, request.count)
         elapsed_s = time.perf_counter() - began

@@ -10,10 +10,14 @@ from prometheus_client import CollectorRegistry
 
 from generations.life import Life, step
 from indexing.rows.results import ImageState
+from indexing.shard.question import ShardQuestion
 from indexing.shard.shard import Shard
 from schemas.errors import RejectedError, TransientError
 from schemas.found import encode_found
 from schemas.full_index.generation import LIVE
+from schemas.query.facets import decode_wanted, encode_counts
+from schemas.query.filters import decode_filter
+from schemas.query.indexed import Indexed
 from schemas.search_pb2 import (
     Detail,
     DetailsRequest,
@@ -27,8 +31,16 @@ from schemas.search_pb2 import (
     ShardStatus,
     StatusRequest,
     StatusResponse,
+    Suggestion,
 )
-from serving.backend import EXTRACTOR_MISMATCH, INVALID_QUERY, MAX_DETAILS, MAX_IMAGES_PER_QUERY, NOT_READY
+from serving.backend import (
+    EXTRACTOR_MISMATCH,
+    INVALID_QUERY,
+    MAX_DETAILS,
+    MAX_IMAGES_PER_QUERY,
+    NOT_READY,
+    is_plain,
+)
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
 from serving.searcher.shown import bearer_of_attributes, trimmed
 
@@ -40,6 +52,7 @@ class SearcherService:
     """Any thread may call the query methods; `begin`, `beat`, `at`, `ready` and so on belong to the feed's thread.
 
     `generation`: the full index that it holds a shard of, one of `shards`.
+    `indexed`: what filters and words are answered from.
     """
 
     def __init__(
@@ -52,7 +65,9 @@ class SearcherService:
         *,
         generation: str = LIVE,
         shards: int = 1,
+        indexed: Indexed | None = None,
     ) -> None:
+        self.indexed = indexed or Indexed()
         self.shard = shard
         self.replica = replica
         self.generation = generation
@@ -77,6 +92,7 @@ class SearcherService:
 
     def begin(self, index: Shard) -> None:
         """Takes the shard that the feed restored or made; queries wait until `ready`."""
+        index.open_attributes(self.indexed)
         self._index = index
         self._life = step(self._life, Life.CATCHING_UP)
 
@@ -152,6 +168,8 @@ class SearcherService:
 
     def search(self, request: SearchRequest) -> SearchResponse:
         """See `SearchBackend.search`. Reads without a lock; faiss releases the GIL while it scans."""
+        if not is_plain(request):
+            return self._answer(request)
         began = time.perf_counter()
         index = self._ready_index(request.generation)
         vectors = self._vectors(request)
@@ -170,6 +188,58 @@ class SearcherService:
             search_ms=elapsed_s * 1000,
             generation=self.generation,
         )
+
+    def _answer(self, request: SearchRequest) -> SearchResponse:
+        """A question with a filter, words, counts or a list."""
+        began = time.perf_counter()
+        index = self._ready_index(request.generation)
+        if request.suggest:
+            suggestions = index.suggest(request.suggest, request.list_limit)
+            return SearchResponse(
+                suggestions=[Suggestion(text=text, products=products) for text, products in suggestions],
+                watermark_ms=index.watermark_ms(),
+                generation=self.generation,
+            )
+        fields = self.indexed.fields
+        question = ShardQuestion(
+            vectors=self._vectors(request) if request.count else np.empty((0, self.dimension), np.float32),
+            limit=request.limit,
+            nprobe=request.nprobe,
+            tree=decode_filter(request.filter, fields),
+            words=request.words,
+            any_word=request.any_word,
+            listing=request.listing,
+            order_by=self._order_by(request.order_by),
+            list_limit=min(request.list_limit, MAX_IMAGES_PER_QUERY),
+            facets=decode_wanted(request.facets, fields),
+            with_vectors=request.with_vectors,
+        )
+        watermark_ms = index.watermark_ms()
+        answer = index.answer(question)
+        elapsed_s = time.perf_counter() - began
+        pending, refused = index.waiting()
+        self.metrics.search_seconds.observe(elapsed_s)
+        self.metrics.queries.inc(max(1, request.count))
+        return SearchResponse(
+            found=encode_found(answer.found),
+            listed=encode_found([answer.listed]) if request.words or request.listing else None,
+            facets=encode_counts(answer.facets),
+            matches=answer.matches,
+            corrected=answer.corrected,
+            plan=[f"shard {self.shard}: {answer.plan}"] if request.explain else (),
+            watermark_ms=watermark_ms,
+            pending_images=pending,
+            refused_images=refused,
+            extractor_id=self.extractor_id,
+            search_ms=elapsed_s * 1000,
+            generation=self.generation,
+        )
+
+    def _order_by(self, name: str) -> str:
+        field = self.indexed.fields.get(name.removeprefix("-")) if name else None
+        if name and (field is None or not field.kind.numeric):
+            raise RejectedError(INVALID_QUERY, f"order_by {name!r}: no number of this index to order by")
+        return name
 
     def product(self, request: ProductRequest) -> ProductResponse:
         """Every image known of the product, tombstones too; none when the shard never heard of it."""

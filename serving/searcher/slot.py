@@ -103,7 +103,13 @@ class Slot:
         """The index that grows from index-deltas alone, not started yet."""
         settings = self.settings
         searcher = SearcherService(
-            self.shard, self.replica, self.extractor_id, self.dimension, self.metrics, shards=settings.shards
+            self.shard,
+            self.replica,
+            self.extractor_id,
+            self.dimension,
+            self.metrics,
+            shards=settings.shards,
+            indexed=settings.indexed,
         )
         deltas = ShardDeltas(self.shard, settings.shards, settings.partitions_of_deltas)
         return Held(searcher, self._feed(searcher, deltas, None, self.accept_gap))
@@ -122,6 +128,7 @@ class Slot:
             self.metrics,
             generation=name,
             shards=shards,
+            indexed=self.settings.indexed,
         )
         deltas = ShardDeltas(self.shard, shards, generation.delta_partitions)
         return Held(searcher, self._feed(searcher, deltas, FullIndex(self.generations, generation, deltas), False))

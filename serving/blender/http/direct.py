@@ -1,10 +1,8 @@
-"""A route whose ordinary requests pass FastAPI by: it documents them, and words what is wrong with the others.
+"""Routes whose requests pass FastAPI's parameters by: it documents them, and this reads them.
 
 Solving a route's parameters takes FastAPI longer than the broker takes for a
-query. Here the query string is looked at first: one that can mean but one
-thing is read, and the route's function called with it; any other (a parameter
-out of range, one that is unknown, written otherwise) takes FastAPI's own way,
-with the same function at its end.
+query. The ordinary query string, a limit and a generation or nothing, is read
+here at once; any other is a question with options, read as such.
 """
 
 from __future__ import annotations
@@ -16,25 +14,24 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from serving.blender.http.uploads import DEFAULT_LIMIT
+from schemas.query.body import DEFAULT_LIMIT
 
 _PLAIN = re.compile(rb"(?:limit=([1-9][0-9]?|100))?(?:(?:^|&)generation=([A-Za-z0-9-]{0,64}))?")
 """`limit` from 1 to `MAX_LIMIT`, then `generation`; each may be absent."""
 
 
 class DirectRoute(APIRoute):
-    """For a function (request, limit, generation) -> Response; both parameters have their defaults."""
+    """For a function (request) -> Response, called as it is."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        documented = super().get_route_handler()
-        endpoint: Callable[[Request, int, str], Coroutine[Any, Any, Response]] = self.endpoint
+        return self.endpoint
 
-        async def handle(request: Request) -> Response:
-            plain = _PLAIN.fullmatch(request.scope["query_string"])
-            if plain is None:
-                return await documented(request)
-            limit, generation = plain.groups()
-            wanted = DEFAULT_LIMIT if limit is None else int(limit)
-            return await endpoint(request, wanted, "" if generation is None else generation.decode())
 
-        return handle
+def plain_options(request: Request) -> tuple[int, str] | None:
+    """Limit and generation, where the query string asks for nothing else."""
+    plain = _PLAIN.fullmatch(request.scope["query_string"])
+    if plain is None:
+        return None
+    limit, generation = plain.groups()
+    wanted = DEFAULT_LIMIT if limit is None else int(limit)
+    return wanted, "" if generation is None else generation.decode()

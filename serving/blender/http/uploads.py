@@ -13,6 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from schemas.errors import RejectedError, TransientError
+from schemas.query.body import DEFAULT_LIMIT, MAX_IMAGES, MAX_LIMIT
 from serving.backend import OVERLOADED
 from serving.blender.embedding.memory import FreedMemory
 from serving.blender.http.allowance import ALLOWANCE, Allowance
@@ -20,10 +21,10 @@ from serving.blender.http.allowance import ALLOWANCE, Allowance
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
 """Boundaries, part headers and small fields around a photo."""
 VECTOR_BODY_BYTES = 1_000_000
+PHOTOS_TOGETHER = 2
+"""Photos of one request may have as many times the bytes of the largest one allowed."""
 TOTAL_BYTES = 64_000_000
 SMALL_BYTES = 1_000_000
-MAX_LIMIT = 100
-DEFAULT_LIMIT = 10
 
 
 class VectorQuery(msgspec.Struct, frozen=True):
@@ -54,14 +55,26 @@ class Uploads:
         self.held_bytes = 0
 
     @asynccontextmanager
-    async def photo(self, request: Request) -> AsyncGenerator[bytes, None]:
-        """The multipart field `image`, held until the block ends.
+    async def photos(self, request: Request) -> AsyncGenerator[tuple[list[bytes], str], None]:
+        """The multipart fields `image`, and the field `text`, held until the block ends.
 
         Raises `RejectedError` (`media_type`, `too_large`, `malformed_body`, `field_missing` or `image_empty`), or
         `TransientError('overloaded', ...)`, or `TooManyError` when it is more than the caller's key allows.
         """
         with self._hold() as hold:
-            yield await _photo_of(request, self.photo_max_bytes, _charged(request, hold))
+            yield await _photos_of(request, self.photo_max_bytes, _charged(request, hold))
+
+    @asynccontextmanager
+    async def json(self, request: Request) -> AsyncGenerator[bytes, None]:
+        """A body of JSON, which may have photos in it, held until the block ends. Raises as `photos` does."""
+        media_type = _media_type(request)
+        if media_type != "application/json":
+            raise RejectedError("media_type", f"found {media_type or 'no content type'}; send application/json")
+        most = PHOTOS_TOGETHER * self.photo_max_bytes * 4 // 3 + VECTOR_BODY_BYTES
+        with self._hold() as hold:
+            # Photos are charged as such: more than a question without any could have.
+            hold = _charged(request, hold) if _announced(request) > VECTOR_BODY_BYTES else hold
+            yield b"".join([chunk async for chunk in _limited(request, most, most, hold)])
 
     @asynccontextmanager
     async def vector(self, request: Request, query_limit: int) -> AsyncGenerator[tuple[NDArray[np.float32], int], None]:
@@ -99,31 +112,36 @@ class _PhotoParser(MultiPartParser):
     spool_max_size = 64 * 1024 * 1024
 
 
-async def _photo_of(request: Request, max_bytes: int, hold: _Hold) -> bytes:
+async def _photos_of(request: Request, max_bytes: int, hold: _Hold) -> tuple[list[bytes], str]:
     media_type = _media_type(request)
     if media_type != "multipart/form-data":
         raise RejectedError(
             "media_type", f"found {media_type or 'no content type'}; send multipart/form-data with a file field `image`"
         )
-    body = _limited(request, max_bytes + MULTIPART_OVERHEAD_BYTES, max_bytes, hold)
+    body = _limited(request, PHOTOS_TOGETHER * max_bytes + MULTIPART_OVERHEAD_BYTES, max_bytes, hold)
     try:
-        form = await _PhotoParser(request.headers, body, max_files=1, max_fields=16).parse()
+        form = await _PhotoParser(request.headers, body, max_files=MAX_IMAGES, max_fields=16).parse()
     except MultiPartException as error:
-        raise RejectedError("malformed_body", f"{error.message}; send one file field `image`") from error
+        raise RejectedError(
+            "malformed_body", f"{error.message}; send up to {MAX_IMAGES} file fields `image`"
+        ) from error
     except KeyError as error:
         raise RejectedError("malformed_body", "the content type has no boundary; let the client write it") from error
     try:
-        field = form.get("image")
-        if not isinstance(field, UploadFile):
+        fields = form.getlist("image")
+        if not fields or not all(isinstance(field, UploadFile) for field in fields):
             raise RejectedError("field_missing", "the form has no file field `image`; put the photo there")
-        data = await field.read()
+        photos = [await field.read() for field in fields if isinstance(field, UploadFile)]
+        text = form.get("text") or ""
+        if not isinstance(text, str):
+            raise RejectedError("malformed_body", "the field `text` is a file; send it as text")
     finally:
         await form.close()
-    if not data:
-        raise RejectedError("image_empty", "the field `image` has no bytes; choose the photo again")
-    if len(data) > max_bytes:
+    if not all(photos):
+        raise RejectedError("image_empty", "a field `image` has no bytes; choose the photo again")
+    if max(map(len, photos)) > max_bytes:
         raise _too_large(max_bytes)
-    return data
+    return photos, text.strip()
 
 
 async def _vector_of(request: Request, query_limit: int, hold: _Hold) -> tuple[NDArray[np.float32], int]:
@@ -159,9 +177,8 @@ def _charged(request: Request, hold: _Hold) -> _Hold:
     allowance: Allowance | None = request.scope.get(ALLOWANCE)
     if allowance is None:
         return hold
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal():
-        allowance.photo(int(announced))
+    if announced := _announced(request):
+        allowance.photo(announced)
         return hold
 
     def charged(received: int) -> None:
@@ -171,14 +188,19 @@ def _charged(request: Request, hold: _Hold) -> _Hold:
     return charged
 
 
+def _announced(request: Request) -> int:
+    """Length of the body, as its header says; 0 where none does."""
+    announced = request.headers.get("content-length", "")
+    return int(announced) if announced.isdecimal() else 0
+
+
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _limited(request: Request, limit: int, told: int, hold: _Hold) -> AsyncGenerator[bytes, None]:
     """The body's chunks, each held; stops with `too_large` at the announced length, or once more than `limit` came."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
+    if _announced(request) > limit:
         raise _too_large(told)
     received = 0
     async for chunk in request.stream():

@@ -10,7 +10,7 @@ import pytest
 from schemas.errors import TransientError
 from schemas.search_pb2 import SearchRequest, SearchResponse
 from serving.backend import OVERDUE
-from serving.blender import service
+from serving.blender import searching, service
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
 from tests.support.serving.http_world import error, post_vector, serving
@@ -35,7 +35,7 @@ async def test_queries_that_wait_for_a_batch_have_no_more_time_than_those_in_it(
     searcher: SearcherService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "TIMEOUT_S", 2.0)
-    monkeypatch.setattr(service, "MAX_BATCH", 1)
+    monkeypatch.setattr(searching, "MAX_BATCH", 1)
     backend = Hanging(searcher)
     async with serving(backend) as client:
         limits = httpx.Limits(max_connections=None)

@@ -56,7 +56,7 @@ async def test_bad_vector_body_is_refused(
 @pytest.mark.parametrize("limit", ["0", "101", "x"])
 async def test_limit_outside_its_range_is_refused(client: httpx.AsyncClient, limit: str) -> None:
     answer = await client.post(f"/v1/search/image?limit={limit}", files={"image": ("q", picture(1))})
-    assert error(answer) == (422, "invalid_request")
+    assert error(answer) == (422, "invalid_question")
 
 
 @pytest.mark.parametrize(

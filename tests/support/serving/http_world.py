@@ -6,7 +6,7 @@ import asyncio
 import io
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from schemas.full_index.generation import LIVE
+from schemas.query.fields import Fields
+from schemas.query.rank import RankProfile
 from serving.backend import SearchBackend
 from serving.blender.embedding.encoders import MOST_WAITING, Encoders, Load
 from serving.blender.erasures import Erasures
@@ -89,6 +91,8 @@ async def serving(
     uploads: Uploads | None = None,
     search_timeout_s: float = SEARCH_TIMEOUT_S,
     most_waiting: int = MOST_WAITING,
+    fields: Fields | None = None,
+    profiles: Mapping[str, RankProfile] | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a blender over `backend`, which it closes in the end; it begins with `EXTRACTOR`.
 
@@ -98,7 +102,16 @@ async def serving(
     metrics = metrics or BlenderMetrics()
     publication = None if generations is None else Publication(generations)
     encoders = Encoders(EXTRACTOR, LIVE, load, metrics, most_waiting=most_waiting)
-    service = BlenderService(backend, encoders, metrics, publication, look_s=0.02, search_timeout_s=search_timeout_s)
+    service = BlenderService(
+        backend,
+        encoders,
+        metrics,
+        publication,
+        look_s=0.02,
+        search_timeout_s=search_timeout_s,
+        fields=fields,
+        profiles=profiles,
+    )
     policy = FetchPolicy(allowed_schemes=("file",), allowed_folders=(str(allowed_folder),) if allowed_folder else ())
     pictures = Pictures(lambda url: fetch(url, policy))
     app = create_app(

@@ -14,6 +14,7 @@ from messaging.consumer import Message
 from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, Progress, attributes_json, decode_deltas, encode_deltas
 from schemas.errors import OperatorError
 from schemas.ids import image_id, sequence, shard_of_image, shard_of_product
+from schemas.query.indexed import Indexed
 from schemas.search_pb2 import SearchRequest
 from serving.searcher.service import SearcherService
 
@@ -96,10 +97,14 @@ def apply(searcher: SearcherService, deltas: DeltaBatch) -> None:
 
 
 def ready_searcher(
-    shard: int = 0, replica: int = 0, deltas: DeltaBatch | None = None, shards: int = 1
+    shard: int = 0,
+    replica: int = 0,
+    deltas: DeltaBatch | None = None,
+    shards: int = 1,
+    indexed: Indexed | None = None,
 ) -> SearcherService:
     """A searcher over a real shard, one of `shards`, that answers queries."""
-    searcher = SearcherService(shard, replica, EXTRACTOR, DIMENSION, shards=shards)
+    searcher = SearcherService(shard, replica, EXTRACTOR, DIMENSION, shards=shards, indexed=indexed)
     searcher.begin(Shard(EXTRACTOR, DIMENSION))
     apply(searcher, deltas or batch())
     searcher.ready()

@@ -1,0 +1,298 @@
+"""The columns of one shard: what its rows are filtered and counted by.
+
+Threads: one writes, any reads, nobody locks. A cell is one aligned store; an
+array that grows is copied and published by one assignment. So `mask` sees of a
+row that is written meanwhile some cells as they were before and some as they
+are after: what it finds is looked at again with `check`, at one moment.
+
+Order for the writer: cells and product before the row is said to be valid; not
+valid before anything else of a row that is removed. See `set_valid`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexing.attributes.cells import Cells
+from indexing.attributes.encoder import Column, Encoded, Encoder
+from indexing.attributes.figures import FigureColumn
+from indexing.attributes.keyword_lists import ListColumn
+from indexing.attributes.keywords import KeywordColumn
+from indexing.attributes.masks import RowValues, fulfilling
+from schemas.query.fields import MEASURES, Field, FieldKind, Fields, Values
+from schemas.query.filters import Filter, holds
+
+_NAN = math.nan
+_LOOKS = 100
+_WAIT_S = 0.0001
+
+Found = TypeVar("Found")
+
+
+class Columns:
+    """One column a field, and three for every row: `valid`, `searchable`, `product`."""
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
+        self.columns: Mapping[str, Column] = {field.name: _column(field) for field in fields}
+        self.encoder = Encoder(fields, self.columns)
+        """For the writer thread."""
+        self._valid: Cells[np.bool_] = Cells(np.bool_)
+        self._searchable: Cells[np.bool_] = Cells(np.bool_)
+        self._product: Cells[np.int32] = Cells(np.int32, -1)
+        self._dense = [_dense(self.columns[field.name]) for field in self.encoder.dense]
+        self._measures = [_dense(self.columns[name]) for name in MEASURES]
+        self._lists = [column for column in self.columns.values() if isinstance(column, ListColumn)]
+        self._rows = 0
+        self._products = 0
+        self._writing = -1
+        self._written = 0
+        self._take_memory()
+
+    def _take_memory(self) -> None:
+        """Memory of all cells, for the writer, who then looks nothing up; afresh when they have grown."""
+        self._dense_memory = [cells.memory for cells in self._dense]
+        self._price, self._sales, self._praise = (cells.memory for cells in self._measures)
+
+    # -- writer thread only ----------------------------------------------------------------------
+
+    def reserve(self, rows: int) -> None:
+        """Makes room for row numbers below `rows`."""
+        dense: list[Cells[Any]] = [self._valid, self._searchable, self._product]
+        for cells in (*dense, *self._dense, *self._measures):
+            cells.reserve(rows)
+        for column in self._lists:
+            column.reserve(rows)
+        self._take_memory()
+
+    def _add(self, row: int) -> None:
+        if row >= len(self._valid):
+            self.reserve(row + 1)
+        self._rows = row + 1
+
+    def _begin(self, row: int) -> int:
+        """From here on the row is being written; returns what `_writing` is to be afterwards."""
+        if row >= self._rows:
+            self._add(row)
+        # In this order: who has seen another number of writes looks again, who has not sees that it goes on.
+        outer, self._writing = self._writing, row
+        self._written += 1
+        return outer
+
+    def begin(self, row: int) -> None:
+        """What is written of the row until `end`, its forward row too, `at_one_moment` sees whole or not at all."""
+        self._begin(row)
+
+    def end(self) -> None:
+        """The row is written. Must follow, whatever happens in between."""
+        self._writing = -1
+
+    def write(self, row: int, attributes: bytes, price: float, sales: int, praise: float) -> None:
+        """A row's whole state. attributes: a JSON object, b"" for none. Numbers as in `write_measures`."""
+        encoded = self.encoder.encode(attributes)
+        outer = self._begin(row)
+        try:
+            self._write_encoded(row, encoded)
+            self._price[row] = price
+            self._sales[row] = sales if sales >= 0 else _NAN
+            self._praise[row] = praise
+        finally:
+            self._writing = outer
+
+    def write_attributes(self, row: int, attributes: bytes) -> None:
+        """A row's attributes alone, where its numbers stay; see `write`."""
+        encoded = self.encoder.encode(attributes)
+        outer = self._begin(row)
+        try:
+            self._write_encoded(row, encoded)
+        finally:
+            self._writing = outer
+
+    def write_measures(self, row: int, price: float, sales: int, praise: float) -> None:
+        """A row's numbers alone, where its attributes stay; NaN and -1 (sales): unknown."""
+        outer = self._begin(row)
+        try:
+            self._price[row] = price
+            self._sales[row] = sales if sales >= 0 else _NAN
+            self._praise[row] = praise
+        finally:
+            self._writing = outer
+
+    def _write_encoded(self, row: int, encoded: Encoded) -> None:
+        for memory, cell in zip(self._dense_memory, encoded.cells):  # noqa: B905 - one each, and this runs for every row
+            memory[row] = cell
+        for column, entries in zip(self._lists, encoded.lists):  # noqa: B905
+            column.write(row, entries)
+
+    def copy(self, source: int, target: int) -> None:
+        """The target has all that the source has, its product too, but is neither valid nor searchable by that."""
+        outer = self._begin(target)
+        try:
+            for cells in (*self._dense, *self._measures):
+                cells.memory[target] = cells.memory[source]
+            for column in self._lists:
+                column.copy(source, target)
+            self._product.memory[target] = self._product.memory[source]
+        finally:
+            self._writing = outer
+
+    def clear(self, row: int) -> None:
+        """The row stands for nothing any more, like one that was never written."""
+        outer = self._begin(row)
+        try:
+            self._searchable.memory[row] = self._valid.memory[row] = False
+            self._write_encoded(row, self.encoder.nothing)
+            self._price[row] = self._sales[row] = self._praise[row] = _NAN
+            self._product.memory[row] = -1
+        finally:
+            self._writing = outer
+
+    def set_valid(self, row: int, valid: bool) -> None:
+        """Whether the row counts: its state says that it is on sale, and it is not superseded.
+
+        True once all else of the row is written, the forward row too; False before any of it is.
+        """
+        if row >= self._rows:
+            self._add(row)
+        self._valid.memory[row] = valid
+
+    def set_searchable(self, row: int, searchable: bool) -> None:
+        """Whether the row is valid and has its vector; order as in `set_valid`."""
+        if row >= self._rows:
+            self._add(row)
+        self._searchable.memory[row] = searchable
+
+    def set_product(self, row: int, number: int) -> None:
+        """The number of the row's product in this shard: that of its other images' rows, or `products`, the next."""
+        if row >= self._rows:
+            self._add(row)
+        self._product.memory[row] = number
+        self._products = max(self._products, number + 1)
+
+    def fill(self, name: str, rows: NDArray[np.int64], cells: NDArray[Any]) -> None:
+        """Of many rows, (n,), what the field's column holds: figures, or codes of its names; there is room for them."""
+        _dense(self.columns[name]).array[rows] = cells
+
+    def fill_lists(
+        self, name: str, rows: NDArray[np.int64], lists: Sequence[tuple[int, ...]], repeats: NDArray[np.int64]
+    ) -> None:
+        """Of many rows, (n,), codes of a list's names: each list for as many rows in a row as `repeats` says."""
+        column = self.columns[name]
+        assert isinstance(column, ListColumn), "only lists have any number of codes"
+        column.fill(rows, lists, repeats)
+
+    def fill_states(self, valid: NDArray[np.bool_], searchable: NDArray[np.bool_], product: NDArray[np.int32]) -> None:
+        """Of all rows from the first on, (n,) each, what `set_valid`, `set_searchable`, `set_product` say."""
+        self.reserve(len(valid))
+        self._valid.array[: len(valid)] = valid
+        self._searchable.array[: len(valid)] = searchable
+        self._product.array[: len(valid)] = product
+        self._rows = len(valid)
+        self._products = int(product.max(initial=-1)) + 1
+
+    def scrub(self) -> None:
+        """Drops the bytes of names that no row has; `clear` rows that are dead before. Costs a pass over the rows."""
+        self.encoder.forget()
+        for column in self.columns.values():
+            if not isinstance(column, FigureColumn):
+                column.scrub(self._rows)
+
+    # -- any thread ------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Rows so far; take it before any array, each of which then has them all."""
+        return self._rows
+
+    @property
+    def products(self) -> int:
+        """Product numbers given so far: the next one."""
+        return self._products
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """`set_valid` of each row, live and for more rows than there are; not to be changed."""
+        return self._valid.array
+
+    @property
+    def searchable(self) -> NDArray[np.bool_]:
+        """`set_searchable` of each row, live and for more rows than there are; not to be changed."""
+        return self._searchable.array
+
+    @property
+    def product(self) -> NDArray[np.int32]:
+        """`set_product` of each row, -1 before, live and for more rows than there are; not to be changed."""
+        return self._product.array
+
+    @property
+    def writes(self) -> int:
+        """How many rows were written so far, -1 while one is: equal before and after, nothing was written between."""
+        written = self._written
+        return written if self._writing < 0 else -1
+
+    def figures(self, name: str) -> NDArray[np.float64]:
+        """Cells of a numeric field, NaN for none, live and for more rows than there are; not to be changed."""
+        column = self.columns[name]
+        assert isinstance(column, FigureColumn), "only numbers have an order"
+        return column.cells.array
+
+    def mask(self, tree: Filter, rows: int, base: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+        """Which of the first `rows` rows a filter takes, shape (rows,), the caller's own.
+
+        base: none but those that it marks, for instance `valid`; not changed.
+        Rows that there are not (yet) are not taken. Raises `KeyError` for a
+        field that is not among `fields`.
+        """
+        there = min(rows, self._rows if base is None else min(self._rows, len(base)))
+        found = fulfilling(self.columns, tree, there)
+        if base is not None:
+            found &= base[:there]
+        if there < rows:
+            found = np.concatenate((found, np.zeros(rows - there, np.bool_)))
+        return found
+
+    def check(self, tree: Filter, row: int) -> bool:
+        """Whether a filter takes the row as it is at one moment."""
+        return self.at_one_moment(row, lambda: holds(tree, RowValues(self.columns, row)))
+
+    def values(self, row: int) -> Values:
+        """What the row is filtered by, at one moment, as `schemas.query.fields.values_of` has it."""
+        return self.at_one_moment(row, lambda: dict(RowValues(self.columns, row)))
+
+    def at_one_moment(self, row: int, read: Callable[[], Found]) -> Found:
+        """What `read` finds while nobody writes the row; called again when somebody did.
+
+        `check` and `values` within it count as well. After some 10 ms of a
+        row that is being written (its writer died of an error) it is read as it is.
+        """
+        for _ in range(_LOOKS):
+            written = self._written
+            if self._writing == row:
+                time.sleep(_WAIT_S)
+                continue
+            found = read()
+            if self._written == written:
+                return found
+        return read()
+
+    @property
+    def allocated(self) -> int:
+        """Bytes of memory held."""
+        dense = self._valid.array.nbytes + self._searchable.array.nbytes + self._product.array.nbytes
+        return dense + sum(column.allocated for column in self.columns.values())
+
+
+def _column(field: Field) -> Column:
+    if field.kind.numeric:
+        return FigureColumn()
+    return ListColumn() if field.kind is FieldKind.LIST else KeywordColumn(field)
+
+
+def _dense(column: Column) -> Cells[Any]:
+    assert not isinstance(column, ListColumn), "lists have no cells"
+    return column.cells

@@ -1,0 +1,109 @@
+"""Facets: of the products that a query matches, how many have each keyword, and how their numbers are spread.
+
+Products are counted, not their images: the first matching row of each stands
+for it. Every count is exact for what the columns hold while it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexing.attributes.columns import Columns
+from indexing.attributes.figures import FigureColumn
+from indexing.attributes.keyword_lists import ListColumn
+from indexing.attributes.keywords import KeywordColumn
+from indexing.attributes.names import NONE, Names, ancestors
+from schemas.query.facets import FacetCounts, FacetWanted
+from schemas.query.fields import FieldKind
+
+
+def distinct_products(columns: Columns, rows: NDArray[np.int64]) -> int:
+    """How many products these rows are of. Any thread."""
+    products = _products(columns, rows)
+    seen = np.zeros(_room(products), np.bool_)
+    seen[products] = True
+    return int(np.count_nonzero(seen[:-1]))
+
+
+def one_row_each(columns: Columns, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of rows, (n,), ascending, the first of each product, by product number. Any thread."""
+    products = _products(columns, rows)
+    first = np.full(_room(products), -1, np.int64)
+    # Of cells that are written more than once the last one stays: backwards, that is the first row.
+    first[products[::-1]] = rows[::-1]
+    return first[:-1][first[:-1] >= 0]
+
+
+def _products(columns: Columns, rows: NDArray[np.int64]) -> NDArray[np.intp]:
+    # As numpy wants an index: by one of 32 bits it scatters in twice the time.
+    return columns.product.take(rows).astype(np.intp)
+
+
+def _room(products: NDArray[np.intp]) -> int:
+    """A cell for each product and, as the last one, one for rows (-1) whose product is not known yet."""
+    return int(products.max(initial=-1)) + 2
+
+
+def count(columns: Columns, rows: NDArray[np.int64], wanted: Sequence[FacetWanted]) -> list[FacetCounts]:
+    """Of the products of these rows, (n,), ascending, what is wanted, in that order. Any thread.
+
+    Raises `KeyError` for a field that is not among the columns' fields.
+    """
+    chosen = [(facet, columns.columns[facet.field]) for facet in wanted]
+    if not chosen:
+        return []
+    products = one_row_each(columns, rows)
+    counts = []
+    for facet, column in chosen:
+        match column:
+            case FigureColumn():
+                counts.append(_figures(facet, column.cells.array.take(products)))
+            case KeywordColumn():
+                counts.append(_keywords(facet.field, column, column.cells.array.take(products)))
+            case ListColumn():
+                per_code, having = column.counts(products)
+                counts.append(_named(facet.field, column.names, per_code, having))
+    return counts
+
+
+def _figures(facet: FacetWanted, figures: NDArray[np.float64]) -> FacetCounts:
+    known = figures[~np.isnan(figures)]
+    if not len(known):
+        return FacetCounts(facet.field, bucket_counts=[0] * (len(facet.ranges) + 1) if facet.ranges else [])
+    buckets: list[int] = []
+    if facet.ranges:
+        places = np.searchsorted(np.array(facet.ranges), known, side="right")
+        buckets = np.bincount(places, minlength=len(facet.ranges) + 1).tolist()
+    return FacetCounts(
+        facet.field,
+        bucket_counts=buckets,
+        low=float(known.min()),
+        high=float(known.max()),
+        products=len(known),
+    )
+
+
+def _keywords(field: str, column: KeywordColumn, codes: NDArray[np.int32]) -> FacetCounts:
+    found = _named(field, column.names, np.bincount(codes), int(np.count_nonzero(codes != NONE)))
+    if column.kind is FieldKind.PATH:
+        # A product has one path, so it counts once for each of the path's ancestors; /shoes lies below nothing.
+        totals: dict[str, int] = {}
+        for path, products in zip(found.values, found.counts, strict=True):
+            for ancestor in filter(None, ancestors(path)):
+                totals[ancestor] = totals.get(ancestor, 0) + products
+        found.values, found.counts = list(totals), list(totals.values())
+    return found
+
+
+def _named(field: str, names: Names, per_code: NDArray[np.int64], products: int) -> FacetCounts:
+    present = np.flatnonzero(per_code)
+    found = FacetCounts(field, products=products)
+    for code, number in zip(present.tolist(), per_code[present].tolist(), strict=True):
+        # Names that were erased since the codes were read are nobody's any more.
+        if text := names.text(code):
+            found.values.append(text)
+            found.counts.append(number)
+    return found

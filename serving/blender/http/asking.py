@@ -1,0 +1,243 @@
+"""The routes that search: each reads what it is asked with, and asks the service."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi import Path as PathParameter
+from msgspec.structs import replace
+
+from schemas.errors import RejectedError, TransientError
+from schemas.product_event import MAX_PRODUCT_ID_BYTES
+from schemas.query.body import MAX_LIMIT, QuestionBody
+from schemas.query.parameters import PARAMETERS
+from schemas.query.question import Question, decode_question, question_from_parameters, require_something
+from serving.blender.answers import BatchAnswer, BatchEntry, ErrorBody, SearchAnswer, Suggestions
+from serving.blender.http.direct import DirectRoute, plain_options
+from serving.blender.http.documented import documented, in_json, refers_to, request_body
+from serving.blender.http.leaving import while_connected
+from serving.blender.http.product_path import PRODUCT
+from serving.blender.http.uploads import Uploads, VectorQuery
+from serving.blender.service import BlenderService
+
+MAX_QUERIES = 64
+"""Questions of one batch."""
+MAX_SUGGESTIONS = 20
+
+ProductId = Annotated[str, PathParameter(min_length=1, max_length=MAX_PRODUCT_ID_BYTES)]
+
+
+class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/search/batch: questions as POST /v1/search takes them."""
+
+    queries: list[msgspec.Raw]
+
+
+_batch_decoder = msgspec.json.Decoder(Batch)
+
+
+def add_search(app: FastAPI, service: BlenderService, uploads: Uploads) -> None:
+    """The routes that search, with what they need of the service."""
+    routes = _Routes(service, uploads)
+    for method, path, function, content in (
+        ("POST", "/v1/search", routes.search, {"application/json": refers_to(QuestionBody)}),
+        ("POST", "/v1/search/image", routes.image, {"multipart/form-data": _PHOTO_FORM}),
+        ("POST", "/v1/search/hybrid", routes.image, {"multipart/form-data": _PHOTO_FORM}),
+        ("POST", "/v1/search/vector", routes.vector, _VECTOR_FORMS),
+        ("GET", "/v1/search/text", routes.text, None),
+        ("GET", f"{PRODUCT}/similar", routes.similar, None),
+    ):
+        extra: dict[str, Any] = {"parameters": _parameters(path)}
+        app.router.add_api_route(
+            path,
+            function,
+            methods=[method],
+            route_class_override=DirectRoute,
+            openapi_extra=extra | (request_body(content) if content else {}),
+            **documented(SearchAnswer),
+        )
+    app.router.add_api_route(
+        "/v1/search/batch",
+        routes.batch,
+        methods=["POST"],
+        route_class_override=DirectRoute,
+        openapi_extra=request_body({"application/json": _BATCH_FORM}),
+        **documented(BatchAnswer),
+    )
+    app.router.add_api_route(
+        "/v1/suggest",
+        routes.suggest,
+        methods=["GET"],
+        route_class_override=DirectRoute,
+        openapi_extra={"parameters": [_described(name) for name in ("q", "limit")]},
+        **documented(Suggestions),
+    )
+
+
+class _Routes:
+    def __init__(self, service: BlenderService, uploads: Uploads) -> None:
+        self._service = service
+        self._uploads = uploads
+
+    async def search(self, request: Request) -> Response:
+        """Any question: photos, words, products and vectors together, filtered, counted and ranked (docs/search.md)."""
+        async with self._uploads.json(request) as body:
+            question = decode_question(body, self._service.fields, self._service.profiles)
+            return await self._answer(request, question)
+
+    async def image(self, request: Request) -> Response:
+        """Products that look like a photo (JPEG, PNG, WebP, GIF), or like several; with words, that fit both."""
+        plain = plain_options(request)
+        question = None if plain is not None else self._options(request)
+        async with self._uploads.photos(request) as (photos, text):
+            if plain is not None and len(photos) == 1 and not text:
+                limit, generation = plain
+                return in_json(await while_connected(request, self._service.search_image(photos[0], limit, generation)))
+            return await self._answer(request, _with_text(question or self._options(request), text), photos=photos)
+
+    async def vector(self, request: Request) -> Response:
+        """Products near a vector of the index's extractor. In JSON, `limit` stands beside it."""
+        plain = plain_options(request)
+        question = self._options(request) if plain is None else Question(limit=plain[0], generation=plain[1])
+        async with self._uploads.vector(request, question.limit) as (vector, limit):
+            if plain is not None:
+                return in_json(await while_connected(request, self._service.search_vector(vector, limit, plain[1])))
+            return await self._answer(request, replace(question, limit=limit), vector=vector)
+
+    async def text(self, request: Request) -> Response:
+        """Products by words; with a filter alone, all that passes it."""
+        question = self._options(request)
+        require_something(question)
+        return await self._answer(request, question)
+
+    async def similar(self, request: Request) -> Response:
+        """Products that look like this one; itself is left out. 404 when it is not searchable."""
+        product_id = _product_id(request)
+        plain = plain_options(request)
+        if plain is not None:
+            return in_json(await while_connected(request, self._service.similar(product_id, *plain)))
+        return await self._answer(request, self._options(request), product_id=product_id)
+
+    async def batch(self, request: Request) -> Response:
+        """Up to 64 questions at once; one that cannot be answered says why in its place."""
+        async with self._uploads.json(request) as body:
+            try:
+                queries = _batch_decoder.decode(body).queries
+            except msgspec.ValidationError as error:
+                raise RejectedError("invalid_question", f'{error}; send {{"queries": [...]}}') from error
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise RejectedError("malformed_body", f"not JSON: {error}") from error
+            if not 1 <= len(queries) <= MAX_QUERIES:
+                raise RejectedError("invalid_question", f"queries: {len(queries)}; send 1 to {MAX_QUERIES} of them")
+            answers = await while_connected(request, self._all([bytes(query) for query in queries]))
+            return in_json(BatchAnswer(answers))
+
+    async def _all(self, queries: list[bytes]) -> list[BatchEntry]:
+        return list(await asyncio.gather(*(self._one(query) for query in queries)))
+
+    async def _one(self, query: bytes) -> BatchEntry:
+        try:
+            question = decode_question(query, self._service.fields, self._service.profiles)
+            return BatchEntry(await self._service.ask(question))
+        except (RejectedError, TransientError) as error:
+            return BatchEntry(error=ErrorBody(error.reason, error.detail))
+
+    async def suggest(self, request: Request) -> Response:
+        """Words that the last word of `q` may become, of products on sale, the most frequent first."""
+        parameters = dict(request.query_params)
+        text, limit = parameters.pop("q", ""), parameters.pop("limit", "8")
+        if parameters or not limit.isdecimal() or not 1 <= int(limit) <= MAX_SUGGESTIONS or len(text) > 2000:
+            raise RejectedError(
+                "invalid_question", f"/v1/suggest takes q, a text, and limit, 1 to {MAX_SUGGESTIONS}, and nothing else"
+            )
+        return in_json(await while_connected(request, self._service.suggest(text, int(limit))))
+
+    async def _answer(self, request: Request, question: Question, **examples: Any) -> Response:
+        return in_json(await while_connected(request, self._service.ask(question, **examples)))
+
+    def _options(self, request: Request) -> Question:
+        return question_from_parameters(
+            request.query_params.multi_items(), self._service.fields, self._service.profiles
+        )
+
+
+def _with_text(question: Question, text: str) -> Question:
+    """The form's words, where the URL has none."""
+    if not text:
+        return question
+    if question.text:
+        raise RejectedError("invalid_question", "text: is in the form and in the URL; leave one of them out")
+    if len(text) > 2000:
+        raise RejectedError("invalid_question", f"text: {len(text)} characters; send up to 2000")
+    return replace(question, text=text)
+
+
+def _product_id(request: Request) -> str:
+    product_id: str = request.path_params["product_id"]
+    if not 1 <= len(product_id.encode(errors="replace")) <= MAX_PRODUCT_ID_BYTES:
+        raise RejectedError("not_found", f"product ids have 1 to {MAX_PRODUCT_ID_BYTES} bytes")
+    return product_id
+
+
+_PHOTO = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or GIF; up to 8 fields of this name"}
+_PHOTO_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["image"],
+    "properties": {"image": _PHOTO, "text": {"type": "string", "maxLength": 2000, "description": "Words beside it."}},
+}
+_VECTOR_FORMS: dict[str, dict[str, Any]] = {
+    "application/json": refers_to(VectorQuery),
+    "application/octet-stream": {"type": "string", "format": "binary", "description": "float32, LE"},
+}
+_BATCH_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["queries"],
+    "additionalProperties": False,
+    "properties": {
+        "queries": {"type": "array", "minItems": 1, "maxItems": MAX_QUERIES, "items": refers_to(QuestionBody)}
+    },
+}
+
+_TEXT = {"type": "string"}
+_SCHEMAS: dict[str, tuple[dict[str, Any], str]] = {
+    "limit": ({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 10}, "Products wanted, at most."),
+    "offset": ({"type": "integer", "minimum": 0, "maximum": 1000, "default": 0}, "Products passed by."),
+    "cursor": (_TEXT, "Of the page before."),
+    "generation": ({"type": "string", "maxLength": 64}, "A full index by name; without: the one that serves."),
+    "q": ({"type": "string", "maxLength": 2000}, "Words."),
+    "text": ({"type": "string", "maxLength": 2000}, "Words beside what is searched with."),
+    "match": ({"type": "string", "enum": ["auto", "all", "any"]}, "How many of the words a product needs."),
+    "filter": (_TEXT, "category:shoes;price:10..50;-brand:Acme, or JSON."),
+    "facets": (_TEXT, "brand;category;price:20,50,100"),
+    "rank": (_TEXT, "A rank profile by name."),
+    "sort": (_TEXT, "A numeric field, - before it for descending."),
+    "max_per": (_TEXT, "brand:2"),
+    "mmr": ({"type": "number", "minimum": 0, "maximum": 1}, "Lambda of maximal marginal relevance."),
+    "min_score": ({"type": "number"}, "Least score."),
+    "explain": ({"type": "boolean"}, "How scores came about."),
+}
+
+
+def _described(name: str) -> dict[str, Any]:
+    schema, description = _SCHEMAS[name]
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+
+
+def _parameters(path: str) -> list[dict[str, Any]]:
+    if path == "/v1/search":
+        return []
+    named = [name for name in PARAMETERS if name != ("text" if path.endswith("/text") else "q")]
+    described = [_described(name) for name in named]
+    if "{" in path:
+        described.append(
+            {
+                "name": "product_id",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "minLength": 1, "maxLength": MAX_PRODUCT_ID_BYTES},
+            }
+        )
+    return described

@@ -1,0 +1,251 @@
+"""Answers questions: from what is asked for, as vectors, to the page that is shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+
+from schemas.found import Hit
+from schemas.query.facets import FacetCounts, decode_counts, encode_wanted
+from schemas.query.filters import encode_filter
+from schemas.query.question import Question
+from schemas.search_pb2 import DetailsRequest
+from serving.backend import MAX_DETAILS, MAX_IMAGES_PER_QUERY, SearchBackend
+from serving.blender.answers import (
+    FacetAnswer,
+    FacetBucket,
+    FacetValue,
+    SearchAnswer,
+    SearchedHow,
+    TookMs,
+    rfc3339,
+)
+from serving.blender.details import MAX_ATTRIBUTES_BYTES, shown
+from serving.blender.metrics import BlenderMetrics
+from serving.blender.ranking import pages
+from serving.blender.ranking.candidates import Candidates, products_wanted
+from serving.blender.ranking.ranking import Page, Ranking, Vectors
+from serving.blender.ranking.values import needs_attributes
+from serving.blender.searching import NOTHING_ELSE, Aim, Found, Query, Searches, Wanted
+
+_MOST_LISTED = 4096
+"""Products that a list is asked for at most."""
+
+
+class Asked:
+    """One question on its way: what it is asked with, and since when.
+
+    `vectors`: to look like, float32 of length 1; of several an image's best
+    score counts. `without`: products that the answer leaves out, `images_without`
+    images of theirs, at most. `also`: what the route asks besides, for the cursor.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        aim: Aim,
+        vectors: Sequence[bytes],
+        began: float,
+        embed_s: float,
+        deadline: float,
+        *,
+        without: Collection[str] = (),
+        images_without: int = 0,
+        also: tuple[bytes, ...] = (),
+    ) -> None:
+        self.question = question
+        self.aim = aim
+        self.vectors = vectors
+        self.began = began
+        self.embed_s = embed_s
+        self.deadline = deadline
+        self.without = without
+        self.images_without = images_without
+        self.digest = question.digest(*also)
+        self.seen = pages.decode(question.cursor, self.digest)
+
+
+class Questions:
+    """Asks shards for candidates, ranks them, shows a page. Lives on one event loop."""
+
+    def __init__(self, backend: SearchBackend, searches: Searches, metrics: BlenderMetrics) -> None:
+        self._backend = backend
+        self._searches = searches
+        self._metrics = metrics
+
+    async def answer(self, asked: Asked) -> SearchAnswer:
+        """The page that is asked for, of one generation."""
+        search_began = time.perf_counter()
+        question = asked.question
+        first = found = await self._found(asked, self._wanted(asked, any_word=question.match == "any"), asked.vectors)
+        match = question.match
+        if question.text and match == "auto":
+            match = "all"
+            if not first[0].listed:
+                match = "any"
+                first = found = await self._found(asked, self._wanted(asked, any_word=True), asked.vectors)
+        images = self._images(asked)
+        while True:
+            if needs_attributes(question):
+                found = await self._with_attributes(asked, found)
+            ranking = self._ranking(asked, found, images)
+            page = ranking.page(_vectors(found) if question.mmr is not None else None)
+            if self._enough(asked, page, found, images):
+                break
+            # Images of few products took all the room: more of them, without counting again.
+            images = min(4 * images, MAX_IMAGES_PER_QUERY)
+            wanted = replace(self._wanted(asked, any_word=match == "any"), facets=b"")
+            more = await self._found(asked, wanted, asked.vectors, images)
+            if more[0].answer.generation != first[0].answer.generation:
+                first = more
+            found = more
+        return await self._shown(asked, page, first, found, match, search_began)
+
+    def _wanted(self, asked: Asked, *, any_word: bool) -> Wanted:
+        question = asked.question
+        listing = not question.text and not asked.vectors
+        sort = question.sort
+        wanted = Wanted(
+            filter=encode_filter(question.filter),
+            facets=encode_wanted([facet.wanted for facet in question.facets]) if question.facets else b"",
+            words=question.text,
+            any_word=any_word and bool(question.text),
+            listing=listing,
+            order_by=("-" * sort.descending + sort.field.name) if sort is not None and not asked.vectors else "",
+            list_limit=self._products(asked) if listing or question.text else 0,
+            with_vectors=question.mmr is not None and bool(asked.vectors),
+            explain=question.explain,
+        )
+        return NOTHING_ELSE if wanted == NOTHING_ELSE else wanted
+
+    def _products(self, asked: Asked) -> int:
+        lists = 1 + bool(asked.vectors and asked.question.text)
+        return min(_MOST_LISTED, products_wanted(asked.question, len(asked.seen), lists) + len(asked.without))
+
+    def _images(self, asked: Asked) -> int:
+        return min(MAX_IMAGES_PER_QUERY, 2 * self._products(asked) + asked.images_without)
+
+    async def _found(
+        self, asked: Asked, wanted: Wanted, vectors: Sequence[bytes], images: int | None = None
+    ) -> list[Found]:
+        """Of each vector (of none: one for the list), all by one generation."""
+        images = self._images(asked) if images is None else images
+        queries = [Query(vector, images, asked.aim, asked.deadline, wanted) for vector in vectors or [b""]]
+        while True:
+            found = await self._searches.all(queries)
+            # A swap came in between; an answer is of one generation.
+            if len({part.answer.generation for part in found}) == 1:
+                return found
+
+    async def _with_attributes(self, asked: Asked, found: list[Found]) -> list[Found]:
+        """The same with the attributes of hits whose own were too long to come along, where they are ranked by them."""
+        hits = [hit for part in found for hit in (*part.hits, *part.listed)]
+        long = list(dict.fromkeys(hit.product_id for hit in hits if hit.attributes_omitted))[:MAX_DETAILS]
+        if not long:
+            return found
+        request = DetailsRequest(
+            product_ids=long, generation=found[0].answer.generation, max_bytes=MAX_ATTRIBUTES_BYTES
+        )
+        answer = await self._backend.details(request, max(0.0, asked.deadline - time.monotonic()))
+        attributes = {detail.product_id: detail.attributes for detail in answer.details if not detail.trimmed}
+
+        def whole(hits: list[Hit]) -> list[Hit]:
+            return [
+                msgspec.structs.replace(hit, attributes=attributes[hit.product_id], attributes_omitted=0)
+                if hit.attributes_omitted and hit.product_id in attributes
+                else hit
+                for hit in hits
+            ]
+
+        return [replace(part, hits=whole(part.hits), listed=whole(part.listed)) for part in found]
+
+    def _ranking(self, asked: Asked, found: list[Found], images: int) -> Ranking:
+        question = asked.question
+        near = [hit for part in found for hit in part.hits] if asked.vectors else None
+        listed = found[0].listed
+        exhausted = all(len(part.hits) < images for part in found) if asked.vectors else True
+        if question.text or not asked.vectors:
+            exhausted = exhausted and len(listed) < self._products(asked)
+        candidates = Candidates(
+            look=near,
+            words=listed if question.text else None,
+            listed=listed if not question.text and not asked.vectors else None,
+            exhausted=exhausted,
+        )
+        now_ms = min(part.answer.watermark_ms for part in found)
+        return Ranking(question, candidates, now_ms=now_ms, shown=asked.seen, without=asked.without)
+
+    def _enough(self, asked: Asked, page: Page, found: list[Found], images: int) -> bool:
+        """The page is full, or nothing more is to be had by asking for more images."""
+        if page.complete or not asked.vectors:
+            return True
+        return images >= MAX_IMAGES_PER_QUERY or all(len(part.hits) < images for part in found)
+
+    async def _shown(
+        self, asked: Asked, page: Page, first: list[Found], found: list[Found], match: str, search_began: float
+    ) -> SearchAnswer:
+        question = asked.question
+        answer = first[0].answer
+        hits = [msgspec.structs.replace(each.hit, score=each.score) for each in page.results]
+        results = await shown(self._backend, hits, answer.generation, asked.deadline)
+        if question.explain:
+            parts = {each.hit.product_id: each.explain for each in page.results}
+            for result in results:
+                if (part := parts[result["product_id"]]) is not None:
+                    result["explain"] = part
+        missing = sorted({shard for part in found for shard in part.answer.missing_shards})
+        if missing:
+            self._metrics.partial.inc()
+        now = time.perf_counter()
+        self._metrics.search_seconds.observe(now - search_began)
+        counted = bool(question.text or question.facets) or not asked.vectors
+        return SearchAnswer(
+            results=results,
+            watermark=rfc3339(min(part.answer.watermark_ms for part in found)),
+            partial=bool(missing),
+            missing_shards=missing,
+            pending_images=max(part.answer.pending_images for part in found),
+            refused_images=max(part.answer.refused_images for part in found),
+            took_ms=TookMs(
+                total=round((now - asked.began) * 1000, 2),
+                embed=round(asked.embed_s * 1000, 2),
+                search=round((now - search_began) * 1000, 2),
+            ),
+            generation=answer.generation,
+            matches=answer.matches if counted else None,
+            facets=self._facets(question, decode_counts(answer.facets)) if question.facets else None,
+            cursor=pages.encode(page.shown, asked.digest) if page.more else None,
+            match=match if question.text else None,
+            corrected=dict(answer.corrected) or None,
+            explain=SearchedHow(list(answer.plan)) if question.explain else None,
+        )
+
+    def _facets(self, question: Question, counts: list[FacetCounts]) -> dict[str, FacetAnswer]:
+        limits = {facet.wanted.field: facet for facet in question.facets}
+        answers = {}
+        for each in counts:
+            facet = limits[each.field]
+            bounds = [None, *facet.wanted.ranges, None]
+            answers[each.field] = FacetAnswer(
+                products=each.products,
+                values=[
+                    FacetValue(value, number)
+                    for value, number in list(zip(each.values, each.counts, strict=True))[: facet.limit]
+                ],
+                buckets=[
+                    FacetBucket(low, high, number)
+                    for (low, high), number in zip(pairwise(bounds), each.bucket_counts, strict=False)
+                ],
+                low=each.low,
+                high=each.high,
+            )
+        return answers
+
+
+def _vectors(found: list[Found]) -> Vectors:
+    return {hit.image_id: np.frombuffer(hit.vector, "<f4") for part in found for hit in part.hits if hit.vector}

@@ -1,0 +1,230 @@
+"""The ranking: from candidates and a question to the page that is shown, and whether there may be another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.found import Hit
+from schemas.ids import product_hash
+from schemas.query.fields import Field, Values
+from schemas.query.question import Question, Sort
+from serving.blender.ranking.candidates import Candidates, best_images
+from serving.blender.ranking.diversity import Quotas, by_marginal_relevance, first_allowed
+from serving.blender.ranking.explain import Explain, ListPart
+from serving.blender.ranking.fusion import NO_FIT, Fit, Rung, fuse
+from serving.blender.ranking.pages import MAX_SHOWN
+from serving.blender.ranking.profiles import measure_parts, scored
+from serving.blender.ranking.values import ranked_by, values_of_hit
+
+LEAST_MMR_POOL = 100
+MOST_MMR_POOL = 200
+"""Products that maximal marginal relevance chooses from: twice what it chooses, within these. What comes after them
+follows by score; each choice takes time for each of them."""
+
+Vectors = Mapping[bytes, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A product of a page, by the image that fits best, with its score and, if it was asked for, where that is from."""
+
+    hit: Hit
+    score: float
+    explain: Explain | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`shown`: hashes of all products up to here, those before included; `more`: another page may have some.
+
+    `complete`: it is full, or more candidates could add nothing to it.
+    """
+
+    results: tuple[Ranked, ...]
+    shown: frozenset[bytes]
+    more: bool
+    complete: bool
+
+
+class Ranking:
+    """One question's candidates in their order. A function of its arguments: the same ones give the same page.
+
+    `now_ms`: the answer's watermark, by which ages are measured; `shown`:
+    hashes of products on the pages before (`pages.decode`); `without`: ids of
+    products to leave out besides those that the question names as examples.
+    The order is of score, or of the field to sort by, with equal ones by
+    product id. Diversity is of one page: what it passes by comes on a later one.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        candidates: Candidates,
+        *,
+        now_ms: int,
+        shown: frozenset[bytes] = frozenset(),
+        without: Collection[str] = (),
+    ) -> None:
+        self._question = question
+        self._exhausted = candidates.exhausted
+        self._now_s = now_ms / 1000
+        self._shown = shown
+        self._fields = ranked_by(question)
+        self._known: dict[str, Values] = {}
+        left_out = {*without, *(product.id for product in question.products)}
+        self._order = self._ordered(candidates, left_out)
+
+    @property
+    def vectors_wanted(self) -> list[bytes]:
+        """Images whose vectors `page` needs: of the pool that the page is chosen from; none without `mmr`."""
+        return [] if self._question.mmr is None else [each.hit.image_id for each in self._order[: self._pool]]
+
+    def page(self, vectors: Vectors | None = None) -> Page:
+        """The page. `vectors`: by image id, of length 1; an image without one is like no other."""
+        question = self._question
+        end = question.offset + self._room
+        positions = self._chosen(end, vectors or {})
+        picked = [self._order[position] for position in positions[question.offset :]]
+        # What an offset passes by counts as shown, so that the page after this one goes on from here.
+        shown = self._shown.union(product_hash(self._order[position].hit.product_id) for position in positions)
+        left = len(positions) < len(self._order) or not self._exhausted
+        return Page(
+            results=tuple(Ranked(each.hit, each.score, self._explained(each)) for each in picked),
+            shown=shown,
+            more=bool(picked) and left and len(shown) < MAX_SHOWN,
+            complete=len(positions) >= end or self._exhausted,
+        )
+
+    # -- the order -----------------------------------------------------------------------------
+
+    def _ordered(self, candidates: Candidates, left_out: set[str]) -> list[_Scored]:
+        question = self._question
+        look = None if candidates.look is None else best_images(candidates.look, left_out)
+        words = None if candidates.words is None else best_images(candidates.words, left_out)
+        fits = fuse(
+            _pairs(look),
+            _pairs(words),
+            question.weights,
+            question.fusion,
+            bounded=question.rank is not None and bool(question.rank.measures),
+        )
+        least = question.min_score
+        if least is not None and (look is None or words is None):
+            # In a single list, whatever comes after one that fits too little fits less.
+            self._exhausted |= any(fit.relevance < least for fit in fits.values())
+        listed = best_images(candidates.listed or (), left_out)
+        # Of a product found in several ways, the image is shown that looks most like what is asked for.
+        hits = {hit.product_id: hit for hit in chain(listed, words or (), look or ())}
+        order = []
+        for product, hit in hits.items():
+            if self._shown and product_hash(product) in self._shown:
+                continue
+            fit = fits.get(product, NO_FIT)
+            if least is None or fit.relevance >= least:
+                order.append(_Scored(hit, fit, self._score(hit, fit)))
+        order.sort(key=lambda each: (-each.score, each.hit.product_id))
+        if question.sort is not None:
+            sort = question.sort
+            order.sort(key=lambda each: _sort_key(sort, self._values(each.hit)))
+        return order
+
+    def _score(self, hit: Hit, fit: Fit) -> float:
+        profile = self._question.rank
+        return fit.relevance if profile is None else scored(profile, fit.relevance, self._values(hit), self._now_s)
+
+    def _values(self, hit: Hit) -> Values:
+        """Read once a product."""
+        values = self._known.get(hit.product_id)
+        if values is None:
+            values = self._known[hit.product_id] = values_of_hit(hit, self._fields)
+        return values
+
+    # -- the page ------------------------------------------------------------------------------
+
+    @property
+    def _room(self) -> int:
+        """Products of this page, at most; the pages of a cursor end at `MAX_SHOWN`."""
+        return max(0, min(self._question.limit, MAX_SHOWN - len(self._shown)))
+
+    @property
+    def _pool(self) -> int:
+        return min(MOST_MMR_POOL, max(LEAST_MMR_POOL, 2 * (self._question.offset + self._room)))
+
+    def _chosen(self, wanted: int, vectors: Vectors) -> list[int]:
+        question = self._question
+        quotas = Quotas([most for _, most in question.max_per])
+        limited = [field for field, _ in question.max_per]
+
+        def admits(position: int) -> bool:
+            return not limited or quotas.take(_groups(self._values(self._order[position].hit), limited))
+
+        if question.mmr is None:
+            return first_allowed(len(self._order), wanted, admits)
+        pool = self._order[: self._pool]
+        chosen = by_marginal_relevance(
+            np.array([each.score for each in pool]), _matrix(pool, vectors), question.mmr, wanted, admits
+        )
+        # Where the pool is too small, or quotas let too few of it pass, the page is filled from what comes after it.
+        rest = range(len(pool), len(self._order))
+        more = first_allowed(len(rest), wanted - len(chosen), lambda position: admits(rest[position]))
+        return chosen + [rest[position] for position in more]
+
+    def _explained(self, each: _Scored) -> Explain | None:
+        if not self._question.explain:
+            return None
+        profile = self._question.rank
+        return Explain(
+            look=_list_part(each.fit.look),
+            words=_list_part(each.fit.words),
+            relevance=each.fit.relevance,
+            relevance_weight=1.0 if profile is None else profile.relevance,
+            measures={} if profile is None else measure_parts(profile, self._values(each.hit), self._now_s),
+            score=each.score,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    hit: Hit
+    fit: Fit
+    score: float
+
+
+def _pairs(hits: Sequence[Hit] | None) -> list[tuple[str, float]] | None:
+    return None if hits is None else [(hit.product_id, hit.score) for hit in hits]
+
+
+def _sort_key(sort: Sort, values: Values) -> tuple[bool, float]:
+    """Products without a value come last, whichever way is up."""
+    value = values[sort.field.name]
+    if not isinstance(value, float) or math.isnan(value):
+        return True, 0.0
+    return False, -value if sort.descending else value
+
+
+def _groups(values: Values, fields: Sequence[Field]) -> list[str | None]:
+    groups: list[str | None] = []
+    for field in fields:
+        value = values[field.name]
+        groups.append(value[0] if isinstance(value, tuple) and value else None)
+    return groups
+
+
+def _matrix(pool: Sequence[_Scored], vectors: Vectors) -> NDArray[np.float32]:
+    dimension = next((len(vector) for vector in vectors.values()), 1)
+    matrix = np.zeros((len(pool), dimension), dtype=np.float32)
+    for row, each in enumerate(pool):
+        vector = vectors.get(each.hit.image_id)
+        if vector is not None:
+            matrix[row] = vector
+    return matrix
+
+
+def _list_part(rung: Rung | None) -> ListPart | None:
+    return None if rung is None else ListPart(score=rung.score, rank=rung.rank)

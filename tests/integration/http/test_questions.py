@@ -1,0 +1,331 @@
+"""Questions over real HTTP, two shards: words, filters, facets, orders, pages, and all of them together."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from schemas.deltas.delta import DeltaBatch
+from schemas.ids import shard_of_product
+from schemas.query.fields import Fields
+from schemas.query.indexed import Indexed
+from schemas.query.rank import Measure, declared_profiles
+from serving.searcher.service import SearcherService
+from tests.support.serving.http_world import error, ids, over, picture, picture_vector, ready, serving
+from tests.support.serving.world import apply, batch, direction, listed, near, ready_searcher, removed
+
+pytestmark = pytest.mark.anyio
+
+FIELDS = Fields.declared(["material:keyword", "weight:number"])
+PROFILES = declared_profiles({"popular": {"relevance": 0.1, "sales": Measure(5.0, half=100)}}, FIELDS)
+BRANDS = ("Acme", "Strider", "Nord")
+KINDS = ("shoe", "boot", "sandal", "hat", "scarf")
+COLOURS = ("red", "green", "blue", "black")
+COUNT = 120
+
+
+def goods(number: int) -> dict[str, Any]:
+    kind, colour, brand = KINDS[number % 5], COLOURS[number % 4], BRANDS[number % 3]
+    above = "shoes" if kind in ("shoe", "boot", "sandal") else "accessories"
+    return {
+        "price": float(number),
+        "sales": (number * 37) % 500,
+        "title": f"{colour.capitalize()} {kind} number {number}",
+        "category": f"{above}/{kind}",
+        "brand": brand,
+        "colour": colour,
+        "material": "wool" if number % 6 == 0 else "leather",
+        "weight": number / 10,
+        "labels": ["person", "outdoor"] if number % 2 else ["person"],
+    }
+
+
+PRODUCTS = {f"p{number}": goods(number) for number in range(COUNT)}
+
+
+class Shop:
+    """Two searchers, and where a product's deltas go."""
+
+    def __init__(self) -> None:
+        self.searchers = [self._searcher(shard) for shard in range(2)]
+        for number, (product, fields) in enumerate(PRODUCTS.items()):
+            self.list(product, [near(direction(7), number, 0.5), direction(number + 1000)], **fields)
+
+    def _searcher(self, shard: int) -> SearcherService:
+        return ready_searcher(shard, shards=2, indexed=Indexed(FIELDS))
+
+    def _of(self, product: str) -> SearcherService:
+        return self.searchers[shard_of_product(product, 2)]
+
+    def list(self, product: str, vectors: list[Any], offset: int = 1, **fields: Any) -> None:
+        apply(self._of(product), listed(batch(), product, vectors, offset=offset, **fields))
+
+    def remove(self, product: str, offset: int = 2) -> None:
+        apply(self._of(product), removed(DeltaBatch(batch().extractor_id), product, 2, offset=offset))
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+async def client(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(over(*shop.searchers), fields=FIELDS, profiles=PROFILES) as client:
+        await ready(client)
+        yield client
+
+
+def matching(condition: Any) -> set[str]:
+    return {product for product, fields in PRODUCTS.items() if condition(fields)}
+
+
+async def ask(client: httpx.AsyncClient, **question: Any) -> httpx.Response:
+    return await client.post("/v1/search", json=question)
+
+
+async def test_words_find_products_whose_texts_have_them_all(client: httpx.AsyncClient) -> None:
+    found = await client.get("/v1/search/text?q=red boot&limit=100")
+    assert set(ids(found)) == matching(lambda each: "Red boot" in each["title"])
+    assert found.json()["match"] == "all"
+    assert found.json()["matches"] == len(ids(found))
+
+
+async def test_words_that_no_product_has_together_find_those_with_any(client: httpx.AsyncClient) -> None:
+    answer = (await client.get("/v1/search/text?q=scarf sandal&limit=100")).json()
+    assert answer["match"] == "any"
+    assert {each["product_id"] for each in answer["results"]} == matching(
+        lambda each: "scarf" in each["title"] or "sandal" in each["title"]
+    )
+    assert ids(await client.get("/v1/search/text?q=scarf sandal&match=all")) == []
+
+
+async def test_typo_and_beginning_of_a_word_find_and_are_told(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/search/text?q=sacrf%20&limit=100")
+    assert set(ids(answer)) == matching(lambda each: "scarf" in each["title"])
+    assert answer.json()["corrected"] == {"sacrf": "scarf"}
+    assert set(ids(await client.get("/v1/search/text?q=sand&limit=100"))) == matching(
+        lambda each: "sandal" in each["title"]
+    )
+
+
+async def test_changed_title_is_found_at_once_by_its_new_words_alone(client: httpx.AsyncClient, shop: Shop) -> None:
+    assert ids(await client.get('/v1/search/text?q="number 7"&match=all')) == ["p7"]
+    shop.list("p7", [direction(1)], offset=5, **{**PRODUCTS["p7"], "title": "Umbrella with a handle"})
+    assert ids(await client.get("/v1/search/text?q=umbrella")) == ["p7"]
+    assert ids(await client.get('/v1/search/text?q="number 7"&match=all')) == []
+
+
+async def test_product_is_found_by_words_before_its_picture_is_known(client: httpx.AsyncClient, shop: Shop) -> None:
+    shop.list("new", [None], title="Telescope", price=5.0)
+    assert ids(await client.get("/v1/search/text?q=telescope")) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("short", "tree", "passes"),
+    [
+        ("category:shoes", {"category": "shoes"}, lambda each: each["category"].startswith("shoes/")),
+        ("category:shoes/boot", {"category": {"is": "shoes/boot"}}, lambda each: each["category"] == "shoes/boot"),
+        ("brand:Acme,Nord", {"brand": ["Acme", "Nord"]}, lambda each: each["brand"] in ("Acme", "Nord")),
+        ("price:10..20", {"price": {"gte": 10, "lte": 20}}, lambda each: 10 <= each["price"] <= 20),
+        ("price:..3.5", {"price": {"lt": 4}}, lambda each: each["price"] < 4),
+        ("-colour:red", {"not": {"colour": "red"}}, lambda each: each["colour"] != "red"),
+        ("labels:person+outdoor", {"labels": {"all": ["person", "outdoor"]}}, lambda each: len(each["labels"]) == 2),
+        (
+            "material:wool;weight:3..",
+            {"material": "wool", "weight": {"gte": 3}},
+            lambda each: each["material"] == "wool" and each["weight"] >= 3,
+        ),
+        (
+            '{"any":[{"brand":"Acme","colour":"blue"},{"sales":{"gt":480}}]}',
+            {"any": [{"brand": "Acme", "colour": "blue"}, {"sales": {"gt": 480}}]},
+            lambda each: (each["brand"], each["colour"]) == ("Acme", "blue") or each["sales"] > 480,
+        ),
+        ("brand:Nobody", {"brand": "Nobody"}, lambda each: False),
+    ],
+)
+async def test_filter_lets_through_what_it_says_whatever_else_is_asked(
+    client: httpx.AsyncClient, short: str, tree: dict[str, Any], passes: Any
+) -> None:
+    wanted = matching(passes)
+    vector = direction(7).tolist()
+    by_vector = await ask(client, vectors=[vector], filter=tree, limit=100)
+    assert len(ids(by_vector)) == min(100, len(wanted))
+    assert set(ids(by_vector)) <= wanted
+    listed = await ask(client, filter=tree, limit=100, facets=["brand"])
+    assert set(ids(listed)) <= wanted
+    assert listed.json()["matches"] == len(wanted)
+    parameters = {"filter": short, "limit": "100"}
+    same = await client.post("/v1/search/vector", params=parameters, json={"vector": vector, "limit": 100})
+    assert ids(same) == ids(by_vector)
+    assert set(ids(await client.get("/v1/search/text", params={"q": "number", **parameters}))) <= wanted
+    similar = await client.get("/v1/products/p1/similar", params=parameters)
+    assert set(ids(similar)) == (set(ids(by_vector)) | wanted) - {"p1"} or len(wanted) > 100
+    form = await client.post("/v1/search/image", params=parameters, files={"image": ("q", picture(1))})
+    assert set(ids(form)) <= wanted
+
+
+async def test_facets_count_products_exactly_and_without_those_removed(client: httpx.AsyncClient, shop: Shop) -> None:
+    shop.remove("p3")
+    left = {product: fields for product, fields in PRODUCTS.items() if product != "p3"}
+    asked = ["brand", {"field": "category", "limit": 50}, {"field": "price", "ranges": [10, 50]}, "labels"]
+    for question in ({"vectors": [direction(7).tolist()]}, {"text": "number"}, {"filter": {}}):
+        answer = (await ask(client, **question, facets=asked)).json()
+        assert answer["matches"] == len(left)
+        facets = answer["facets"]
+        brands = Counter(fields["brand"] for fields in left.values())
+        assert {each["value"]: each["count"] for each in facets["brand"]["values"]} == brands
+        categories = Counter(fields["category"] for fields in left.values())
+        categories += Counter(fields["category"].split("/")[0] for fields in left.values())
+        assert {each["value"]: each["count"] for each in facets["category"]["values"]} == categories
+        assert [each["count"] for each in facets["price"]["buckets"]] == [9, 40, 70]
+        assert (facets["price"]["low"], facets["price"]["high"]) == (0, 119)
+        assert {each["value"]: each["count"] for each in facets["labels"]["values"]} == {"person": 119, "outdoor": 59}
+
+
+async def test_pages_neither_repeat_nor_skip_while_the_index_changes(client: httpx.AsyncClient, shop: Shop) -> None:
+    seen: list[str] = []
+    cursor, page = "", 0
+    while True:
+        answer = (await ask(client, text="number", limit=10, cursor=cursor)).json()
+        seen += [each["product_id"] for each in answer["results"]]
+        page += 1
+        # New ones come before those that were shown, and shown ones go.
+        shop.list(f"fresh{page}", [direction(page)], title="number number number", price=1.0)
+        shop.remove(f"p{page}", offset=9)
+        if (cursor := answer.get("cursor")) is None:
+            break
+    assert len(seen) == len(set(seen))
+    there_all_along = PRODUCTS.keys() - {f"p{number}" for number in range(1, page + 1)}
+    assert there_all_along <= set(seen)
+
+
+async def test_cursor_of_another_question_is_refused(client: httpx.AsyncClient) -> None:
+    cursor = (await ask(client, text="number")).json()["cursor"]
+    assert error(await ask(client, text="boot", cursor=cursor)) == (422, "invalid_cursor")
+    assert error(await ask(client, text="number", cursor=cursor[:-4])) == (422, "invalid_cursor")
+
+
+async def test_order_by_a_field_is_over_everything_that_matches(client: httpx.AsyncClient) -> None:
+    boots = sorted((each["price"], product) for product, each in PRODUCTS.items() if "boot" in each["title"])
+    cheapest = await ask(client, text="boot", sort="price", limit=5)
+    assert ids(cheapest) == [product for _, product in boots[:5]]
+    dearest = await client.get("/v1/search/text?filter=category:shoes/boot&sort=-price&limit=5")
+    assert ids(dearest) == [product for _, product in boots[::-1][:5]]
+
+
+async def test_profile_lifts_what_sells_and_explain_says_how(client: httpx.AsyncClient) -> None:
+    answer = (await ask(client, vectors=[direction(7).tolist()], rank="popular", explain=True, limit=3)).json()
+    best = answer["results"][0]["sales"]
+    assert best > 490, "of 120 products with sales from 0 to 499, drawn evenly"
+    part = answer["results"][0]["explain"]
+    assert part["measures"]["sales"]["part"] == pytest.approx(5 * best / (best + 100))
+    assert part["score"] == pytest.approx(0.1 * part["relevance"] + part["measures"]["sales"]["part"])
+    assert len(answer["explain"]["shards"]) == 2
+
+
+async def test_photo_and_words_together_find_what_fits_both_first(client: httpx.AsyncClient, shop: Shop) -> None:
+    shop.list("alike", [picture_vector(5)], title="Teapot", price=1.0)
+    shop.list("named", [direction(44)], title="Kettle", price=1.0)
+    shop.list("both", [near(picture_vector(5), 3, 0.1)], title="Kettle", price=1.0)
+    photo = base64.b64encode(picture(5)).decode()
+    answer = await ask(client, images=[photo], text="kettle", explain=True, limit=3)
+    assert ids(answer) == ["both", "alike", "named"] or ids(answer)[0] == "both"
+    explained = {each["product_id"]: each["explain"] for each in answer.json()["results"]}
+    assert explained["both"]["look"]["rank"] == 2
+    assert explained["both"]["words"] is not None
+    form = await client.post("/v1/search/hybrid?limit=3", files={"image": ("q", picture(5))}, data={"text": "kettle"})
+    assert ids(form) == ids(answer)
+    away = await ask(client, products=["alike"], text="kettle", weights={"look": 0, "words": 1}, limit=2)
+    assert set(ids(away)) == {"named", "both"}
+
+
+async def test_examples_are_added_up_and_negative_ones_lead_away(client: httpx.AsyncClient, shop: Shop) -> None:
+    one, other = direction(71), direction(72)
+    shop.list("one", [one])
+    shop.list("other", [other])
+    shop.list("between", [(one + other) / np.linalg.norm(one + other)])
+    both = await ask(client, vectors=[one.tolist(), other.tolist()], limit=1)
+    assert ids(both) == ["between"]
+    away = await ask(client, products=["between", {"id": "other", "weight": -0.9}], limit=1)
+    assert ids(away) == ["one"]
+    nothing = await ask(client, vectors=[one.tolist(), {"vector": one.tolist(), "weight": -1}])
+    assert error(nothing) == (422, "invalid_query")
+
+
+async def test_page_has_at_most_so_many_of_a_brand_and_no_two_alike_with_mmr(
+    client: httpx.AsyncClient, shop: Shop
+) -> None:
+    answer = (await ask(client, vectors=[direction(7).tolist()], diversity={"max_per": {"brand": 2}}, limit=10)).json()
+    assert max(Counter(each["brand"] for each in answer["results"]).values()) == 2
+    for twin in range(5):
+        shop.list(f"twin{twin}", [direction(90)])
+    shop.list("different", [near(direction(90), 5, 0.9)])
+    plain = await ask(client, vectors=[direction(90).tolist()], limit=3)
+    assert "different" not in ids(plain)
+    varied = await ask(client, vectors=[direction(90).tolist()], diversity={"mmr": 0.3}, limit=3)
+    assert len([product for product in ids(varied) if product.startswith("twin")]) == 1
+
+
+async def test_batch_answers_each_question_and_names_what_is_wrong_with_one(client: httpx.AsyncClient) -> None:
+    queries = [{"text": "red boot"}, {"text": "x", "limit": 0}, {"filter": {"nope": 1}}, {"products": ["unknown"]}]
+    answers = (await client.post("/v1/search/batch", json={"queries": queries})).json()["answers"]
+    assert {each["product_id"] for each in answers[0]["answer"]["results"]} <= matching(
+        lambda each: "Red boot" in each["title"]
+    )
+    assert [each["error"]["reason"] for each in answers[1:]] == ["invalid_question", "invalid_filter", "not_found"]
+    assert error(await client.post("/v1/search/batch", json={"queries": [{}] * 65})) == (422, "invalid_question")
+
+
+async def test_suggestions_are_words_of_products_on_sale(client: httpx.AsyncClient, shop: Shop) -> None:
+    shop.list("rare", [direction(2)], title="Scarecrow")
+    suggested = (await client.get("/v1/suggest?q=red scar")).json()["suggestions"]
+    scarves = len(matching(lambda each: "scarf" in each["title"]))
+    assert suggested == [{"text": "red scarf", "products": scarves}, {"text": "red scarecrow", "products": 1}]
+    apply(shop._of("rare"), removed(DeltaBatch(batch().extractor_id), "rare", 1))
+    suggested = (await client.get("/v1/suggest?q=red scar")).json()["suggestions"]
+    assert [each["text"] for each in suggested] == ["red scarf"]
+
+
+async def test_least_score_cuts_what_is_below(client: httpx.AsyncClient) -> None:
+    everything = (await ask(client, vectors=[direction(7).tolist()], limit=100)).json()["results"]
+    least = everything[9]["score"]
+    cut = await ask(client, vectors=[direction(7).tolist()], limit=100, min_score=least - 1e-6)
+    assert len(ids(cut)) == 10
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ({}, "invalid_question"),
+        ({"text": "x" * 2001}, "invalid_question"),
+        ({"text": "x", "limit": 101}, "invalid_question"),
+        ({"text": "x", "colour": "red"}, "invalid_question"),
+        ({"text": "x", "weights": {"look": -1}}, "invalid_question"),
+        ({"text": "x", "rank": "nothing"}, "invalid_question"),
+        ({"text": "x", "sort": "brand"}, "invalid_question"),
+        ({"text": "x", "filter": {"brand": {"gte": 3}}}, "invalid_filter"),
+        ({"filter": {"brand": [f"b{number}" for number in range(10_000)]}}, "invalid_filter"),
+        ({"text": "x", "facets": ["nothing"]}, "invalid_question"),
+        ({"vectors": [[0.0] * 16]}, "invalid_query"),
+        ({"vectors": [[1.0, 2.0]]}, "invalid_query"),
+        ({"images": ["no base64!"]}, "invalid_question"),
+    ],
+)
+async def test_question_that_cannot_be_is_refused_with_what_to_send(
+    client: httpx.AsyncClient, question: dict[str, Any], expected: str
+) -> None:
+    assert error(await ask(client, **question)) == (422, expected)
+
+
+async def test_unknown_parameter_is_refused_by_every_route(client: httpx.AsyncClient) -> None:
+    for path in ("/v1/search/text?q=x&colour=red", "/v1/products/p1/similar?colour=red"):
+        assert error(await client.get(path)) == (422, "invalid_question")
+    vector = {"vector": direction(7).tolist()}
+    assert error(await client.post("/v1/search/vector?sizes=1", json=vector)) == (422, "invalid_question")
