@@ -37,9 +37,10 @@ from schemas.query.filters import Filter, holds, parse_filter
 from schemas.query.indexed import Indexed
 
 faiss: Any = _faiss
-FIELDS = Fields.declared(["weight:number", *(f"extra{i}:keyword" for i in range(10))])
+FIELDS = Fields.declared(["weight:number", "zone:keyword", *(f"extra{i}:keyword" for i in range(10))])
 SELECTIVITIES = (0.5, 0.1, 0.01, 0.001, 0.0001)
 _BRANDS = 1000
+_ZONES = 20
 _CATEGORIES = 20
 _TURN = 50
 
@@ -54,6 +55,7 @@ class Goods:
         self.price = self._random.uniform(0, 1, count)
         self.weight = self._random.uniform(0, 1, count)
         self.brand = self._random.integers(0, _BRANDS, count)
+        self.zone = self._random.integers(0, _ZONES, count)
         means = vectors[self._random.choice(count, _CATEGORIES, replace=False)]
         self.category = np.concatenate(
             [np.argmax(vectors[first : first + 4096] @ means.T, axis=1) for first in range(0, count, 4096)]
@@ -65,7 +67,7 @@ class Goods:
         return {
             "price": float(self.price[number]),
             "weight": float(self.weight[number]),
-            "brand": (f"b{self.brand[number]}",),
+            "zone": (f"z{self.zone[number]}",),
             "category": (f"c{self.category[number]}",),
         }
 
@@ -80,6 +82,7 @@ class Goods:
                 "brand": f"b{self.brand[number]}",
                 "category": f"c{self.category[number]}",
                 "weight": float(self.weight[number]),
+                "zone": f"z{self.zone[number]}",
             }
             if extra:
                 attributes |= {f"extra{i}": f"v{(extra + number + i) % 97}" for i in range(10)}
@@ -114,8 +117,8 @@ def filters(goods: Goods) -> dict[str, Filter]:
         asked[f"one_condition_{share:%}"] = {"price": {"lt": share}}
         asked[f"three_conditions_{share:%}"] = {
             "price": {"lt": part},
-            "weight": {"gte": 1 - part},
-            "brand": [f"b{number}" for number in range(max(1, round(_BRANDS * part)))],
+            "weight": {"gte": 1 - share / part / (max(1, round(_ZONES * part)) / _ZONES)},
+            "zone": [f"z{number}" for number in range(max(1, round(_ZONES * part)))],
         }
     for category in range(3):
         asked[f"look_alikes_{category}"] = {"category": f"c{category}"}
@@ -223,8 +226,8 @@ def facets(shard: Shard, queries: NDArray[np.float32], rounds: int) -> dict[str,
         tree = parse_filter({"price": {"lt": share}}, FIELDS)
         sides = {"without": partial(asked, shard, tree, ()), "with": partial(asked, shard, tree, wanted)}
         found = in_turns(sides, queries, rounds)
-        rates[f"without_facets_{share:%}_queries_per_s"] = found["without"]
-        rates[f"three_facets_{share:%}_queries_per_s"] = found["with"]
+        rates[f"without_facets_{share:.0%}_queries_per_s"] = found["without"]
+        rates[f"three_facets_{share:.0%}_queries_per_s"] = found["with"]
     return rates
 
 

@@ -8,6 +8,7 @@ hundredth left over counts as attribute updates here.
 from __future__ import annotations
 
 import io
+import json
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,7 @@ class Kind(Enum):
     """What an event does."""
 
     ATTRIBUTES = "attributes"
+    TITLE = "title"
     REMOVED = "removed"
     KNOWN_IMAGE = "known_image"
     NEW_IMAGE = "new_image"
@@ -54,6 +56,13 @@ class Event(NamedTuple):
     key: bytes
     value: bytes
     price: float | None
+
+
+def retitled(event: Event, word: str) -> Event:
+    """The same change of attributes, with a title that has this word."""
+    value = json.loads(event.value)
+    value["product"]["title"] = f"Renamed {word} of the benchmark"
+    return event._replace(kind=Kind.TITLE, value=_encode(value))
 
 
 def product_id(number: int) -> str:

@@ -257,32 +257,46 @@ class InvertedLists:
         # The view after the locations: whatever they say has a place in it.
         return self._view.entries(locations >> _LOCATION_SHIFT, locations & _LOCATION_MASK)
 
-    def probes_for(self, vectors: NDArray[np.float32], rows: NDArray[np.int64], wanted: int) -> int:
-        """How many of the lists nearest to a vector hold `wanted` of these rows together; of the vectors the most.
-
-        All lists where they hold fewer. `rows`: with vectors. Any thread.
-        """
-        if self.centroids is None:
-            return len(self._view.blocks)
-        lists = len(self.centroids)
-        held = np.bincount(self._location[rows] >> _LOCATION_SHIFT, minlength=lists)
-        nearest = np.argsort(-(vectors @ self.centroids.T), axis=1)
-        reached = np.cumsum(held[nearest], axis=1)
-        return int(min(lists, 1 + (reached < wanted).sum(axis=1).max()))
+    def compare(
+        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """As `scan`, among these rows alone, each of which must have a vector. Any thread."""
+        if not len(rows):
+            # There may be no list at all yet.
+            return best_of(np.empty((len(vectors), 0), dtype=np.float32), rows, k)
+        return best_of(vectors @ self.vectors(rows).T, rows, k)
 
     def scan(
-        self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
+        self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int, most: int = 0
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores and row numbers, (n, k) each, best first, -1 where there are no more. Any thread."""
+        """Scores and row numbers, (n, k) each, best first, -1 where there are no more. Any thread.
+
+        most: ends once so many rows were compared, those that the selector leaves out not counted; 0: all are.
+        """
         view = self._view
         count = len(view.blocks)
         if count == 0:
             empty = np.full((len(vectors), k), -1, dtype=np.int64)
             return np.full((len(vectors), k), -np.inf, dtype=np.float32), empty
-        return view.scan(vectors, k, selector, count if self._quantizer is None else min(nprobe, count))
+        if self._quantizer is None:
+            return view.scan(vectors, k, selector, count, 0)
+        return view.scan(vectors, k, selector, min(nprobe, count), most)
 
     def parts(self) -> list[Part]:
         """Every list's entries as far as written now; not copied, never changes. Any thread."""
         view = self._view
         sizes = [min(int(size), block.capacity) for size, block in zip(view.table[:, 0], view.blocks, strict=True)]
         return [(block.codes[:size], block.ids[:size]) for block, size in zip(view.blocks, sizes, strict=True)]
+
+
+def best_of(
+    scores: NDArray[np.float32], rows: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The best `k` of rows by their scores (n, rows), as `InvertedLists.scan` gives them."""
+    best = np.full((len(scores), k), -np.inf, dtype=np.float32)
+    numbers = np.full((len(scores), k), -1, dtype=np.int64)
+    for i, line in enumerate(scores):
+        chosen = np.arange(len(rows)) if len(rows) <= k else np.argpartition(-line, k - 1)[:k]
+        order = chosen[np.lexsort((rows[chosen], -line[chosen]))]
+        best[i, : len(order)], numbers[i, : len(order)] = line[order], rows[order]
+    return best, numbers

@@ -105,17 +105,33 @@ class CodedLists:
         """Copies of these rows' vectors, (n, dimension); each row must have one. Any thread."""
         return self._vectors.vectors(rows)
 
-    def probes_for(self, vectors: NDArray[np.float32], rows: NDArray[np.int64], wanted: int) -> int:
-        """See `InvertedLists.probes_for`."""
-        return self._codes.probes_for(self.codec.scanned(vectors), rows, wanted)
-
     def scan(
-        self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
+        self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int, most: int = 0
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Exact scores and row numbers of the best by code, (n, k) each, best first, -1 at the end. Any thread."""
+        """Exact scores and row numbers of the best by code, (n, k) each, best first, -1 at the end. Any thread.
+
+        most: see `InvertedLists.scan`.
+        """
+        _, candidates = self._codes.scan(self.codec.scanned(vectors), self._candidates(k), selector, nprobe, most)
+        return self._ranked(vectors, k, candidates)
+
+    def compare(
+        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """See `InvertedLists.compare`; of many rows the best by code are compared exactly, where codes can be."""
+        if len(rows) <= self._candidates(k) or self.codec.kind is not IndexKind.IVF_PCA:
+            return self._vectors.compare(vectors, k, rows)
+        _, candidates = self._codes.compare(self.codec.scanned(vectors), self._candidates(k), rows)
+        return self._ranked(vectors, k, candidates)
+
+    def _candidates(self, k: int) -> int:
+        """Rows that are ranked exactly, for the best `k`."""
         wanted = max(_LEAST_CANDIDATES, k * _CANDIDATES[self.codec.kind])
-        wanted = min(wanted, max(k, self.entries))
-        _, candidates = self._codes.scan(self.codec.scanned(vectors), wanted, selector, nprobe)
+        return min(wanted, max(k, self.entries))
+
+    def _ranked(
+        self, vectors: NDArray[np.float32], k: int, candidates: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         scores = np.full((len(vectors), k), -np.inf, dtype=np.float32)
         rows = np.full((len(vectors), k), -1, dtype=np.int64)
         for i, found in enumerate(candidates):

@@ -89,7 +89,7 @@ class ListView:
         self._index = make_index(quantizer, dimension, len(blocks))
         self._index.replace_invlists(self._lists, False)
         self._index.is_trained = True
-        self._parameters: tuple[Any, int, Any] = (None, 0, None)
+        self._parameters: tuple[Any, int, int, Any] = (None, 0, 0, None)
         self._width = dimension
         self._by_address: tuple[int, NDArray[np.void]] | None = None
 
@@ -114,15 +114,19 @@ class ListView:
         return first, np.asarray(_Memory(first, int(ends.max()) - first, size))
 
     def scan(
-        self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int
+        self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int, most: int = 0
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores and row numbers, (n, k) each. The caller keeps `selector` and this view alive meanwhile."""
-        known_selector, known_nprobe, parameters = self._parameters
-        if known_selector is not selector or known_nprobe != nprobe:
+        """Scores and row numbers, (n, k) each. The caller keeps `selector` and this view alive meanwhile.
+
+        most: see `InvertedLists.scan`; faiss counts what its selector lets through.
+        """
+        known_selector, known_nprobe, known_most, parameters = self._parameters
+        if known_selector is not selector or known_nprobe != nprobe or known_most != most:
             parameters = faiss.SearchParametersIVF()
             parameters.sel = selector
             parameters.nprobe = nprobe
-            self._parameters = selector, nprobe, parameters
+            parameters.max_codes = most
+            self._parameters = selector, nprobe, most, parameters
         scores = np.empty((len(vectors), k), dtype=np.float32)
         rows = np.empty((len(vectors), k), dtype=np.int64)
         self._index.search_c(

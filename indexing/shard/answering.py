@@ -15,6 +15,7 @@ from indexing.shard.reader import ShardReader
 from indexing.shard.state import ShardState
 from indexing.words.query import parse_words
 from schemas.found import Hit
+from schemas.query.filters import Filter
 
 _LOOKS = 4
 
@@ -104,55 +105,101 @@ class _Listing:
     """Products on sale that pass the filter and have the words, each shown by one image, as of one moment."""
 
     def __init__(self, state: ShardState, attributes: ProductAttributes, question: ShardQuestion) -> None:
-        columns = attributes.columns
-        rows = len(columns)
-        mask = columns.valid[:rows]
-        if question.tree is not None:
-            mask = columns.mask(question.tree, rows, mask)
-        self._rows = np.flatnonzero(mask)
-        self._products = columns.product[self._rows]
-        shown = np.full(attributes.products, -1, dtype=np.int64)
-        # Written backwards, so that the first row of a product stands; one with a vector before one without.
-        shown[self._products[::-1]] = self._rows[::-1]
-        searchable = columns.searchable[self._rows]
-        shown[self._products[searchable][::-1]] = self._rows[searchable][::-1]
+        self._state = state
+        self._attributes = attributes
+        self._columns = columns = attributes.columns
+        self._row_count = len(columns)
+        self._rows: NDArray[np.int64] | None = None
+        self._shown: NDArray[np.int64] | None = None
         self.corrected: dict[str, str] = {}
-        listed = shown >= 0
+        if question.tree is None and question.words and not question.order_by:
+            # Only products on sale have words: there is no need to look at all rows for those of a few products.
+            listed = None
+            self.plan = "no filter"
+        else:
+            listed = self._look_at_rows(question.tree)
+            self.plan = f"{len(self._all_rows())} of {self._row_count} rows pass"
         if question.words:
             query = parse_words(question.words, attributes.indexed.language)
-            matches = attributes.words.search(query, listed, all_words=not question.any_word)
-            numbers, scores = matches.products, matches.scores
+            matches = attributes.words.search(
+                query, listed, all_words=not question.any_word, limit=None if question.order_by else question.list_limit
+            )
+            self._matched = matches.matched
+            self._numbers, self._scores = matches.products, matches.scores
+            self.products = int(np.count_nonzero(matches.matched))
             self.corrected = {
                 reading.word: ", ".join(reading.corrections) for reading in matches.readings if reading.corrections
             }
         else:
-            numbers = np.flatnonzero(listed)
-            scores = np.zeros(len(numbers), dtype=np.float32)
-        self.products = len(numbers)
-        self._numbers = numbers
-        self._scores = scores
-        self._shown = shown[numbers]
-        self._hashes = attributes.hashes(numbers)
-        self._key = np.zeros(len(numbers))
-        if question.order_by:
-            figures = columns.figures(question.order_by.removeprefix("-"))[self._shown]
-            self._key = -figures if question.order_by.startswith("-") else figures
-        self.plan = f"{len(self._rows)} of {rows} rows pass, {self.products} products listed"
+            assert listed is not None, "a list without words is of rows"
+            self._matched = listed
+            self._numbers = np.flatnonzero(listed)
+            self._scores = np.zeros(len(self._numbers), dtype=np.float32)
+            self.products = len(self._numbers)
+        self.plan += f", {self.products} products listed"
+        self._key = self._keys(question.order_by)
+
+    def _look_at_rows(self, tree: Filter | None) -> NDArray[np.bool_]:
+        """Which products have a row that passes; and which row stands for each of them."""
+        columns = self._columns
+        mask = columns.valid[: self._row_count]
+        if tree is not None:
+            mask = columns.mask(tree, self._row_count, mask)
+        rows = np.flatnonzero(mask)
+        products = columns.product[rows]
+        shown = np.full(self._attributes.products, -1, dtype=np.int64)
+        # Written backwards, so that the first row of a product stands; one with a vector before one without.
+        shown[products[::-1]] = rows[::-1]
+        searchable = columns.searchable[rows]
+        if not searchable.all():
+            shown[products[searchable][::-1]] = rows[searchable][::-1]
+        self._rows, self._shown = rows, shown
+        listed: NDArray[np.bool_] = shown >= 0
+        return listed
+
+    def _row_of(self, product: int) -> int:
+        """The row that stands for a product, -1 where it has none any more."""
+        if self._shown is not None:
+            return int(self._shown[product])
+        columns = self._columns
+        key = int(self._attributes.hashes(np.array([product]))[0]).to_bytes(8, "little")
+        rows = sorted(row for row in self._state.rows.of_product(key) if columns.valid[row])
+        return next((row for row in rows if columns.searchable[row]), rows[0] if rows else -1)
+
+    def _keys(self, order_by: str) -> NDArray[np.float64]:
+        """What the products are ordered by, ascending."""
+        if not order_by:
+            return np.zeros(len(self._numbers))
+        assert self._shown is not None, "an order is of rows"
+        figures: NDArray[np.float64] = self._columns.figures(order_by.removeprefix("-"))[self._shown[self._numbers]]
+        return -figures if order_by.startswith("-") else figures
 
     def best(self, limit: int) -> list[tuple[int, float, float]]:
         """(row, score, key) of the first `limit` products: by key, unknown ones last, then score, then product."""
         unknown = np.isnan(self._key)
+        scores = self._scores
         chosen = np.arange(len(self._numbers))
         if len(chosen) > 4 * limit:
-            first = np.where(unknown, np.inf, self._key) if self._key.any() else -self._scores
+            first = np.where(unknown, np.inf, self._key) if self._key.any() else -scores
             chosen = np.flatnonzero(first <= np.partition(first, limit - 1)[limit - 1]) if limit else chosen[:0]
-        order = np.lexsort((self._hashes[chosen], -self._scores[chosen], self._key[chosen], unknown[chosen]))[:limit]
+        hashes = self._attributes.hashes(self._numbers[chosen])
+        order = np.lexsort((hashes, -scores[chosen], self._key[chosen], unknown[chosen]))[:limit]
         best = chosen[order]
-        return list(zip(self._shown[best].tolist(), self._scores[best].tolist(), self._key[best].tolist(), strict=True))
+        rows = [self._row_of(product) for product in self._numbers[best].tolist()]
+        found = zip(rows, scores[best].tolist(), self._key[best].tolist(), strict=True)
+        return [each for each in found if each[0] >= 0]
 
     def matching_rows(self) -> NDArray[np.int64]:
         """The rows of all listed products that pass."""
-        matching = np.zeros(1 + int(self._products.max(initial=-1)), dtype=np.bool_)
-        matching[self._numbers] = True
-        rows: NDArray[np.int64] = self._rows[matching[self._products]]
-        return rows
+        rows = self._all_rows()
+        products = self._columns.product[rows]
+        matched = np.zeros(1 + int(products.max(initial=-1)), dtype=np.bool_)
+        matched[: len(self._matched)] = self._matched[: len(matched)]
+        matching: NDArray[np.int64] = rows[matched[products]]
+        return matching
+
+    def _all_rows(self) -> NDArray[np.int64]:
+        """Those that pass, whatever their words."""
+        if self._rows is None:
+            self._rows = np.flatnonzero(self._columns.valid[: self._row_count])
+        return self._rows

@@ -17,7 +17,7 @@ from indexing.attributes.bulk import load_columns
 from indexing.attributes.cells import Cells
 from indexing.rows.forward import ForwardIndex, Row
 from indexing.rows.row_map import RowMap
-from indexing.rows.usable import VALID, is_valid, valid_rows
+from indexing.rows.usable import SUPERSEDED, VALID, is_valid, valid_rows
 from indexing.words.index import WordIndex
 from schemas.query.indexed import Indexed
 
@@ -35,6 +35,8 @@ class ProductAttributes:
         self.columns = load_columns(indexed.fields, forward)
         self._hashes: Cells[np.uint64] = Cells(np.uint64)
         self._text_seqs: Cells[np.int64] = Cells(np.int64)
+        self._text_rows: Cells[np.int32] = Cells(np.int32)
+        """Whose attributes a product is found by: its valid image with the latest state; 0 in `_text_seqs`: none."""
         self._last_text: tuple[int, bytes] = (-1, b"")
         self.words = self._load()
 
@@ -56,6 +58,7 @@ class ProductAttributes:
             self._text_seqs.array[products[chosen]] = part["state_seq"][chosen]
             latest[products[chosen]] = chosen + first
         on_sale = np.flatnonzero(latest >= 0)
+        self._text_rows.array[on_sale] = latest[on_sale]
         chosen = zip(on_sale.tolist(), latest[on_sale].tolist(), strict=True)
         texts = ((product, self._texts_of(row)) for product, row in chosen)
         return WordIndex.bulk(texts, self.indexed.language)
@@ -86,6 +89,7 @@ class ProductAttributes:
     def _reserve(self, products: int) -> None:
         self._hashes.reserve(products)
         self._text_seqs.reserve(products)
+        self._text_rows.reserve(products)
 
     def write(self, number: int, row: Row, attributes: bytes | None) -> None:
         """A row's numbers, and its attributes where they are others than before (else None)."""
@@ -97,27 +101,47 @@ class ProductAttributes:
     def note_words(self, number: int, row: Row, attributes: bytes | None) -> None:
         """The row is written: its product has these words, or none when it is on sale no more."""
         product = int(self.columns.product[number])
+        seq, bearer = self._text_seqs.memory[product], self._text_rows.memory[product]
         if not row.flags & VALID:
-            if self._text_seqs.memory[product] and not self._on_sale(row.image_id):
-                self._text_seqs.memory[product] = 0
-                self._last_text = (-1, b"")
-                self.words.drop(product)
+            if seq and self._forward.read(bearer).image_id == row.image_id:
+                self._hand_on_words(product, row.image_id)
             return
-        if row.state_seq < self._text_seqs.memory[product]:
+        if row.state_seq < seq:
             return
-        known = attributes is None and self._text_seqs.memory[product] > 0
-        self._text_seqs.memory[product] = row.state_seq
-        if known:
+        self._text_seqs.memory[product], self._text_rows.memory[product] = row.state_seq, number
+        if seq and attributes is None and (bearer == number or self._has_texts_of(row, bearer)):
             return
         if attributes is None:
             attributes = self._forward.texts.read(row.attributes_offset, row.attributes_size) or b""
+        self._put(product, attributes)
+
+    def _has_texts_of(self, row: Row, bearer: int) -> bool:
+        """Whether the row, whose attributes stayed, has those that the product's words are from."""
+        other = self._forward.read(bearer)
+        if other.image_id == row.image_id:
+            return True
+        same = other.attributes_offset == row.attributes_offset and other.attributes_size == row.attributes_size
+        # A dead row does not know where its texts went.
+        return same and not other.flags & SUPERSEDED
+
+    def _hand_on_words(self, product: int, image_id: bytes) -> None:
+        """The image that the product's words are from is gone: they are those of another, or there are none."""
+        self._last_text = (-1, b"")
+        siblings = [(self._forward.read(number), number) for number in self._rows.of_product(image_id[:8])]
+        alive = [(row.state_seq, number, row) for row, number in siblings if is_valid(row.flags)]
+        if not alive:
+            self._text_seqs.memory[product] = 0
+            self.words.drop(product)
+            return
+        seq, number, row = max(alive)
+        self._text_seqs.memory[product], self._text_rows.memory[product] = seq, number
+        self._put(product, self._forward.texts.read(row.attributes_offset, row.attributes_size) or b"")
+
+    def _put(self, product: int, attributes: bytes) -> None:
         # The images of a product come one behind the other, with one object of attributes.
         if self._last_text != (product, attributes):
             self._last_text = (product, attributes)
             self.words.put(product, self._texts(attributes))
-
-    def _on_sale(self, image_id: bytes) -> bool:
-        return any(is_valid(self._forward.read(number).flags) for number in self._rows.of_product(image_id[:8]))
 
     def scrub(self, dead: list[int]) -> None:
         """Overwrites what erased products have left: the cells of these rows, names that no row has, replaced texts."""
@@ -149,4 +173,5 @@ class ProductAttributes:
     @property
     def allocated(self) -> int:
         """Bytes of memory held."""
-        return self.columns.allocated + self.words.allocated + self._hashes.array.nbytes + self._text_seqs.array.nbytes
+        products = (self._hashes, self._text_seqs, self._text_rows)
+        return self.columns.allocated + self.words.allocated + sum(cells.array.nbytes for cells in products)

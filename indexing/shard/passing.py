@@ -1,12 +1,11 @@
 """The rows that pass a filter, and a scan of them alone.
 
 A selective filter leaves few rows: those are compared one and all. A broad
-one restricts the scan of the lists; since many of their entries do not count
-then, more lists are probed, as many as hold together as many passing rows as
-the index compares for a query without a filter. So recall does not depend on
-the filter, also where what passes lies far from the query (filtered search by
-the number of what passes is Qdrant's and Vespa's way as well; the lists'
-coverage takes the place of a graph's).
+one restricts the scan of the lists, which goes on, from the nearest list to
+the farthest, until as many passing rows were compared as a query without a
+filter compares, or `LEAST_COMPARED`. So recall does not depend on the filter,
+also where what passes lies far from the query. The choice by the number of
+what passes is Qdrant's and Vespa's as well.
 """
 
 from __future__ import annotations
@@ -22,10 +21,12 @@ from indexing.shard.state import ShardState
 from schemas.found import Hit
 from schemas.query.filters import Filter
 
-GATHERED = 512
-"""Passing rows up to which their vectors are gathered; from there on a scan of all lists costs less."""
-_SAMPLE = 4096
-"""Passing rows by which the coverage of lists is estimated."""
+GATHERED = 4096
+"""Passing rows up to which all of them are compared; from there on a scan of the lists costs less."""
+LEAST_COMPARED = 800
+"""Passing rows that a scan of the lists compares at least, where there are as many."""
+_LISTS_MORE = 2
+"""How many times the lists that hold as many passing rows on an average may be scanned for them."""
 
 
 class PassingRows:
@@ -62,37 +63,19 @@ class PassingRows:
         lists = self._state.lists
         if self.count <= GATHERED:
             self.plan = f"{self.count} of {len(self.mask)} rows pass, all of them compared"
-            return self._compared(queries, k)
+            return lists.compare(queries, k, self.rows())
         selector = selector_of(self.mask)
-        probes = len(lists) if again else self._probes(queries, k)
-        self.plan = f"{self.count} of {len(self.mask)} rows pass, {probes} of {len(lists)} lists scanned"
-        scores, rows = lists.scan(queries, k, selector, probes)
-        if probes < len(lists) and (rows[:, min(k, self.count) - 1] < 0).any():
+        count = len(lists)
+        if again or lists.centroids is None:
+            self.plan = f"{self.count} of {len(self.mask)} rows pass, all lists scanned for them"
+            return lists.scan(queries, k, selector, count)
+        most = math.ceil(max(LEAST_COMPARED, 4 * k, self._nprobe / count * self._state.searchable))
+        probes = min(count, math.ceil(_LISTS_MORE * count * most / self.count))
+        self.plan = f"{self.count} of {len(self.mask)} rows pass, the nearest {most} or so compared"
+        scores, rows = lists.scan(queries, k, selector, probes, most)
+        if probes < count and (rows[:, min(k, self.count) - 1] < 0).any():
             self.plan += ", then all"
-            scores, rows = lists.scan(queries, k, selector, len(lists))
-        return scores, rows
-
-    def _probes(self, queries: NDArray[np.float32], k: int) -> int:
-        lists = self._state.lists
-        if lists.centroids is None:
-            return len(lists)
-        compared = self._nprobe / len(lists) * self._state.searchable
-        wanted = max(compared, 4.0 * k) / self.count
-        if wanted >= 1:
-            return len(lists)
-        rows = self.rows()
-        sample = rows[:: 1 + len(rows) // _SAMPLE]
-        return max(self._nprobe, lists.probes_for(queries, sample, math.ceil(wanted * len(sample))))
-
-    def _compared(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
-        rows = np.full((len(queries), k), -1, dtype=np.int64)
-        passing = self.rows()
-        if len(passing):
-            exact = queries @ self._state.lists.vectors(passing).T
-            order = np.argsort(-exact, axis=1, kind="stable")[:, :k]
-            scores[:, : order.shape[1]] = np.take_along_axis(exact, order, axis=1)
-            rows[:, : order.shape[1]] = passing[order]
+            scores, rows = lists.scan(queries, k, selector, count)
         return scores, rows
 
     def hit(self, number: int, score: float, longest: int) -> Hit | None:

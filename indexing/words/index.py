@@ -178,7 +178,8 @@ class WordIndex:
         product number, who may match; a product beyond its end may not; None:
         all. all_words: every word must be there, or one that it may stand for;
         else one of them is enough. Phrases must be there in any case. limit:
-        how many are put in order; None: all. An empty query matches nothing.
+        how many are put in order, with those that score as the last of them does;
+        None: all. An empty query matches nothing.
         """
         return search(self._state, query, matching, all_words, limit)
 

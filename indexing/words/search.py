@@ -30,7 +30,9 @@ class Matches:
     """What a search found.
 
     products (m,) int32 and scores (m,) float32: the best, by descending score,
-    equal scores by product; all that match, or as many as the limit says.
+    equal scores by product; all that match, or as many as the limit says and
+    those that score as the last of them does: which of these come first is the
+    caller's to say, by something that is the same in every shard.
     matched: all that match, by product number, as long as the mask that was
     given, or as there are products. readings: of the words, in their order.
     """
@@ -117,6 +119,7 @@ def _best(
     if limit is not None and limit < 1:
         keys = keys[:0]
     elif limit is not None and limit < len(keys):
-        keys = np.partition(keys, len(keys) - limit)[len(keys) - limit :]
+        least = np.partition(bits, len(bits) - limit)[len(bits) - limit]
+        keys = keys[bits >= least]
     keys = np.sort(keys)[::-1]
     return (_ALL_BITS - (keys & _ALL_BITS)).astype(np.int32), (keys >> np.uint64(32)).astype(np.uint32).view(np.float32)

@@ -141,11 +141,13 @@ def test_a_mask_says_who_may_match_and_changes_no_score() -> None:
     assert index.search(query, np.ones(9, np.bool_)).matched.tolist() == [True] * 6 + [False] * 3
 
 
-def test_equal_scores_come_in_the_order_of_products_also_at_the_cut() -> None:
-    index = WordIndex.bulk([(product, title("same words")) for product in reversed(range(50))])
+def test_equal_scores_come_in_the_order_of_products_and_none_of_those_at_the_cut_is_left_out() -> None:
+    texts = [(product, title("same words" if product else "same")) for product in reversed(range(50))]
+    index = WordIndex.bulk([*texts, (50, title("same words and more of them"))])
     found = index.search(parse_words("same", ""), limit=7)
-    assert found.products.tolist() == list(range(7))
-    assert int(found.matched.sum()) == 50
+    assert found.products.tolist() == list(range(50)), "the shortest, and all that score as the seventh does"
+    assert int(found.matched.sum()) == 51
+    assert index.search(parse_words("same", ""), limit=1).products.tolist() == [0]
 
 
 def test_suggestions_are_frequent_words_that_an_alive_product_has() -> None:
