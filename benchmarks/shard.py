@@ -10,6 +10,7 @@ and what writing costs.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import threading
 import time
@@ -29,6 +30,7 @@ from indexing.snapshot.snapshot import restore, save
 from indexing.training.train import default_nlist, sample_size, train_centroids
 from schemas.deltas.delta import DeltaBatch
 from schemas.ids import image_id
+from serving.searcher.main import SWITCH_INTERVAL_S
 
 faiss: Any = _faiss
 EXTRACTOR = "bench/1"
@@ -227,6 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", default="shard", help="name of the result file")
     arguments = parser.parse_args(argv)
     figures: dict[str, Any] = {}
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # as a searcher has it
     catalogue = Catalogue(arguments.dimension, arguments.seed)
     vectors = catalogue.vectors(arguments.images)
     queries = catalogue.vectors(arguments.queries)

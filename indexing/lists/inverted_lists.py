@@ -194,8 +194,14 @@ class InvertedLists:
         numbers: list[int] = nearest[:, 0].tolist()
         return numbers
 
-    def append(self, list_number: int, row: int, vector: NDArray[np.float32]) -> None:
-        """Adds a row's vector to a list (as `assign` said). Writer thread only; a row is added once."""
+    def placed(self, vectors: NDArray[np.float32]) -> tuple[list[int], NDArray[np.float32] | None]:
+        """What `append` takes: the list of each vector, and their codes where there are any. Any thread."""
+        return self.assign(vectors), None
+
+    def append(
+        self, list_number: int, row: int, vector: NDArray[np.float32], code: NDArray[np.float32] | None = None
+    ) -> None:
+        """Adds a row's vector to a list (as `placed` said). Writer thread only; a row is added once."""
         if list_number < 0:
             list_number = len(self._sizes) - 1
             if list_number < 0 or self._sizes[list_number] == self._view.blocks[list_number].capacity:

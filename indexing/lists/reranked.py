@@ -84,9 +84,18 @@ class CodedLists:
         """The list that each vector belongs to. Any thread."""
         return self._codes.assign(self.codec.scanned(vectors))
 
-    def append(self, list_number: int, row: int, vector: NDArray[np.float32]) -> None:
+    def placed(self, vectors: NDArray[np.float32]) -> tuple[list[int], NDArray[np.float32] | None]:
+        """See `InvertedLists.placed`: all in one go, which costs a small part of one at a time."""
+        codes = self.codec.encode(vectors)
+        scanned = codes if self.codec.kind is IndexKind.IVF_PCA else self.codec.scanned(vectors)
+        return self._codes.assign(scanned), codes
+
+    def append(
+        self, list_number: int, row: int, vector: NDArray[np.float32], code: NDArray[np.float32] | None = None
+    ) -> None:
         """Adds a row's vector and code. Writer thread only; a row is added once."""
-        code = self.codec.encode(vector[None])[0]
+        if code is None:
+            code = self.codec.encode(vector[None])[0]
         # The vector first: a row that a scan finds by its code can be ranked.
         self._vectors.append(list_number, row, vector)
         self._codes.append(list_number, row, code)

@@ -47,20 +47,19 @@ class Answering:
 
     def _near(self, question: ShardQuestion, answer: ShardAnswer) -> str:
         nprobe = question.nprobe or self._state.nprobe
+        columns = self._attributes.columns
         if question.tree is None:
             answer.found = self._reader.search(question.vectors, question.limit, nprobe, question.with_vectors)
             plan = f"no filter, {nprobe} of {len(self._state.lists)} lists scanned"
+            matching = np.flatnonzero(columns.searchable[: len(columns)]) if question.facets else None
         else:
             passing = PassingRows(self._state, self._attributes, question.tree, nprobe)
+            matching = passing.rows() if question.facets else None
             answer.found = self._reader.search_passing(question.vectors, question.limit, passing, question.with_vectors)
             plan = passing.plan
-        if question.facets:
-            columns = self._attributes.columns
-            rows = len(columns)
-            mask = columns.searchable[:rows]
-            found = np.flatnonzero(mask if question.tree is None else columns.mask(question.tree, rows, mask))
-            answer.facets = count(columns, found, question.facets)
-            answer.matches = distinct_products(columns, found)
+        if matching is not None:
+            answer.facets = count(columns, matching, question.facets)
+            answer.matches = distinct_products(columns, matching)
         return plan
 
     def _list(self, question: ShardQuestion, answer: ShardAnswer) -> str:
@@ -71,7 +70,8 @@ class Answering:
             dropped = False
             room = ANSWER_ATTRIBUTES_BYTES
             for number, score, key in listing.best(question.list_limit):
-                hit = self._hit(question, writes, number, score, min(room, HIT_ATTRIBUTES_BYTES))
+                longest = min(room, HIT_ATTRIBUTES_BYTES)
+                hit = self._hit(question, writes, number, score, longest) if number >= 0 else None
                 if hit is None:
                     dropped = True
                     continue
@@ -111,6 +111,8 @@ class _Listing:
         self._row_count = len(columns)
         self._rows: NDArray[np.int64] | None = None
         self._shown: NDArray[np.int64] | None = None
+        self._mask: NDArray[np.bool_] | None = None
+        self._one_each = False
         self.corrected: dict[str, str] = {}
         if question.tree is None and question.words and not question.order_by:
             # Only products on sale have words: there is no need to look at all rows for those of a few products.
@@ -148,23 +150,27 @@ class _Listing:
         rows = np.flatnonzero(mask)
         products = columns.product[rows]
         shown = np.full(self._attributes.products, -1, dtype=np.int64)
-        # Written backwards, so that the first row of a product stands; one with a vector before one without.
-        shown[products[::-1]] = rows[::-1]
-        searchable = columns.searchable[rows]
-        if not searchable.all():
-            shown[products[searchable][::-1]] = rows[searchable][::-1]
+        shown[products] = rows
         self._rows, self._shown = rows, shown
+        self._mask = mask
         listed: NDArray[np.bool_] = shown >= 0
+        self._one_each = int(np.count_nonzero(listed)) == len(rows)
         return listed
 
     def _row_of(self, product: int) -> int:
-        """The row that stands for a product, -1 where it has none any more."""
-        if self._shown is not None:
+        """The row that shows a product, -1 where it has none any more.
+
+        Of several images one with a vector, then the least id: the same in whatever order they came.
+        """
+        if self._shown is not None and self._one_each:
             return int(self._shown[product])
         columns = self._columns
+        passes = columns.valid if self._mask is None else self._mask
         key = int(self._attributes.hashes(np.array([product]))[0]).to_bytes(8, "little")
-        rows = sorted(row for row in self._state.rows.of_product(key) if columns.valid[row])
-        return next((row for row in rows if columns.searchable[row]), rows[0] if rows else -1)
+        rows = [row for row in self._state.rows.of_product(key) if row < len(passes) and passes[row]]
+        if len(rows) > 1:
+            return min(rows, key=lambda row: (not columns.searchable[row], self._state.forward.read(row).image_id))
+        return rows[0] if rows else -1
 
     def _keys(self, order_by: str) -> NDArray[np.float64]:
         """What the products are ordered by, ascending."""
@@ -175,7 +181,10 @@ class _Listing:
         return -figures if order_by.startswith("-") else figures
 
     def best(self, limit: int) -> list[tuple[int, float, float]]:
-        """(row, score, key) of the first `limit` products: by key, unknown ones last, then score, then product."""
+        """(row, score, key) of the first `limit` products: by key, unknown ones last, then score, then product.
+
+        Row -1: the product changed meanwhile.
+        """
         unknown = np.isnan(self._key)
         scores = self._scores
         chosen = np.arange(len(self._numbers))
@@ -186,8 +195,7 @@ class _Listing:
         order = np.lexsort((hashes, -scores[chosen], self._key[chosen], unknown[chosen]))[:limit]
         best = chosen[order]
         rows = [self._row_of(product) for product in self._numbers[best].tolist()]
-        found = zip(rows, scores[best].tolist(), self._key[best].tolist(), strict=True)
-        return [each for each in found if each[0] >= 0]
+        return list(zip(rows, scores[best].tolist(), self._key[best].tolist(), strict=True))
 
     def matching_rows(self) -> NDArray[np.int64]:
         """The rows of all listed products that pass."""

@@ -17,10 +17,11 @@ _NAN = float("nan")
 class _NewVector:
     """A delta's vector, checked, hashed, and with the list it belongs to."""
 
-    __slots__ = ("array", "hash", "list_number")
+    __slots__ = ("array", "code", "hash", "list_number")
 
-    def __init__(self, array: NDArray[np.float32], list_number: int) -> None:
+    def __init__(self, array: NDArray[np.float32], list_number: int, code: NDArray[np.float32] | None) -> None:
         self.array = array
+        self.code = code
         self.hash = vector_hash(array.tobytes())
         self.list_number = list_number
 
@@ -69,8 +70,10 @@ class DeltaWriter:
             self._state.ignored_vectors += int((~finite).sum())
             positions = [position for position, good in zip(positions, finite.tolist(), strict=True) if good]
             matrix = matrix[finite]
-        lists = self._state.lists.assign(matrix)
-        return {i: _NewVector(matrix[j], lists[j]) for j, i in enumerate(positions)}
+        numbers, codes = self._state.lists.placed(matrix)
+        return {
+            i: _NewVector(matrix[j], numbers[j], None if codes is None else codes[j]) for j, i in enumerate(positions)
+        }
 
     def _apply_row(self, batch: DeltaBatch, i: int, image_id: bytes, vector: _NewVector | None) -> None:
         number = self._state.rows.get(image_id)
@@ -223,7 +226,7 @@ class DeltaWriter:
         in_place = number is not None and not old.vector_seq
         target = number if number is not None and in_place else self._state.forward.append(row)
         self._state.validity.reserve(target + 1)
-        self._state.lists.append(vector.list_number, target, vector.array)
+        self._state.lists.append(vector.list_number, target, vector.array, vector.code)
         if number is None:
             if described is not None:
                 described.place(target, row.image_id)
