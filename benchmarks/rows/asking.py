@@ -1,0 +1,79 @@
+"""Rows of filters and words."""
+
+from __future__ import annotations
+
+from benchmarks.rows.row import Result, Row
+
+
+def filters(result: Result) -> list[Row]:
+    figures = result["figures"]
+    rows = []
+    for kind in ("synthetic", "real"):
+        if kind not in figures:
+            continue
+        found = figures[kind]["filters"]
+        least = min(found.values(), key=lambda each: each["filtered_over_unfiltered"])
+        for name, each in found.items():
+            if name.startswith("three_conditions") and "real" in figures and kind == "synthetic":
+                continue
+            rows.append(
+                (
+                    f"filter `{name}` on {kind} vectors ({100 * each['passing_share']:.3g} % pass)",
+                    "recall@10 0.99, half of the unfiltered queries/s",
+                    f"recall@10 {each['recall_at_10']:.3f}, {each['filtered_over_unfiltered']:.2f} of the unfiltered "
+                    f"{each['unfiltered_queries_per_s']:,.0f} queries/s; beside 1,000 updates/s "
+                    f"{each['filtered_over_unfiltered_beside_writer']:.2f}",
+                    each["plan"] + (" (the costliest)" if each is least else ""),
+                )
+            )
+    facets, updates = figures["synthetic"]["facets"], figures["updates"]
+    rows.append(
+        (
+            "three facets beside a filtered query, one thread",
+            "",
+            f"{facets['three_facets_50%_queries_per_s']:,.0f} queries/s where half of the products match "
+            f"({facets['without_facets_50%_queries_per_s']:,.0f} without), "
+            f"{facets['three_facets_1%_queries_per_s']:,.0f} where a hundredth does",
+            "a pass over the rows that match, a count by value",
+        )
+    )
+    rows.append(
+        (
+            "deltas with ten filtered attributes, one shard",
+            f"{updates['ten_attributes_without_attributes_deltas_per_s']:,.0f}/s without filters",
+            f"{updates['ten_attributes_with_attributes_deltas_per_s']:,.0f}/s where all ten change, "
+            f"{updates['prices_with_attributes_deltas_per_s']:,.0f}/s where the price does",
+            "reading the attributes, ten cells, the words",
+        )
+    )
+    return rows
+
+
+def words(result: Result) -> list[Row]:
+    figures = result["figures"]
+    rows = []
+    for name, found in figures["queries"].items():
+        theirs = found.get("tantivy")
+        rows.append(
+            (
+                f"words, {name.replace('_', ' ')}, {result['parameters']['products']:,} products, one thread",
+                f"tantivy {theirs['queries_per_s']:,.0f}/s, p99 {theirs['p99_ms']:.2f} ms" if theirs else "",
+                f"{found['shard']['queries_per_s']:,.0f}/s, p50 {found['shard']['p50_ms']:.2f} ms, "
+                f"p99 {found['shard']['p99_ms']:.2f} ms",
+                "",
+            )
+        )
+    ours, theirs = figures["changes"]["shard"], figures["changes"].get("tantivy")
+    rows.append(
+        (
+            "changed titles, one shard",
+            f"tantivy {theirs['titles_changed_per_s']:,.0f}/s, found after {theirs['found_after_p50_ms']:.0f} ms, p99 "
+            f"{theirs['found_after_p99_ms']:.0f}, with a commit every 50 ms"
+            if theirs
+            else "",
+            f"{ours['titles_changed_per_s']:,.0f}/s, {100 * ours['found_at_once_share']:.0f} % found at once; "
+            f"prices {ours['prices_changed_per_s']:,.0f}/s; restored in {figures['restored_s']:.1f} s",
+            "",
+        )
+    )
+    return rows

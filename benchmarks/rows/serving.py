@@ -1,0 +1,95 @@
+"""Rows of what queries meet."""
+
+from __future__ import annotations
+
+from benchmarks.rows.row import Result, Row, cores_of
+
+
+def queries(result: Result) -> list[Row]:
+    figures, rows = result["figures"], []
+    references = {"vectors": "JD 1,800/s on 26 servers, p99 300 ms", "photos": ""}
+    for kind, reference in references.items():
+        alone, beside = figures[f"{kind}_alone"], figures[f"{kind}_under_updates"]
+        shares = figures[f"{kind}_rate_under_updates_over_alone"]
+        for key, found in alone.items():
+            rows.append(
+                (
+                    f"{kind} over HTTP, {key.replace('_', ' ')}",
+                    reference,
+                    f"{found['queries_per_s']:,}/s, p50 {found['p50_ms']} ms, p99 {found['p99_ms']}; under "
+                    f"{beside['updates_per_s']:,} updates/s {beside[key]['queries_per_s']:,}/s "
+                    f"({100 * (shares[key] - 1):+.0f} %), p50 {beside[key]['p50_ms']}, p99 {beside[key]['p99_ms']}",
+                    f"cores alone: {cores_of(found)}",
+                )
+            )
+    rows.append(
+        (
+            "recall@10 against exact search",
+            "0.95 usual",
+            f"{figures['recall_at_10']}; after the updates {figures['recall_at_10_after_updates']}",
+            "",
+        )
+    )
+    return rows
+
+
+def swap(result: Result) -> list[Row]:
+    figures, parameters = result["figures"], result["parameters"]
+    told = {"quiet": "quiet", "load": "while the new one loads", "both": "both held", "free": "while the old one goes"}
+    latencies = "; ".join(
+        f"{name} p50 {found['p50_ms']} ms, p99 {found['p99_ms']}, max {found['max_ms']}"
+        for phase, name in told.items()
+        if (found := figures[phase])["queries"]
+    )
+    failed = sum(figures[phase].get("failed", 0) for phase in told)
+    return [
+        (
+            f"queries during a swap, {parameters['images']:,} x {parameters['dimension']} in one searcher"
+            + (", with real-time priority" if parameters["realtime"] else ""),
+            "",
+            f"{latencies}; {failed} failed",
+            f"files and checksums {figures['files_s']} s, warming and catching up {figures['warm_and_catch_up_s']} s, "
+            f"{figures['load_cpu_s']} s of processor time together; {figures['one_index_mib']:,.0f} MiB, at most "
+            f"{figures['load_peak_mib']:,.0f} with two",
+        )
+    ]
+
+
+def hung(result: Result) -> list[Row]:
+    told = {
+        "before": "before",
+        "noticing": "noticing",
+        "stopped": "put aside",
+        "resuming": "going on",
+        "after": "after",
+    }
+    rows = []
+    for replicas, phases in result["figures"].items():
+        rows.append(
+            (
+                f"queries while a searcher hangs, {replicas.replace('_', ' ')}",
+                "",
+                "; ".join(
+                    f"{name} p50 {found['p50_ms']} ms, p99 {found['p99_ms']}, max {found['max_ms']}"
+                    + (f", {found['partial']} of {found['queries']} partial" if found["partial"] else "")
+                    for phase, name in told.items()
+                    if (found := phases[phase])["queries"]
+                )
+                + f"; {sum(phases[phase].get('failed', 0) for phase in told)} failed",
+                f"ejected after {phases['ejected_after_s']} s, back {phases['back_after_s']} s after it went on",
+            )
+        )
+    return rows
+
+
+def retrieval(result: Result) -> list[Row]:
+    return [
+        (
+            f"retrieval, {extractor}",
+            "",
+            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items() if "_at_" in name),
+            "",
+        )
+        for extractor, found in result["figures"].items()
+        if isinstance(found, dict)
+    ]
