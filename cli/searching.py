@@ -6,55 +6,62 @@ import os
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from cli.tables import table
 from schemas.access.blender import BlenderAccess
-from schemas.errors import OperatorError, RejectedError, TransientError
+from schemas.errors import OperatorError, RejectedError, TransientError, VitrineError
+from vitrine_client import Answer, Call, Unauthorised, Unavailable, Vitrine, VitrineClientError
+from vitrine_client.calls import search_image
+
+TIMEOUT_S = 60.0
 
 
 def search_photo(blender: BlenderAccess, photo: Path, limit: int = 10) -> dict[str, Any]:
-    """The blender's answer to `photo`.
+    """The blender's answer to `photo`. Raises as `photo_call` and `ask` do."""
+    return ask(blender, photo_call(photo, limit=limit))
 
-    Raises `OperatorError` (no such file, nothing answers), `RejectedError`
-    (the blender refuses the photo) or `TransientError` (not ready).
-    """
+
+def photo_call(photo: Path, **options: Any) -> Call[Answer]:
+    """A search with a photo. Raises `OperatorError` where there is none."""
     try:
-        data = photo.read_bytes()
+        return search_image(photo, **options)
     except OSError as error:
         raise OperatorError(f"cannot read the photo: {error}") from error
+
+
+def ask(blender: BlenderAccess, call: Call[Answer]) -> dict[str, Any]:
+    """The answer as it came.
+
+    Raises `OperatorError` (nothing answers, or it wants a key), `RejectedError`
+    (the blender refuses the question) or `TransientError` (not ready).
+    """
+    key = os.environ.get("VITRINE_API_KEY", "")  # no setting: no other user and no start-up line shows it
     try:
-        response = httpx.post(
-            f"{blender.url}/v1/search/image",
-            params={"limit": limit},
-            files={"image": (photo.name, data)},
-            headers=_key(),
-            timeout=60.0,
-            trust_env=False,
-            verify=blender.trust(),
-        )
-    except httpx.HTTPError as error:
-        raise OperatorError(f"nothing answers at {blender.url} ({error}); vitrine start starts it") from error
-    if response.status_code >= 500:
-        raise TransientError("search_failed", f"{blender.url} answered {response.status_code}: {response.text[:300]}")
-    if response.status_code in (401, 403):
-        raise OperatorError(
-            f"{blender.url} wants a key of the role search: set VITRINE_API_KEY (vitrine keys add makes one)"
-        )
-    if response.status_code != 200:
-        raise RejectedError("search_refused", f"{blender.url} answered {response.status_code}: {response.text[:300]}")
-    answer: dict[str, Any] = response.json()
-    return answer
+        with Vitrine(
+            blender.url, key=key or None, timeout_s=TIMEOUT_S, verify=blender.trust(), trust_env=False
+        ) as vitrine:
+            answer: dict[str, Any] = vitrine.send(call.as_it_came())
+            return answer
+    except VitrineClientError as error:
+        raise _worded(blender.url, error) from error
+    except ValueError as error:
+        raise OperatorError(f"VITRINE_API_KEY is none that vitrine keys add prints ({error})") from error
 
 
-def _key() -> dict[str, str]:
-    """Of the environment, where no other user and no start-up line shows it; it is no setting."""
-    key = os.environ.get("VITRINE_API_KEY", "")
-    return {"Authorization": f"Bearer {key}"} if key else {}
+def _worded(url: str, error: VitrineClientError) -> VitrineError:
+    if isinstance(error, Unauthorised):
+        return OperatorError(
+            f"{url} wants a key of the role search: set VITRINE_API_KEY (vitrine keys add makes one; found: {error})"
+        )
+    if error.status is None and isinstance(error, Unavailable):
+        return OperatorError(f"nothing answers at {url} ({error}); vitrine start starts it")
+    said = f"{url} answered {error.status}: {error.reason}: {error.detail}"
+    if error.status is not None and error.status >= 500:
+        return TransientError("search_failed", said)
+    return RejectedError("search_refused", said)
 
 
 def answer_text(answer: dict[str, Any]) -> str:
-    """The results as a table, and how complete and fresh they are."""
+    """The results as a table, what was counted and explained, and how complete and fresh they are."""
     rows = [
         (
             str(place),
@@ -70,9 +77,49 @@ def answer_text(answer: dict[str, Any]) -> str:
     took = answer["took_ms"]
     lines = [
         found,
+        *_explained(answer),
+        *_counted(answer),
         f"up to {answer['watermark']}, in {took['total']:.1f} ms (embedding {took['embed']:.1f}, "
         f"search {took['search']:.1f})",
     ]
     if answer["partial"]:
         lines.append(f"not complete: no answer from shards {answer['missing_shards']}")
     return "\n".join(lines)
+
+
+def _counted(answer: dict[str, Any]) -> list[str]:
+    """A line of each facet, how many products match, and which words were taken for which."""
+    lines = []
+    for field, facet in (answer.get("facets") or {}).items():
+        counts = [f"{each['value']} {each['count']}" for each in facet.get("values", ())]
+        counts += [f"{_range(each)} {each['count']}" for each in facet.get("buckets", ())]
+        span = "" if facet.get("low") is None else f" ({facet['low']:g} to {facet['high']:g})"
+        lines.append(f"{field}: {', '.join(counts) or 'none'}{span}")
+    corrected = answer.get("corrected") or {}
+    lines += [f"{word}: no product has it; searched for {other}" for word, other in corrected.items()]
+    if (matches := answer.get("matches")) is not None:
+        any_word = ", each with a word of those asked for" if answer.get("match") == "any" else ""
+        lines.append(f"{matches} products match{any_word}")
+    return lines
+
+
+def _range(bucket: dict[str, Any]) -> str:
+    low, high = bucket["low"], bucket["high"]
+    return f"{'' if low is None else f'{low:g}'}..{'' if high is None else f'{high:g}'}"
+
+
+def _explained(answer: dict[str, Any]) -> list[str]:
+    """How each score came about, and how each shard searched; nothing where it was not asked for."""
+    if (how := answer.get("explain")) is None:
+        return []
+    lines = []
+    for place, result in enumerate(answer["results"], 1):
+        part = result.get("explain")
+        if part is None:
+            continue
+        said = [f"relevance {part['relevance']:.3f} x {part['relevance_weight']:g}"]
+        said += [f"{name} {measure['part']:+.3f}" for name, measure in part["measures"].items()]
+        lists = ("look", "words")
+        said += [f"{name} {part[name]['score']:.3f} (rank {part[name]['rank']})" for name in lists if part[name]]
+        lines.append(f"{place}: {part['score']:.3f} = {', '.join(said)}")
+    return [*lines, *how["shards"]]

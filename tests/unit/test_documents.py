@@ -25,7 +25,7 @@ from schemas.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
     "disk", "schemas", "vision", "feature_store", "indexing", "messaging",
-    "generations", "sample", "jobs", "serving", "cli", "benchmarks",
+    "generations", "sample", "jobs", "serving", "vitrine_client", "cli", "benchmarks",
 )  # fmt: skip
 FOLDERS = (*PACKAGES, "tests", "docs", "docker")
 SUFFIXES = (".py", ".md", ".proto", ".toml", ".yaml", ".xml", ".html", ".png")
@@ -135,7 +135,7 @@ def _named(name: str) -> bool:
         file = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
         if file.exists():
             text = file.read_text(encoding="utf-8")
-            pattern = r"^(?: {{4}})?(?:(?:async )?def|class) {0}\b|^ *{0}\b.*=|^ {{4}}{0}:|import .*\b{0}\b"
+            pattern = r"^(?: {{4}})?(?:(?:async )?def|class) {0}\b|^ *{0}\b.*=|^ {{4}}{0}[:,]|import .*\b{0}\b"
             return all(re.search(pattern.format(re.escape(part)), text, re.M) for part in parts[length:])
     return False
 

@@ -55,6 +55,11 @@ async def client(searcher: SearcherService, file: Path, tmp_path: Path) -> Async
 
 
 CALLS = {
+    "/v1/search": ("POST", "/v1/search"),
+    "/v1/search/hybrid": ("POST", "/v1/search/hybrid"),
+    "/v1/search/text": ("GET", "/v1/search/text?q=x"),
+    "/v1/search/batch": ("POST", "/v1/search/batch"),
+    "/v1/suggest": ("GET", "/v1/suggest?q=x"),
     "/v1/search/image": ("POST", "/v1/search/image"),
     "/v1/search/vector": ("POST", "/v1/search/vector"),
     "/v1/products/{product_id:product}/similar": ("GET", "/v1/products/lamp/similar"),

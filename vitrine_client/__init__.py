@@ -1,0 +1,103 @@
+"""Asking a Vitrine from Python. `Vitrine` waits for its answers, `AsyncVitrine` awaits them; begin at `calls.py`.
+
+Needs httpx, msgspec and the standard library, and nothing else of ours: a shop's program loads no more than that.
+
+    from vitrine_client import Vitrine
+
+    with Vitrine("http://127.0.0.1:8000") as vitrine:
+        for result in vitrine.search(text="red boot", filter={"price": {"lt": 50}}).results:
+            print(result.product_id, result.score, result.title)
+"""
+
+from __future__ import annotations
+
+from vitrine_client.answers import (
+    Answer,
+    BatchEntry,
+    ErasureAccepted,
+    ErrorBody,
+    Explain,
+    FacetAnswer,
+    FacetBucket,
+    FacetValue,
+    GenerationStatus,
+    ImageReceipt,
+    IndexStatus,
+    ListPart,
+    MeasurePart,
+    ProductReceipt,
+    Readiness,
+    ReplicaReceipt,
+    Result,
+    SearchedHow,
+    SearcherStatus,
+    Suggestion,
+    TookMs,
+)
+from vitrine_client.calls import Call
+from vitrine_client.client import AsyncVitrine, Vitrine
+from vitrine_client.errors import (
+    NotFound,
+    Refused,
+    TooLarge,
+    TooMany,
+    Unauthorised,
+    Unavailable,
+    UnexpectedAnswer,
+    VitrineClientError,
+)
+from vitrine_client.questions import (
+    Facet,
+    Measure,
+    Options,
+    Question,
+    TextOptions,
+    WeightedImage,
+    WeightedProduct,
+    WeightedVector,
+    Weights,
+)
+
+__all__ = [
+    "Answer",
+    "AsyncVitrine",
+    "BatchEntry",
+    "Call",
+    "ErasureAccepted",
+    "ErrorBody",
+    "Explain",
+    "Facet",
+    "FacetAnswer",
+    "FacetBucket",
+    "FacetValue",
+    "GenerationStatus",
+    "ImageReceipt",
+    "IndexStatus",
+    "ListPart",
+    "Measure",
+    "MeasurePart",
+    "NotFound",
+    "Options",
+    "ProductReceipt",
+    "Question",
+    "Readiness",
+    "Refused",
+    "ReplicaReceipt",
+    "Result",
+    "SearchedHow",
+    "SearcherStatus",
+    "Suggestion",
+    "TextOptions",
+    "TooLarge",
+    "TooMany",
+    "TookMs",
+    "Unauthorised",
+    "Unavailable",
+    "UnexpectedAnswer",
+    "Vitrine",
+    "VitrineClientError",
+    "WeightedImage",
+    "WeightedProduct",
+    "WeightedVector",
+    "Weights",
+]

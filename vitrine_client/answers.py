@@ -1,0 +1,263 @@
+"""What a Vitrine answers. Fields that this client does not know, of a newer server, are passed over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class ListPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a product stands in one list: its score there (inner product, or BM25), and its rank from 1."""
+
+    score: float
+    rank: int
+
+
+class MeasurePart(msgspec.Struct, frozen=True, kw_only=True):
+    """What a field added to a score. `value`: None where it has none; `normalised`: 0..1; `part`: weight times that."""
+
+    value: float | None
+    normalised: float
+    weight: float
+    part: float
+
+
+class Explain(msgspec.Struct, frozen=True, kw_only=True):
+    """score = relevance_weight * relevance + the sum of the measures' parts.
+
+    `look` and `words`: None where the product is not in that list, or the list was not asked for.
+    """
+
+    look: ListPart | None
+    words: ListPart | None
+    relevance: float
+    relevance_weight: float
+    measures: dict[str, MeasurePart]
+    score: float
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """A product, shown by its best matching image. `attributes`: whatever else the shop says of it.
+
+    `attributes_trimmed`: there are more, for which the answer had no room. `explain`: where it was asked for.
+    """
+
+    product_id: str
+    score: float
+    image_url: str
+    title: str | None = None
+    category: str | None = None
+    brand: str | None = None
+    colour: str | None = None
+    price: float | None = None
+    sales: int | None = None
+    praise: float | None = None
+    attributes: dict[str, Any] = {}
+    attributes_trimmed: bool = False
+    explain: Explain | None = None
+
+
+class TookMs(msgspec.Struct, frozen=True, kw_only=True):
+    """Milliseconds in the server, waiting for a batch included."""
+
+    total: float
+    embed: float
+    search: float
+
+
+class FacetValue(msgspec.Struct, frozen=True, kw_only=True):
+    """A keyword, and how many products have it; of a path also those below it."""
+
+    value: str
+    count: int
+
+
+class FacetBucket(msgspec.Struct, frozen=True, kw_only=True):
+    """How many products have a number from `low` (None: any) to below `high` (None: any)."""
+
+    low: float | None
+    high: float | None
+    count: int
+
+
+class FacetAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the products that match, counted by one field.
+
+    `products`: those that have a value of it; `values`: the most frequent first; `buckets`: of a numeric field,
+    where ranges were asked for; `low`, `high`: the least and the greatest number.
+    """
+
+    products: int
+    values: list[FacetValue] = []
+    buckets: list[FacetBucket] = []
+    low: float | None = None
+    high: float | None = None
+
+
+class SearchedHow(msgspec.Struct, frozen=True, kw_only=True):
+    """`shards`: a line of each, how much passed the filter and what was scanned for it."""
+
+    shards: list[str]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Products, best first.
+
+    `watermark`: the results reflect every event up to then (RFC 3339; None until every partition was heard of).
+    `partial`: the shards in `missing_shards` did not answer, their products are missing. `pending_images` wait for
+    their vector, `refused_images` could not be used. `generation`: the full index that answered.
+
+    Where it was asked for: `matches`: products that match; `facets`: counts over all of them, by field; `cursor`: of
+    the next page, None at the end; `match`: how many of the words a product needs; `corrected`: words that no product
+    has, and what was searched for instead; `explain`: how it was searched.
+    """
+
+    results: list[Result]
+    watermark: str | None
+    partial: bool
+    missing_shards: list[int]
+    pending_images: int
+    refused_images: int
+    took_ms: TookMs
+    generation: str
+    matches: int | None = None
+    facets: dict[str, FacetAnswer] | None = None
+    cursor: str | None = None
+    match: str | None = None
+    corrected: dict[str, str] | None = None
+    explain: SearchedHow | None = None
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """`reason`: stable word; `detail`: what was found and what to do."""
+
+    reason: str
+    detail: str
+
+
+class BatchEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer, or why there is none."""
+
+    answer: Answer | None = None
+    error: ErrorBody | None = None
+
+
+class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The text as it may go on, and how many products have its last word."""
+
+    text: str
+    products: int
+
+
+class ImageReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """One image as a replica holds it. `valid`: listed; `searchable`: valid and with its vector."""
+
+    image_id: str
+    url: str
+    valid: bool
+    searchable: bool
+    state_seq: int
+    vector_seq: int
+
+
+class ReplicaReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What one replica shows of the product, in one of the generations it holds; `error` when it did not answer."""
+
+    generation: str
+    shard: int
+    replica: int
+    answered: bool
+    searchable: bool
+    watermark: str | None
+    price: float | None
+    sales: int | None
+    praise: float | None
+    attributes: dict[str, Any]
+    images: list[ImageReceipt]
+    error: str | None
+
+
+class ProductReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The takedown receipt.
+
+    `known`: some replica has heard of the product; `searchable`: some replica can show it; `complete`: every
+    replica answered for every generation that it holds.
+    """
+
+    product_id: str
+    known: bool
+    searchable: bool
+    complete: bool
+    watermark: str | None
+    replicas: list[ReplicaReceipt]
+
+
+class ErasureAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The erasure is in the log, there; the receipt of the product says when no replica has it any more."""
+
+    product_id: str
+    partition: int
+    offset: int
+
+
+class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica of one shard of one generation. `digest`: equal wherever the same was applied.
+
+    `serving`: of the generation that answers queries which name none; `health`: what the broker thinks of it;
+    `refused`: what was not taken since the start, by reason.
+    """
+
+    generation: str
+    serving: bool
+    health: str
+    refused: dict[str, int]
+    shard: int
+    replica: int
+    ready: bool
+    images: int
+    searchable: int
+    pending: int
+    refused_images: int
+    rows: int
+    digest: str
+    watermark: str | None
+    delta_offset: int
+    lag: int
+    extractor_id: str
+    index_kind: str
+    memory_bytes: int
+    error: str | None
+
+
+class GenerationStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A full index that searchers hold. `complete`: each of its `shards` has a replica that answers queries."""
+
+    name: str
+    extractor_id: str
+    shards: int
+    complete: bool
+    searchable: int
+
+
+class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole index. Counts are of the generation `serving`; `shards`: every replica of every generation."""
+
+    ready: bool
+    serving: str
+    extractor_id: str
+    dimension: int
+    images: int
+    searchable: int
+    pending: int
+    refused_images: int
+    watermark: str | None
+    generations: list[GenerationStatus]
+    shards: list[SearcherStatus]
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """`waiting_for` names what is not there yet."""
+
+    ready: bool
+    waiting_for: list[str]
