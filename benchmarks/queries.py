@@ -1,9 +1,11 @@
 """Benchmark `queries`: queries/s and latency over HTTP, alone and under updates, and what recall the answers have.
 
 Vector queries are raw float32, photos JPEG files of 320 x 320 that differ from
-each other. Both go to the blender over keep-alive connections, one query on
-its way per connection, from a client process on the same machine. The updates
-are JD's mix of known images at --updates events/s through the whole system.
+each other, words one to three of a product's title; filtered ones are vectors
+among a half, a tenth and a hundredth of the products (`--kinds`). All go to the
+blender over keep-alive connections, one query on its way per connection, from a
+client process on the same machine. The updates are JD's mix of known images at
+--updates events/s through the whole system.
 Recall@10 is against exact search over all vectors in numpy; after the updates,
 when some products are off the shelf, against the shards' own with every list
 probed.
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import grpc
 import numpy as np
@@ -23,8 +26,8 @@ from benchmarks.harness.processes import CpuMeter
 from benchmarks.harness.result import write_result
 from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, temporary_home
 from benchmarks.load.events import LoadGenerator
-from benchmarks.load.http import HttpLoad, post, post_file
-from benchmarks.load.shop import draw_photo, fill_feature_store, image_url, vectors
+from benchmarks.load.http import HttpLoad, get, post, post_file
+from benchmarks.load.shop import draw_photo, fill_feature_store, image_url, vectors, words_of
 from schemas.found import decode_found
 from schemas.search_pb2 import SearchRequest
 from schemas.search_pb2_grpc import SearchStub
@@ -34,6 +37,7 @@ from vision.extractor import dimension_of, extractor_id
 LIMIT = 10
 ALL_LISTS = 1_000_000
 WARM_UP_S = 2.0
+KINDS = ("vectors", "photos", "words", "filtered")
 
 
 def recall(settings: Settings, queries: NDArray[np.float32], exact: Sequence[set[str]]) -> float:
@@ -65,6 +69,22 @@ def vector_requests(queries: NDArray[np.float32]) -> list[bytes]:
 
 def photo_requests(count: int) -> list[bytes]:
     return [post_file(f"/v1/search/image?limit={LIMIT}", "image", draw_photo(seed)) for seed in range(count)]
+
+
+def word_requests(images: int) -> list[bytes]:
+    """One to three words of products drawn at random, ended, so that the last one is no beginning of another."""
+    random = np.random.default_rng(3)
+    asked = [(int(random.integers(images)), 1 + number % 3) for number in range(500)]
+    return [get(f"/v1/search/text?{urlencode({'q': words_of(*each) + ' ', 'limit': LIMIT})}") for each in asked]
+
+
+def filtered_requests(queries: NDArray[np.float32]) -> list[bytes]:
+    """Vectors, each among the half, tenth or hundredth of the products whose sales are low enough."""
+    paths = [f"/v1/search/vector?limit={LIMIT}&filter=sales:..{share}" for share in (500, 100, 10)]
+    return [
+        post(paths[number % 3], "application/octet-stream", query.astype("<f4").tobytes())
+        for number, query in enumerate(queries)
+    ]
 
 
 def measure(
@@ -104,6 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
     parser.add_argument("--updates", type=float, default=1000.0, help="events/s of the runs under updates")
+    parser.add_argument("--kinds", nargs="+", default=["vectors", "photos"], choices=KINDS)
     parser.add_argument("--photos", type=int, default=200, help="different photos")
     parser.add_argument("--encoder", default="", help="default: the system's")
     parser.add_argument("--first-port", type=int, default=FIRST_PORT)
@@ -115,7 +136,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         extractor = extractor_id(settings.encoder, settings.weights)
         matrix, queries = vectors(arguments.images, dimension_of(extractor))
         fill_feature_store(settings, extractor, matrix)
-        by_vector, by_photo = vector_requests(queries), photo_requests(arguments.photos)
+        made = {
+            "vectors": lambda: vector_requests(queries),
+            "photos": lambda: photo_requests(arguments.photos),
+            "words": lambda: word_requests(arguments.images),
+            "filtered": lambda: filtered_requests(queries),
+        }
+        turns = {name: made[name]() for name in arguments.kinds}
         with BenchSystem(settings).running() as system:
             load = LoadGenerator(settings.kafka, arguments.images)
             with system.progress.step(f"listing {arguments.images} products"):
@@ -128,7 +155,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"shard_{view.shard}": {"kind": view.index, "memory_mib": view.memory_bytes >> 20}
                 for view in system.shards()
             }
-            turns = {"vectors": by_vector, "photos": by_photo}
             for name, requests in turns.items():
                 client = HttpLoad(settings.http_port, requests)
                 with system.progress.step(f"{name}, alone"):

@@ -38,6 +38,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "updates-known": updates,
     "updates": updates,
     "queries": queries,
+    "queries-asked": queries,
     "shard": shard,
     "delisted": delisted,
     "churn": churn,

@@ -182,6 +182,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Pixels of a query's JPEG, which is scaled down while it is read."""
     query_max_waiting: Count = 64
     """Photos that wait to be decoded, an eighth as many large ones; more are answered 503."""
+    query_known_photos: Annotated[int, Meta(ge=0, le=1_000_000)] = 2048
+    """Vectors of queries' photos that are kept for when the same photo comes again, as for the next page; 0: none."""
     search_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """Time for one search, from the last byte of the question to the answer; later it is 504."""
 

@@ -48,6 +48,11 @@ def post(path: str, content_type: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
+def get(path: str) -> bytes:
+    """A whole request without a body."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+
 def post_file(path: str, name: str, data: bytes) -> bytes:
     """The same with `data` as a multipart form's file."""
     boundary = "vitrine-benchmark-boundary"

@@ -65,6 +65,22 @@ def retitled(event: Event, word: str) -> Event:
     return event._replace(kind=Kind.TITLE, value=_encode(value))
 
 
+_LOOKS = ("red", "green", "blue", "black", "white", "grey", "brown", "pink", "yellow", "navy")
+_STUFFS = ("cotton", "wool", "linen", "leather", "denim", "silk", "canvas", "suede", "fleece", "nylon")
+_KINDS = ("shoe", "boot", "shirt", "jacket", "coat", "dress", "skirt", "hat", "scarf", "belt")
+
+
+def title(number: int) -> str:
+    """Three words that many products share, and the number."""
+    look, stuff, kind = _LOOKS[number % 10], _STUFFS[number // 10 % 10], _KINDS[number // 100 % 10]
+    return f"{look.capitalize()} {stuff} {kind} of the benchmark, number {number}"
+
+
+def words_of(number: int, count: int) -> str:
+    """The first `count` of the words that a shopper would ask for this product by, from 1 to 3."""
+    return " ".join(title(number).lower().split()[:3][-count:])
+
+
 def product_id(number: int) -> str:
     return f"sku-{number:08d}"
 
@@ -146,7 +162,7 @@ class Shop:
     def _listing(self, kind: Kind, number: int, url: str) -> Event:
         product, price = product_id(number), self._price()
         attributes: dict[str, Any] = {
-            "title": f"A product of the benchmark, number {number}",
+            "title": title(number),
             "category": f"category/{number % 50}",
             "brand": f"brand-{number % 300}",
             "colour": "blue",

@@ -105,6 +105,7 @@ async def _serve(
         metrics,
         most_waiting=settings.query_max_waiting,
         memory=memory,
+        most_known=settings.query_known_photos,
     )
     service = BlenderService(
         backend,

@@ -33,6 +33,9 @@ class BlenderMetrics:
         self.search_seconds = Histogram(
             "vitrine_blender_search_seconds", "Vector to products, waiting included", buckets=SECONDS, registry=r
         )
+        self.known_photos = Counter(
+            "vitrine_blender_known_photos", "Photos whose vector was known (hit) or not (miss)", ["found"], registry=r
+        )
         self.embed_batch = Histogram("vitrine_blender_embed_batch", "Photos per CNN batch", buckets=SIZES, registry=r)
         self.search_batch = Histogram("vitrine_blender_search_batch", "Vectors per call", buckets=SIZES, registry=r)
         self.partial = Counter("vitrine_blender_partial_answers", "Answers that lack a shard", registry=r)

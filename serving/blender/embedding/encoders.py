@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from schemas.errors import TransientError
 from serving.backend import NOT_READY
 from serving.blender.embedding.decoding import Lanes
+from serving.blender.embedding.known import KnownPhotos
 from serving.blender.embedding.memory import FreedMemory
 from serving.blender.embedding.photos import PhotoEmbedder, PhotoVectors
 from serving.blender.metrics import BlenderMetrics
@@ -51,7 +52,9 @@ class Encoders:
         idle_s: float = IDLE_S,
         most_waiting: int = MOST_WAITING,
         memory: FreedMemory | None = None,
+        most_known: int = 0,
     ) -> None:
+        """most_known: photos whose vectors are kept, see `KnownPhotos`."""
         self.current = extractor_id
         self._generation = generation
         self._serving = ""
@@ -60,6 +63,7 @@ class Encoders:
         self._idle_s = idle_s
         self._lanes = Lanes(DECODE_THREADS, most_waiting)
         self._memory = memory or FreedMemory()
+        self._known = KnownPhotos(most_known)
         self._photos: dict[str, PhotoVectors] = {}
         self._used: dict[str, float] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -105,7 +109,13 @@ class Encoders:
                 detail = f"encoders of {' and '.join(self.loaded)} are in memory, which is all that has room"
             raise TransientError(NOT_READY, f"{detail}; see GET /readyz")
         self._used[extractor_id] = time.monotonic()
-        return await photos.vector(data)
+        key = self._known.key(data, extractor_id)
+        vector = self._known.get(key)
+        self._metrics.known_photos.labels("miss" if vector is None else "hit").inc()
+        if vector is None:
+            vector = await photos.vector(data)
+            self._known.put(key, vector)
+        return vector
 
     async def close(self) -> None:
         for photos in self._photos.values():
