@@ -113,6 +113,10 @@ _BRANDS = {
     "tableware": ("Terrafina", "Kiln Nine", "Blauwerk", "Mesa Alta"),
     "accessories": ("Kestrel & Rye", "Sakko", "Brimfield"),
 }
+_SIZES = {
+    "clothing": ("XS", "S", "M", "L", "XL"),
+    "shoes": tuple(str(size) for size in range(36, 47)),
+}
 _MODELS = (
     "Alba", "Birk", "Corvo", "Dune", "Elba", "Fjord", "Gale", "Harbour", "Iris", "Juno", "Kora", "Linden", "Mira",
     "Nero", "Orla", "Pico", "Quill", "Rhea", "Sable", "Tarn", "Umbra", "Vento", "Wren", "Yuma", "Zephyr",
@@ -140,6 +144,16 @@ def _companions(random: Random, colour: str) -> tuple[str, str]:
     return second, third
 
 
+def _sizes(number: int, department: str) -> dict[str, list[str]]:
+    """The sizes that are left of a product that comes in sizes: some that stand side by side."""
+    sizes = _SIZES.get(department)
+    if sizes is None:
+        return {}
+    random = Random(f"{SEED}/sizes/{number}")
+    first = random.randrange(len(sizes) - 2)
+    return {"size": list(sizes[first : first + random.randint(2, len(sizes))])}
+
+
 def product(number: int) -> Product:
     """Product `number` (from 0) of the sample catalogue."""
     kind = KINDS[number % len(KINDS)]
@@ -156,7 +170,8 @@ def product(number: int) -> Product:
         folds=kind.folds,
     )
     low, high = kind.price
-    brand = random.choice(_BRANDS[kind.category.split("/")[0]])
+    department = kind.category.split("/")[0]
+    brand = random.choice(_BRANDS[department])
     words = (brand, random.choice(_MODELS), _WORDS[pattern], kind.noun, "in", colour)
     return Product(
         number=number,
@@ -170,6 +185,7 @@ def product(number: int) -> Product:
             "sales": int(10 ** random.uniform(0, 4)),
             "praise": round(1 - 0.4 * random.random() ** 2, 2),
             "pattern": _WORDS[pattern] or "plain",
+            **_sizes(number, department),
         },
         parts=kind.draw(Random(f"{SEED}/shape/{number}")),
         finish=finish,

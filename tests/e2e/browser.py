@@ -85,3 +85,16 @@ def big_photo(photo: Path, width: int = 3000) -> bytes:
     image = Image.open(photo)
     image.resize((width, width * image.height // image.width)).save(file, "JPEG", quality=90)
     return file.getvalue()
+
+
+def ask_words(page: Page, words: str) -> None:
+    """Types into the box and searches; the answer is there."""
+    page.locator("#words").fill(words)
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+
+
+def shown_ids(page: Page) -> list[str]:
+    """Ids of the products on the page, in their order."""
+    found: list[str] = page.locator("a.product").evaluate_all("(links) => links.map((link) => link.dataset.productId)")
+    return found

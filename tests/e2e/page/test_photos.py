@@ -1,63 +1,28 @@
-"""The page in a real Chromium, against a real blender over real shards and the real encoder."""
+"""The page asked with photos: handed over, looked at, searched with; and what it says of the index beside."""
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import (
-    CHROMIUM,
     big_photo,
     first_is,
     hand_over,
-    launched,
-    opened,
     product,
     query,
     upload,
 )
 from tests.e2e.shop import Shop
 from tests.support.serving.world import revive
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine; make browser installs it")
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    with Shop(tmp_path_factory.mktemp("shop")) as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launched(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the browser's console complained about: scripts that failed, what the content security policy refused."""
-    return []
-
-
-@pytest.fixture
-def page(shop: Shop, browser: Browser, complaints: list[str]) -> Iterator[Page]:
-    """The page, opened; every test begins with an index in order and must end without a script error."""
-    shop.restock()
-    context = browser.new_context(viewport={"width": 1100, "height": 800})
-    page = opened(context.new_page(), shop, complaints)
-    yield page
-    context.close()
-    assert not [text for text in complaints if "Failed to load resource" not in text]
 
 
 def test_chosen_photo_finds_its_product(page: Page, shop: Shop) -> None:
@@ -98,32 +63,22 @@ def test_example_finds_its_product_and_survives_a_reload(page: Page, shop: Shop)
     first_is(page, product_id)
 
 
-def test_camera_takes_the_picture_where_there_is_one(shop: Shop, browser: Browser, complaints: list[str]) -> None:
+def test_camera_takes_the_picture_where_there_is_one(phone: Page, shop: Shop) -> None:
     photo, product_id = query(shop)
-    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
-    page = opened(context.new_page(), shop, complaints)
-    with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Take a photo").tap()
+    with phone.expect_file_chooser() as chooser:
+        phone.get_by_role("button", name="Take a photo").tap()
     assert chooser.value.element.get_attribute("capture") == "environment"
     chooser.value.set_files(photo)
-    first_is(page, product_id)
-    context.close()
+    first_is(phone, product_id)
 
 
 def test_large_photo_is_scaled_down_before_it_is_sent(page: Page, shop: Shop) -> None:
     photo, product_id = query(shop)
-    sent: list[bytes] = []
-
-    def look(route: Any) -> None:
-        sent.append(route.request.post_data_buffer)
-        route.continue_()
-
-    page.route("**/v1/search/image*", look)
-    upload(page, big_photo(photo))
+    with page.expect_request("**/v1/search") as asked:
+        upload(page, big_photo(photo))
     first_is(page, product_id)
-    body = sent[0]
-    jpeg = body[body.index(b"\xff\xd8\xff") :]
-    assert max(Image.open(io.BytesIO(jpeg)).size) == 1024
+    (image,) = json.loads(asked.value.post_data or "")["images"]
+    assert max(Image.open(io.BytesIO(base64.b64decode(image))).size) == 1024
 
 
 def test_click_on_a_product_shows_similar_ones_and_back_returns(page: Page, shop: Shop) -> None:
@@ -150,47 +105,6 @@ def test_similar_products_open_by_their_address(page: Page, shop: Shop) -> None:
     expect(page.locator("#results-title")).to_have_text(f"Similar to {wanted['title']}")
     expect(page.locator("#query-facts")).to_contain_text(f"{wanted['price']:.2f}")
     expect(page.locator("a.product").first).to_be_visible()
-
-
-def test_keyboard_alone_searches_and_goes_on_to_similar_products(page: Page, shop: Shop) -> None:
-    _, product_id = query(shop)
-    focused = "document.activeElement.id || document.activeElement.className"
-    order = []
-    for _ in range(5):
-        page.keyboard.press("Tab")
-        order.append(page.evaluate(focused))
-    assert order == ["skip", "home", "", "choose", "example"]
-    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    page.keyboard.press("Enter")
-    first_is(page, product_id)
-    assert page.evaluate(focused) == "results-title"
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.dataset.productId") == product_id
-    page.keyboard.press("Enter")
-    expect(page.locator("#results-title")).to_have_text(re.compile("^Similar to "))
-    page.keyboard.press("Shift+Tab")
-    assert page.evaluate(focused) == "back"
-    page.keyboard.press("Enter")
-    expect(page.locator("#results-title")).to_have_text("Looks like this photo")
-
-
-@pytest.mark.parametrize("hash_", ["", "#example", "#similar"])
-def test_phones_width_needs_no_scrolling_sideways(
-    hash_: str, shop: Shop, browser: Browser, complaints: list[str]
-) -> None:
-    shop.restock()
-    long = {**shop.products[0], "product_id": "wide", "title": "Donaudampfschifffahrtsgesellschaft" * 8}
-    image = shop.products[0]["images"][0]
-    shop.list_product(long, (shop.sample.folder / image).as_uri(), vector_of=image)
-    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
-    page = opened(context.new_page(), shop, complaints)
-    if hash_:
-        product_id = "wide" if hash_ == "#similar" else shop.queries[0]["product_id"]
-        page.goto(f"{shop.address}/{hash_}={product_id}")
-        expect(page.locator("a.product").first).to_be_visible()
-    page.locator("#freshness summary").tap()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    context.close()
 
 
 def test_text_of_the_catalogue_never_becomes_markup(page: Page, shop: Shop) -> None:
@@ -307,10 +221,11 @@ def test_freshness_counts_pictures_that_wait(page: Page, shop: Shop) -> None:
 def test_newer_search_overtakes_a_slow_one(page: Page, shop: Shop) -> None:
     (slow, slow_id), (quick, quick_id) = query(shop), query(shop, 1)
     held: list[Any] = []
-    page.route("**/v1/search/image*", lambda route: held.append(route) if not held else route.continue_())
-    with page.expect_request("**/v1/search/image*"):
+    page.route("**/v1/search", lambda route: held.append(route) if not held else route.continue_())
+    with page.expect_request("**/v1/search"):
         upload(page, slow.read_bytes())
     expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
+    page.get_by_role("button", name="Remove Your photo").click()
     upload(page, quick.read_bytes())
     first_is(page, quick_id)
     assert slow_id != quick_id

@@ -36,14 +36,18 @@ async function ask(address, options = {}) {
 
 const json = async (address, options) => (await ask(address, options)).json();
 
-export function searchByPhoto(photo, limit, signal) {
-  const form = new FormData();
-  form.append("image", photo, "photo");
-  return json(`v1/search/image?limit=${limit}`, { method: "POST", body: form, signal });
-}
+const post = (address, body, signal) =>
+  json(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
 
-export const similarTo = (productId, limit, signal) =>
-  json(`v1/products/${encodeURIComponent(productId)}/similar?limit=${limit}`, { signal });
+/** Any question: photos, words, products and filters together; docs/search.md says what may stand in it. */
+export const search = (question, signal) => post("v1/search", question, signal);
+
+/** Several questions; each is answered with `answer` or `error`. */
+export const batch = async (queries, signal) => (await post("v1/search/batch", { queries }, signal)).answers;
+
+/** How the last word of `text` may go on, with the number of products that have it. */
+export const suggestions = async (text, limit, signal) =>
+  (await json(`v1/suggest?q=${encodeURIComponent(text)}&limit=${limit}`, { signal })).suggestions;
 
 export const receipt = (productId, signal) => json(`v1/products/${encodeURIComponent(productId)}/status`, { signal });
 

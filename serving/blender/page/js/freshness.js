@@ -1,7 +1,7 @@
 // How fresh the index is: asked every few seconds, its age counted on every second in between.
 
 import { index } from "./api.js";
-import { element } from "./results.js";
+import { element } from "./element.js";
 import * as words from "./words.js";
 
 const ASK_EVERY_MS = 2000;

@@ -8,12 +8,12 @@ const MAX_DECODED_BYTES = 100_000_000; // a phone's largest photo is a third of 
 const SENT_AS_THEY_ARE = new Set(["image/jpeg", "image/png", "image/webp", "image/gif"]);
 const SMALL_ENOUGH_BYTES = 1_000_000;
 
-/** The picture among dropped or pasted things. Throws `AskError` when there is none. */
-export function fileOf(transfer) {
+/** The pictures among dropped or pasted things, or what there is instead. Throws `AskError` when there is no file. */
+export function filesOf(transfer) {
   const files = [...(transfer?.files ?? [])];
-  const file = files.find((each) => each.type.startsWith("image/")) ?? files[0];
-  if (!file) throw new AskError("no_file");
-  return file;
+  if (!files.length) throw new AskError("no_file");
+  const pictures = files.filter((each) => each.type.startsWith("image/"));
+  return pictures.length ? pictures : files.slice(0, 1);
 }
 
 /**

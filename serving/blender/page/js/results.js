@@ -1,35 +1,8 @@
-// Products as pictures. Text of the catalogue is only ever set as text, never as markup.
+// Products as pictures, each with what can be asked about it.
 
 import { pictureAddress } from "./api.js";
+import { button, element, pictureOf, unseen } from "./element.js";
 import * as words from "./words.js";
-
-/** An element with classes and text; attributes are set by the caller. */
-export function element(name, classes = "", text = "") {
-  const made = document.createElement(name);
-  if (classes) made.className = classes;
-  if (text) made.textContent = text;
-  return made;
-}
-
-/** A picture that says so when it cannot be shown. `alt` is empty where its words stand beside it. */
-export function pictureOf(address, alt = "") {
-  const frame = element("span", "picture");
-  const failed = () => frame.replaceChildren(element("span", "no-picture", "No picture"));
-  if (!address) {
-    failed();
-    return frame;
-  }
-  const image = element("img");
-  image.alt = alt;
-  image.decoding = "async";
-  image.loading = "lazy";
-  image.addEventListener("error", failed, { once: true });
-  image.src = address;
-  frame.append(image);
-  return frame;
-}
-
-export const similarHash = (productId) => `#similar=${encodeURIComponent(productId)}`;
 
 /** The words of one product that are known: price, sales, praise. */
 export function facts(product) {
@@ -39,18 +12,28 @@ export function facts(product) {
   return found;
 }
 
-function card(product) {
-  const item = element("li");
+export const titleOf = (product) => words.text(product.title) || product.product_id;
+
+/**
+ * What a card offers. `address(product)`: of what is like it; `but(product)`: like it, with words; `why(product, card)`.
+ *
+ * @typedef {{address: (product: object) => string, but: (product: object) => void, why: (product: object, item: HTMLElement, pressed: HTMLElement) => void}} Offers
+ */
+
+/** @param {Offers} offers @param {boolean} alike whether scores are likeness, and nothing else */
+export function card(product, offers, alike) {
+  const item = element("li", "card");
+  const title = titleOf(product);
   const link = element("a", "product");
-  link.href = similarHash(product.product_id);
+  link.href = offers.address(product);
   link.dataset.productId = product.product_id;
   link.append(pictureOf(pictureAddress(product.product_id, product.image_url ?? "")));
-  const score = element("span", "score", `${words.similarity(product.score)} alike`);
-  score.append(element("span", "visually-hidden", ", "));
-  link.append(score);
-
+  if (alike) {
+    const score = element("span", "score", `${words.similarity(product.score)} alike`);
+    score.append(unseen(", "));
+    link.append(score);
+  }
   const body = element("span", "body");
-  const title = words.text(product.title) || product.product_id;
   const name = element("span", "title", title);
   name.title = title;
   body.append(name);
@@ -58,26 +41,30 @@ function card(product) {
   if (price) body.append(element("span", "price", price));
   const rest = facts(product);
   if (rest.length) body.append(element("span", "facts", rest.join(" · ")));
-  body.append(element("span", "visually-hidden", ". Show similar products"));
+  body.append(unseen(". Show what is like this"));
   link.append(body);
-  item.append(link);
+  item.append(link, actions(product, title, offers, item));
   return item;
 }
 
-/** Shows `products` in `list`, leaving cards alone that are there already (so that focus and pictures stay). */
-export function showProducts(list, products) {
-  const same = [...list.querySelectorAll("a.product")].findIndex(
-    (link, position) => link.dataset.productId !== products[position]?.product_id,
-  );
-  const kept = list.dataset.loading ? 0 : same === -1 ? list.children.length : 0;
-  delete list.dataset.loading;
-  if (kept === 0) list.replaceChildren();
-  list.append(...products.slice(kept).map(card));
+function actions(product, title, offers, item) {
+  const row = element("div", "actions");
+  // For the mouse; the keyboard and the screen reader have the card itself, which is the same link.
+  const like = element("a", "act like", "Like this");
+  like.href = offers.address(product);
+  like.tabIndex = -1;
+  like.setAttribute("aria-hidden", "true");
+  const but = button("act but", "", () => offers.but(product));
+  but.append(unseen("Like this, "), "but …", unseen(` (${title})`));
+  const why = button("act why", "Why?", () => offers.why(product, item, why));
+  why.append(unseen(` (${title})`));
+  why.setAttribute("aria-expanded", "false");
+  row.append(like, but, why);
+  return row;
 }
 
 /** Grey cards while the answer is awaited. */
 export function showLoading(list, cards) {
-  list.dataset.loading = "true";
   list.replaceChildren(
     ...Array.from({ length: cards }, () => {
       const item = element("li", "awaited");

@@ -17,6 +17,14 @@ export function price(product) {
   return amount.format(product.price);
 }
 
+/** Bounds of a price, either of which may be open: null. */
+export function range(from, to) {
+  if (from === null) return `up to ${amount.format(to)}`;
+  return to === null ? `from ${amount.format(from)}` : `${amount.format(from)} to ${amount.format(to)}`;
+}
+
+export const points = (score) => score.toLocaleString("en", { maximumSignificantDigits: 3 });
+
 /** The inner product of unit vectors as a percentage; opposite directions are no less alike than unrelated ones. */
 export const similarity = (score) => `${Math.floor(Math.max(0, Math.min(1, score)) * 100)} %`;
 
@@ -57,7 +65,11 @@ const WORDS = {
   unreachable: "The index does not answer right now. Try again in a moment.",
   extractor_mismatch: "The search and its index do not fit together; whoever runs this shop has to look at it.",
   no_connection: "The shop does not answer. Check the connection and try again.",
+  invalid_filter: "A filter does not fit this catalogue. Remove the filters and search again.",
+  invalid_cursor: "The list has changed since. Search again to see it from the start.",
+  invalid_query: "These examples cancel each other out, or cannot be compared. Remove one of them.",
   not_an_image: "This file is not a picture. Choose a photo: JPEG, PNG, WebP or GIF.",
+  too_many_photos: "That is one photo too many: 8 can be searched with at a time. Remove one first.",
   no_file: "There was no picture in that. Save it as a file first, then drop or choose the file.",
 };
 
@@ -66,4 +78,13 @@ export function problem(error) {
   if (WORDS[error.reason]) return WORDS[error.reason];
   if (error.status >= 500) return "Something went wrong in the shop. Try again in a moment.";
   return error.detail ? `This search is not possible: ${error.detail}` : "This search is not possible.";
+}
+
+export const GONE = "This search is not possible: a product that it looks like is no longer in the catalogue. Remove it, or search anew.";
+
+/** Why nothing was found, and what to do. */
+export function nothing(text, looking, filtered) {
+  if (filtered) return "Nothing passes all of these filters. Remove some of them.";
+  if (looking && !text) return "Nothing in the catalogue looks like this. Try another photo, with one thing in the middle.";
+  return text ? `Nothing in the catalogue fits “${text}”. Try fewer or other words, or a photo.` : "The catalogue is empty.";
 }
