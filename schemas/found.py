@@ -127,9 +127,6 @@ def merge_found(parts: Sequence[Found], queries: int, limit: int) -> Found:
 
 
 def merge_listed(parts: Sequence[Found], limit: int) -> Found:
-    """The first `limit` of the listings of all parts, each of one list or of none."""
-    listed = [part for part in parts if part.counts]
-    if not listed:
-        return Found()
-    hits = chain.from_iterable(decode_found(part, 1)[0] for part in listed)
+    """The first `limit` of the listings of all parts. `TransientError('other_version', ...)` where one has none."""
+    hits = chain.from_iterable(decode_found(part, 1)[0] for part in parts)
     return encode_found([sorted(hits, key=by_key)[:limit]])

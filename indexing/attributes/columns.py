@@ -31,6 +31,10 @@ from schemas.query.filters import Filter, holds
 _NAN = math.nan
 _LOOKS = 100
 _WAIT_S = 0.0001
+_PATIENCE_S = 1.0
+"""How long a row that is being written is waited for; its writer needs microseconds, once it is let run."""
+_NOTED = 1 << 13
+"""Rows written lately that are known by number."""
 
 Found = TypeVar("Found")
 
@@ -53,6 +57,7 @@ class Columns:
         self._products = 0
         self._writing = -1
         self._written = 0
+        self._lately = [-1] * _NOTED
         self._take_memory()
 
     def _take_memory(self) -> None:
@@ -81,6 +86,7 @@ class Columns:
         if row >= self._rows:
             self._add(row)
         # In this order: who has seen another number of writes looks again, who has not sees that it goes on.
+        self._lately[self._written % _NOTED] = row
         outer, self._writing = self._writing, row
         self._written += 1
         return outer
@@ -143,13 +149,12 @@ class Columns:
             self._writing = outer
 
     def clear(self, row: int) -> None:
-        """The row stands for nothing any more, like one that was never written."""
+        """The row stands for nothing any more; its product stays, for who found it before and looks whose it was."""
         outer = self._begin(row)
         try:
             self._searchable.memory[row] = self._valid.memory[row] = False
             self._write_encoded(row, self.encoder.nothing)
             self._price[row] = self._sales[row] = self._praise[row] = _NAN
-            self._product.memory[row] = -1
         finally:
             self._writing = outer
 
@@ -161,12 +166,18 @@ class Columns:
         if row >= self._rows:
             self._add(row)
         self._valid.memory[row] = valid
+        self._note(row)
 
     def set_searchable(self, row: int, searchable: bool) -> None:
         """Whether the row is valid and has its vector; order as in `set_valid`."""
         if row >= self._rows:
             self._add(row)
         self._searchable.memory[row] = searchable
+        self._note(row)
+
+    def _note(self, row: int) -> None:
+        self._lately[self._written % _NOTED] = row
+        self._written += 1
 
     def set_product(self, row: int, number: int) -> None:
         """The number of the row's product in this shard: that of its other images' rows, or `products`, the next."""
@@ -256,6 +267,41 @@ class Columns:
             found = np.concatenate((found, np.zeros(rows - there, np.bool_)))
         return found
 
+    def passing(self, tree: Filter | None, *, searchable: bool) -> NDArray[np.bool_]:
+        """Which rows are valid, or searchable, and taken by the filter, (rows there are by then,), the caller's own.
+
+        Each row as it was at one moment of this call. A product that passes all
+        the while is there, by its old row or by its new one: what is written
+        meanwhile is looked at again, unless it is thousands of rows.
+        """
+        written, writing = self._written, self._writing
+        base = self._searchable if searchable else self._valid
+        rows = self._rows
+        found = base.array[:rows].copy() if tree is None else self.mask(tree, rows, base.array)
+        for _ in range(_LOOKS):
+            now = self._written
+            changed = {writing, *(self._written_since(written) or ())} - {-1}
+            if not changed:
+                break
+            if self._rows > len(found):
+                found = np.concatenate((found, np.zeros(self._rows - len(found), np.bool_)))
+            # An image's old row is cleared, and noted, after its next one was noted as valid: one of them is found.
+            for row in changed:
+                if row < len(found):
+                    found[row] = (tree is None or self.check(tree, row)) and base.array[row]
+            written, writing = now, -1
+        return found
+
+    def _written_since(self, written: int) -> list[int] | None:
+        """The rows whose writing began after the first `written`, None where they are too many to be known."""
+        now = self._written
+        if now == written:
+            return []
+        first, end = written % _NOTED, now % _NOTED
+        lately = self._lately[first:end] if first < end else self._lately[first:] + self._lately[:end]
+        # The last one's place may just be being taken by the next.
+        return lately if self._written - written < _NOTED else None
+
     def check(self, tree: Filter, row: int) -> bool:
         """Whether a filter takes the row as it is at one moment."""
         return self.at_one_moment(row, lambda: holds(tree, RowValues(self.columns, row)))
@@ -267,16 +313,21 @@ class Columns:
     def at_one_moment(self, row: int, read: Callable[[], Found]) -> Found:
         """What `read` finds while nobody writes the row; called again when somebody did.
 
-        `check` and `values` within it count as well. After some 10 ms of a
-        row that is being written (its writer died of an error) it is read as it is.
+        `check` and `values` within it count as well. After a second of a row
+        that is being written (its writer died) it is read as it is.
         """
+        patient_until = 0.0
         for _ in range(_LOOKS):
             written = self._written
-            if self._writing == row:
+            while self._writing == row:
+                patient_until = patient_until or time.monotonic() + _PATIENCE_S
+                if time.monotonic() > patient_until:
+                    return read()
                 time.sleep(_WAIT_S)
-                continue
+                written = self._written
             found = read()
-            if self._written == written:
+            lately = self._written_since(written)
+            if lately is not None and row not in lately:
                 return found
         return read()
 

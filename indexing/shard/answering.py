@@ -51,7 +51,7 @@ class Answering:
         if question.tree is None:
             answer.found = self._reader.search(question.vectors, question.limit, nprobe, question.with_vectors)
             plan = f"no filter, {nprobe} of {len(self._state.lists)} lists scanned"
-            matching = np.flatnonzero(columns.searchable[: len(columns)]) if question.facets else None
+            matching = np.flatnonzero(columns.passing(None, searchable=True)) if question.facets else None
         else:
             passing = PassingRows(self._state, self._attributes, question.tree, nprobe)
             matching = passing.rows() if question.facets else None
@@ -72,6 +72,8 @@ class Answering:
             for number, score, key in listing.best(question.list_limit):
                 longest = min(room, HIT_ATTRIBUTES_BYTES)
                 hit = self._hit(question, writes, number, score, longest) if number >= 0 else None
+                if hit is None and number >= 0:
+                    hit = self._follow(question, number, score, longest)
                 if hit is None:
                     dropped = True
                     continue
@@ -96,6 +98,13 @@ class Answering:
             self._state, self._attributes, question.tree, writes, number, score, longest, listed=True
         )
 
+    def _follow(self, question: ShardQuestion, number: int, score: float, longest: int) -> Hit | None:
+        """Another image of the row's product, or the image's next row, if that belongs into the list."""
+        for other in self._state.rows.of_product(self._state.forward.read(number).image_id[:8]):
+            if other != number and (hit := self._hit(question, -1, other, score, longest)) is not None:
+                return hit
+        return None
+
 
 def _always(_product: int) -> bool:
     return True
@@ -108,7 +117,6 @@ class _Listing:
         self._state = state
         self._attributes = attributes
         self._columns = columns = attributes.columns
-        self._row_count = len(columns)
         self._rows: NDArray[np.int64] | None = None
         self._shown: NDArray[np.int64] | None = None
         self._mask: NDArray[np.bool_] | None = None
@@ -120,7 +128,7 @@ class _Listing:
             self.plan = "no filter"
         else:
             listed = self._look_at_rows(question.tree)
-            self.plan = f"{len(self._all_rows())} of {self._row_count} rows pass"
+            self.plan = f"{len(self._all_rows())} of {len(columns)} rows pass"
         if question.words:
             query = parse_words(question.words, attributes.indexed.language)
             matches = attributes.words.search(
@@ -144,9 +152,7 @@ class _Listing:
     def _look_at_rows(self, tree: Filter | None) -> NDArray[np.bool_]:
         """Which products have a row that passes; and which row stands for each of them."""
         columns = self._columns
-        mask = columns.valid[: self._row_count]
-        if tree is not None:
-            mask = columns.mask(tree, self._row_count, mask)
+        mask = columns.passing(tree, searchable=False)
         rows = np.flatnonzero(mask)
         products = columns.product[rows]
         shown = np.full(self._attributes.products, -1, dtype=np.int64)
@@ -167,10 +173,12 @@ class _Listing:
         columns = self._columns
         passes = columns.valid if self._mask is None else self._mask
         key = int(self._attributes.hashes(np.array([product]))[0]).to_bytes(8, "little")
-        rows = [row for row in self._state.rows.of_product(key) if row < len(passes) and passes[row]]
+        there = self._state.rows.of_product(key)
+        rows = [row for row in there if row < len(passes) and passes[row]]
         if len(rows) > 1:
             return min(rows, key=lambda row: (not columns.searchable[row], self._state.forward.read(row).image_id))
-        return rows[0] if rows else -1
+        # None passes where an image was replaced just now: who shows it follows it.
+        return next(iter(rows or there), -1)
 
     def _keys(self, order_by: str) -> NDArray[np.float64]:
         """What the products are ordered by, ascending."""
@@ -209,5 +217,5 @@ class _Listing:
     def _all_rows(self) -> NDArray[np.int64]:
         """Those that pass, whatever their words."""
         if self._rows is None:
-            self._rows = np.flatnonzero(self._columns.valid[: self._row_count])
+            self._rows = np.flatnonzero(self._columns.passing(None, searchable=False))
         return self._rows

@@ -69,7 +69,11 @@ class ProductAttributes:
         return self._texts(texts.attributes)
 
     def _texts(self, attributes: bytes) -> list[tuple[int, str]]:
-        return self.indexed.texts(_decode(attributes)) if attributes else []
+        """Nothing where they are no JSON object, as with columns."""
+        try:
+            return self.indexed.texts(_decode(attributes)) if attributes else []
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return []
 
     # -- writer thread only ----------------------------------------------------------------------
 
@@ -147,9 +151,7 @@ class ProductAttributes:
         """Overwrites what erased products have left: the cells of these rows, names that no row has, replaced texts."""
         for number in dead:
             if number < len(self.columns) and not is_valid(self._forward.read(number).flags):
-                product = int(self.columns.product[number])
                 self.columns.clear(number)
-                self.columns.set_product(number, product)
         self._last_text = (-1, b"")
         self.columns.scrub()
         self.words.compact(force=True)

@@ -42,12 +42,13 @@ class PassingRows:
         self._nprobe = nprobe
         self._scans = 0
         self.plan = ""
+        # Before the first look, for all of them: a later one, for one query, says nothing of what others found before.
+        self._writes = attributes.columns.writes
         self._look()
 
     def _look(self) -> None:
         columns = self._attributes.columns
-        self._writes = columns.writes
-        self.mask: NDArray[np.bool_] = columns.mask(self._tree, len(columns), columns.searchable)
+        self.mask: NDArray[np.bool_] = columns.passing(self._tree, searchable=True)
         self.count = int(np.count_nonzero(self.mask))
 
     def rows(self) -> NDArray[np.int64]:

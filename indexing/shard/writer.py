@@ -234,6 +234,8 @@ class DeltaWriter:
         elif not in_place:
             if described is not None:
                 described.columns.copy(number, target)
+                # Until `_write_row` ends it: who follows the image to this row waits for its cells.
+                described.columns.begin(target)
             self._state.rows.move(row.image_id, target)
             # Dead before its successor can be found: no scan ever yields both.
             self._state.forward.write(number, old._replace(flags=SUPERSEDED))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
 from schemas.errors import RejectedError, TransientError
+from schemas.query.body import MAX_FACETS, MAX_RANGES
 from schemas.query.fields import Fields
 
 
@@ -92,7 +95,11 @@ def decode_wanted(data: bytes, fields: Fields) -> tuple[FacetWanted, ...]:
         wanted = _wanted_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RejectedError("invalid_question", f"no facets of this version: {error}") from error
+    if len(wanted) > MAX_FACETS or any(len(facet.ranges) > MAX_RANGES for facet in wanted):
+        raise RejectedError("invalid_question", f"facets: up to {MAX_FACETS} are counted, each by {MAX_RANGES} ranges")
     for facet in wanted:
+        if not all(map(math.isfinite, facet.ranges)) or any(low >= high for low, high in pairwise(facet.ranges)):
+            raise RejectedError("invalid_question", "facets: bounds of ranges must be finite and ascend, each once")
         field = fields.get(facet.field)
         if field is None or (facet.ranges and not field.kind.numeric):
             raise RejectedError("invalid_question", f"facets: nothing is counted by {facet.field[:80]!r} here")

@@ -19,13 +19,26 @@ from typing import Any
 import msgspec
 
 from schemas.errors import RejectedError
-from schemas.query.fields import WORDS_OF_FILTERS, Field, FieldKind, Fields, Values, number_of, seconds_of, text_of
+from schemas.query.fields import (
+    MAX_VALUE_BYTES,
+    WORDS_OF_FILTERS,
+    Field,
+    FieldKind,
+    Fields,
+    Values,
+    number_of,
+    seconds_of,
+    text_of,
+)
 
 INVALID_FILTER = "invalid_filter"
 MAX_FILTER_BYTES = 64 * 1024
 MAX_CONDITIONS = 64
 MAX_FILTER_VALUES = 1024
 MAX_NESTING = 8
+_MAX_DEPTH = 64
+"""Of a tree, whose levels are more than those of the JSON: each of that makes up to four."""
+_MAX_ENCODED_BYTES = 2 * MAX_FILTER_VALUES * MAX_VALUE_BYTES
 
 
 class AnyOf(msgspec.Struct, frozen=True, tag="any_of"):
@@ -98,14 +111,29 @@ def decode_filter(data: bytes, fields: Fields) -> Filter | None:
     """What `encode_filter` made. Raises `RejectedError` for other bytes, and for fields that are not there."""
     if not data:
         return None
+    if len(data) > _MAX_ENCODED_BYTES:
+        raise _invalid("filter", f"{len(data)} bytes; it may have {_MAX_ENCODED_BYTES}")
     try:
         tree: Filter = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RejectedError(INVALID_FILTER, f"no filter of this version: {error}") from error
+    _check_depth(tree)
+    _check_size(tree)
     for condition in conditions(tree):
         if fields.get(condition.field) is None:
             raise _unknown(condition.field, fields)
     return tree
+
+
+def _check_depth(tree: Filter) -> None:
+    level: list[Filter] = [tree]
+    for _ in range(_MAX_DEPTH):
+        parts = [each.parts if isinstance(each, And | Or) else (each.part,) for each in level
+                 if isinstance(each, And | Or | Not)]  # fmt: skip
+        level = [part for of_one in parts for part in of_one]
+        if not level:
+            return
+    raise _invalid("filter", f"nested deeper than {MAX_NESTING} levels")
 
 
 def conditions(tree: Filter) -> Iterator[Condition]:
@@ -167,6 +195,11 @@ _OPERATORS = {
 def parse_filter(value: Any, fields: Fields) -> Filter:
     """A filter from JSON, as decoded. Raises `RejectedError('invalid_filter', ...)`: where, and what there is."""
     tree = _Parser(fields).filter(value, "filter", 0)
+    _check_size(tree)
+    return tree
+
+
+def _check_size(tree: Filter) -> None:
     count = 0
     for number, condition in enumerate(conditions(tree), start=1):
         count += len(condition.values) if isinstance(condition, AnyOf | Below | AllOf) else 1
@@ -174,7 +207,6 @@ def parse_filter(value: Any, fields: Fields) -> Filter:
             raise _invalid("filter", f"more than {MAX_CONDITIONS} conditions; ask several questions instead")
         if count > MAX_FILTER_VALUES:
             raise _invalid("filter", f"more than {MAX_FILTER_VALUES} values; filter by a field that groups them")
-    return tree
 
 
 class _Parser:

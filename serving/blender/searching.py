@@ -86,32 +86,47 @@ class Searches:
         except TimeoutError as error:
             raise TransientError(OVERDUE, "no answer in time; GET /v1/index says what is slow or silent") from error
 
-    async def _ask(self, queries: list[Query]) -> list[Found]:
-        """One call per number of images asked for, aim, and what else is wanted; nearly always that is one call."""
-        now = time.monotonic()
+    async def _ask(self, queries: list[Query]) -> list[Found | Exception]:
+        """One call per number of images asked for, aim, and what else is wanted; nearly always that is one call.
+
+        A call that fails concerns its own queries alone.
+        """
         groups: dict[tuple[int, Aim, Wanted, bool], list[int]] = defaultdict(list)
         for position, query in enumerate(queries):
             groups[query.images, query.aim, query.wanted, bool(query.vector)].append(position)
         answers = await asyncio.gather(
-            *(
-                self._backend.search(
-                    _request(queries, positions, images, aim, wanted),
-                    max(0.0, max(queries[position].deadline for position in positions) - now),
-                )
-                for (images, aim, wanted, _), positions in groups.items()
-            )
+            *(self._call([queries[position] for position in positions]) for positions in groups.values()),
+            return_exceptions=True,
         )
-        found: dict[int, Found] = {}
-        for (*_, has_vector), positions, answer in zip(groups, groups.values(), answers, strict=True):
-            listed = decode_found(answer.listed, 1)[0] if answer.listed.counts else []
-            hits = decode_found(answer.found, len(positions)) if has_vector else [[] for _ in positions]
-            for position, near in zip(positions, hits, strict=True):
-                found[position] = Found(near, listed, answer)
+        found: dict[int, Found | Exception] = {}
+        for positions, answer in zip(groups.values(), answers, strict=True):
+            if isinstance(answer, BaseException):
+                if not isinstance(answer, Exception):
+                    raise answer
+                found |= dict.fromkeys(positions, answer)
+            else:
+                found |= zip(positions, answer, strict=True)
         return [found[position] for position in range(len(queries))]
 
+    async def _call(self, queries: list[Query]) -> list[Found]:
+        """Queries that differ in their vectors alone."""
+        wanted = queries[0].wanted
+        left_s = max(0.0, max(query.deadline for query in queries) - time.monotonic())
+        answer = await self._backend.search(_request(queries), left_s)
+        if ((wanted.words or wanted.listing) and not answer.listed.counts) or (wanted.facets and not answer.facets):
+            raise TransientError(
+                "other_version",
+                "an answer without the list or the counts that were asked for: broker and searchers must be of one "
+                "version with the blender; vitrine stop, vitrine start",
+            )
+        listed = decode_found(answer.listed, 1)[0] if answer.listed.counts else []
+        hits = decode_found(answer.found, len(queries)) if queries[0].vector else [[] for _ in queries]
+        return [Found(near, listed, answer) for near in hits]
 
-def _request(queries: list[Query], positions: list[int], images: int, aim: Aim, wanted: Wanted) -> SearchRequest:
-    vectors = [queries[position].vector for position in positions if queries[position].vector]
+
+def _request(queries: list[Query]) -> SearchRequest:
+    images, aim, wanted = queries[0].images, queries[0].aim, queries[0].wanted
+    vectors = [query.vector for query in queries if query.vector]
     request = SearchRequest(
         vectors=b"".join(vectors),
         count=len(vectors),

@@ -29,6 +29,7 @@ from tests.e2e.full_index import (
     vitrine,
 )
 from tests.e2e.pictures import picture
+from tests.e2e.test_life_of_a_product import asked, ids_of
 from tests.e2e.traffic import USUAL_S, Traffic
 from tests.rebuilt import stream_equals_batch
 from tests.system import System, eventually
@@ -65,6 +66,12 @@ def test_first_full_index_takes_over_under_traffic_and_nobody_notices(shop: Syst
     assert [shard.digest for shard in made.shards] == made.catalogue_digests
     shop.wait_settled(pending=20)
     stream_equals_batch(shop, 2)
+    left = {product_id for product_id in doomed if any(shop.searchable_images(product_id))}
+    by_words = asked(shop, text="kept doomed", match="any", facets=[{"field": "price", "ranges": [0]}])
+    assert by_words["generation"] == made.name
+    assert by_words["matches"] == len(kept) + len(left) == by_words["facets"]["price"]["products"]
+    assert set(ids_of(asked(shop, text="doomed", match="all"))) == left
+    assert set(ids_of(asked(shop, text="kept", filter={"price": {"gte": 0}}))) == set(kept)
 
 
 def test_searcher_that_lost_its_disk_takes_the_full_index_and_the_deltas_since(shop: System) -> None:

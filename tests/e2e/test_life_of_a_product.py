@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import re
 import struct
 import zlib
+from typing import Any
 
 import httpx
 import pytest
@@ -39,6 +41,22 @@ def added(product_id: str, *urls: str, version: int | None = None, **product: ob
 
 def found(system: System, photo: bytes) -> list[str]:
     return [result["product_id"] for result in system.search(photo, 20)["results"]]
+
+
+def asked(system: System, **question: object) -> dict[str, Any]:
+    """The answer to a question of words, filters and counts."""
+    answer = httpx.post(f"{system.base}/v1/search", json={"limit": 100, **question}, timeout=60, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def ids_of(answer: dict[str, Any]) -> list[str]:
+    return [result["product_id"] for result in answer["results"]]
+
+
+def suggested(system: System, text: str) -> list[str]:
+    answer = httpx.get(f"{system.base}/v1/suggest", params={"q": text}, timeout=60, trust_env=False)
+    return [each["text"] for each in answer.json()["suggestions"]]
 
 
 def ends(system: System, topic: str) -> int:
@@ -87,6 +105,37 @@ def test_added_updated_removed_and_listed_again(system: System) -> None:
     assert found(system, photo)[0] == "life-1"
     assert ends(system, EXTRACT_REQUESTS) == requests
     eventually(lambda: flink_counter(system, "features_reused") > reused, "the reuse counter goes up")
+
+
+def test_words_filters_and_counts_follow_the_events(system: System) -> None:
+    (url,) = write_pictures(system.home / "worded", range(4, 5))
+    system.produce(added("worded-1", url, title="Quokka blocks", price=10, brand="Quokkaworks", labels=["wombat"]))
+    system.wait_searchable(["worded-1"])
+    photo = base64.b64encode(picture(4)).decode()
+    wombats: dict[str, Any] = {"labels": "wombat"}
+    assert ids_of(asked(system, text="quokka blocks")) == ["worded-1"]
+    assert ids_of(asked(system, images=[photo], filter=wombats)) == ["worded-1"]
+    assert suggested(system, "quok") == ["quokka", "quokkaworks"]
+    assert asked(system, filter=wombats, facets=["brand"])["facets"]["brand"]["values"] == [
+        {"value": "Quokkaworks", "count": 1}
+    ]
+
+    changes = {"price": 8, "title": "Numbat bricks"}
+    system.produce({"type": "product_updated", "product_id": "worded-1", "product": changes})
+    system.wait_settled()
+    assert ids_of(asked(system, text="numbat", filter={"price": {"lt": 10}})) == ["worded-1"]
+    assert ids_of(asked(system, images=[photo], filter={**wombats, "price": {"lt": 10}})) == ["worded-1"]
+    assert ids_of(asked(system, filter={**wombats, "price": {"gte": 10}})) == []
+    assert ids_of(asked(system, text="blocks", filter=wombats)) == []
+    assert suggested(system, "quok") == ["quokkaworks"]
+
+    system.produce({"type": "product_removed", "product_id": "worded-1"})
+    system.wait_settled()
+    assert ids_of(asked(system, text="numbat", match="all")) == []
+    gone = asked(system, filter=wombats, facets=["brand"])
+    assert (gone["results"], gone["matches"], gone["facets"]["brand"].get("values", [])) == ([], 0, [])
+    assert suggested(system, "quok") == []
+    assert asked(system, images=[photo], filter=wombats)["results"] == []
 
 
 def test_new_version_of_an_image_replaces_the_old_vector(system: System) -> None:

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 import httpx
@@ -58,7 +59,7 @@ class Traffic:
         self._stop = threading.Event()
         self._gone: set[str] = set()
         self._lock = threading.Lock()
-        bodies = (self._update, self._remove, self._watch, self._ask_photos, self._ask_vectors, self._ask_vectors)
+        bodies = (self._update, self._remove, self._watch, self._ask_photos, self._ask_vectors, self._ask_questions)
         self._threads = [threading.Thread(target=self._guarded, args=(body,), name=body.__name__) for body in bodies]
 
     def __enter__(self) -> Traffic:
@@ -145,6 +146,20 @@ class Traffic:
             return client.post("/v1/search/vector", content=body, headers={"content-type": "application/json"})
 
         self._ask(post)
+
+    def _ask_questions(self) -> None:
+        """By words, in an order, near a vector: each within a filter, with counts."""
+        both = " ".join(products[0].rpartition("-")[0] for products in (self._kept, self._doomed))
+        vector = np.random.default_rng(1).standard_normal(self._dimension).tolist()
+        filtered = {"filter": {"price": {"gte": 0}}, "facets": ["category"], "limit": 100}
+        questions = cycle(
+            (
+                {**filtered, "text": both, "match": "any"},
+                {**filtered, "sort": "-price"},
+                {**filtered, "vectors": [vector]},
+            )
+        )
+        self._ask(lambda client: client.post("/v1/search", json=next(questions)))
 
     def _ask(self, post: Any) -> None:
         watermark = ""

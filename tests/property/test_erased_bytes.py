@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import random
 import tempfile
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +22,8 @@ from indexing.shard.shard import Shard
 from indexing.snapshot.snapshot import restore, save
 from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.ids import image_id
+from schemas.query.fields import Fields
+from schemas.query.indexed import Indexed
 
 EXTRACTOR = "test/1"
 DIMENSION = 8
@@ -26,6 +33,20 @@ GONE, KEPT = "MARKER-gone", "MARKER-kept"
 def vector_of(name: str) -> bytes:
     values = np.random.default_rng(list(name.encode())).standard_normal(DIMENSION).astype("<f4")
     return bytes((values / np.linalg.norm(values)).tobytes())
+
+
+def attributes_of(product: str, sequence: int, brand: str) -> bytes:
+    """Words, keywords and list entries that only this product has, another title and labels with each state."""
+    own = product.partition("-")[2]
+    attributes = {
+        "title": f"{product} {sequence} {own}word{sequence}",
+        "brand": brand,
+        "category": f"{own}/category/{sequence}",
+        "labels": [f"{own}-label", f"{own}-label-{sequence}"],
+        "material": f"{own}-material-{sequence}",
+        "care": f"{own} by hand {sequence}",
+    }
+    return json.dumps(attributes).encode()
 
 
 def listed(product: str, number: int, sequence: int, brand: str, vector: bytes | None) -> DeltaBatch:
@@ -41,7 +62,7 @@ def listed(product: str, number: int, sequence: int, brand: str, vector: bytes |
         category=f"{product}-category-{sequence}",
         brand=brand,
         price=float(sequence),
-        attributes=b'{"title":"%s %d"}' % (product.encode(), sequence),
+        attributes=attributes_of(product, sequence, brand),
         vector_seq=sequence if vector else 0,
         vector=vector,
     )
@@ -83,6 +104,56 @@ def files_of(folder: Path) -> Iterator[bytes]:
             yield file.read_bytes()
 
 
+def reachable_from(root: object) -> Iterator[bytes]:
+    """The bytes of every text, array and buffer that an object leads to, code left out."""
+    seen, stack = set[int](), [root]
+    while stack:
+        each: Any = stack.pop()
+        if id(each) in seen or isinstance(each, type | ModuleType | FunctionType | BuiltinFunctionType):
+            continue
+        seen.add(id(each))
+        match each:
+            case str():
+                yield each.encode(errors="replace")
+            case bytes() | bytearray() | memoryview() | array():
+                yield bytes(each)
+            case np.ndarray():
+                yield each.tobytes()
+        if isinstance(each, np.ndarray | memoryview):
+            stack.append(each.base if isinstance(each, np.ndarray) else each.obj)
+        stack += gc.get_referents(each)
+        stack += [getattr(each, name, None) for name in getattr(type(each), "__slots__", ())]
+
+
+INDEXED = Indexed(Fields.declared(["material:keyword"]), ("care",), "")
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 2), st.sampled_from(["", "english"]))
+def test_no_word_and_no_name_is_left_in_memory(seed: int, images: int, language: str) -> None:
+    chance = random.Random(seed)
+    batches, _ = history(images)
+    again = batches + chance.sample(batches, len(batches) // 2)
+    chance.shuffle(again)
+    indexed = Indexed(INDEXED.fields, INDEXED.text_attributes, language)
+    shard = Shard(EXTRACTOR, DIMENSION)
+    shard.open_attributes(indexed)
+    for batch in again:
+        shard.apply(decode_deltas(encode_deltas(batch)))
+    with tempfile.TemporaryDirectory() as folder:
+        save(shard, Path(folder), {0: 2})
+        gc.collect()
+        for data in [*reachable_from(shard._state), *reachable_from(shard._answering), *files_of(Path(folder))]:
+            assert b"gone" not in data.lower()
+        assert any(b"keptword3" in data for data in reachable_from(shard._state)), "the search looks where words are"
+        assert any(b"kept-label-3" in data for data in reachable_from(shard._state))
+        shard, _ = restore(Path(folder))
+        shard.open_attributes(indexed)
+        assert not any(b"gone" in data.lower() for data in reachable_from(shard._state))
+    assert shard.suggest("go", 5) == []
+    assert shard.suggest("keptw", 5) == [("keptword3", 1)]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 3), st.booleans())
 def test_no_byte_is_left_whatever_the_order(seed: int, images: int, restarts: bool) -> None:
@@ -110,7 +181,7 @@ def test_no_byte_is_left_whatever_the_order(seed: int, images: int, restarts: bo
 def _check_kept(shard: Shard, images: int) -> None:
     kept = shard.product(KEPT)
     assert [len(shard.product(product)) for product in (GONE, KEPT)] == [0, images]
-    assert all(image.attributes == b'{"title":"%s 3"}' % KEPT.encode() for image in kept)
+    assert all(image.attributes == attributes_of(KEPT, 3, f"{KEPT}-brand") for image in kept)
     assert {image.vector for image in kept} == {vector_of(f"{KEPT}{number}3") for number in range(images)}
     assert shard.stats().digest == shard.recompute_digest()
 
@@ -126,7 +197,7 @@ def test_a_product_listed_anew_is_found_and_its_old_bytes_are_gone() -> None:
         shard, _ = restore(Path(folder))
         assert not any(vector in data for vector in vectors for data in files_of(Path(folder)))
     (image,) = shard.product(GONE)
-    assert (image.vector, image.attributes) == (fresh, b'{"title":"MARKER-gone 12"}')
+    assert (image.vector, image.attributes) == (fresh, attributes_of(GONE, 12, "other"))
     (hit,) = shard.search(np.frombuffer(fresh, "<f4")[None], 1)[0]
     assert hit.product_id == GONE
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import shutil
 import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from numpy.typing import NDArray
 
 from indexing.rows.digest import NO_VECTOR, add_digest, digest_bytes, image_digest, vector_hash
 from indexing.rows.forward import ForwardIndex
+from indexing.shard.question import ShardQuestion
 from indexing.shard.shard import Shard
 from indexing.snapshot.snapshot import restore, save
+from indexing.words.query import parse_words
+from indexing.words.tokens import words_of
 from schemas.deltas.delta import DeltaBatch, Progress, decode_deltas, encode_deltas
+from schemas.found import Hit
 from schemas.ids import image_id
+from schemas.query.facets import FacetCounts, FacetWanted
+from schemas.query.fields import Fields, Values, values_of
+from schemas.query.filters import Filter, holds, parse_filter
+from schemas.query.indexed import Indexed
 
 EXTRACTOR = "test/1"
 DIMENSION = 4
@@ -31,6 +43,60 @@ VECTORS = [
     np.array(v, dtype=np.float32) for v in ((1, 0, 0, 0), (0, 1, 0, 0), (1, 1, 0, 0), (0, 0, 2, 1), (3, -1, 0, 2))
 ]
 QUERIES = np.array([(1, 0, 0, 0), (0, 1, 1, 0), (-1, 2, 0, 3)], dtype=np.float32)
+NO_VECTORS = np.empty((0, DIMENSION), dtype=np.float32)
+
+INDEXED = Indexed(Fields.declared(["weight:number", "material:list"]))
+# Words of up to four letters, which no typo is forgiven in: what matches can be said plainly.
+TITLES = ["red boot", "Red hat", "boot, red", "a blue hat and a boot", "bl\u00fce", "red red red"]
+ATTRIBUTES: dict[str, list[Any]] = {
+    "title": [*TITLES, ""],
+    "brand": ["acme", "nord", "acme", 7],
+    "category": ["shoes", "shoes/boot", "hats", "shoestrings"],
+    "colour": ["red", "blue"],
+    "labels": [["a"], ["a", "b"], ["b", "c"], [], "a"],
+    "material": ["wool", ["wool", "silk"]],
+    "weight": [1, 2.5, "heavy"],
+    "listed": ["2026-01-02", "2026-01-03T04:05:06Z"],
+}
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"brand": "acme"},
+    {"brand": ["nord", 7], "price": {"gte": 2}},
+    {"category": "shoes"},
+    {"labels": {"all": ["a", "b"]}},
+    {"not": {"colour": "red"}},
+    {"weight": {"lt": 2}, "material": "wool"},
+    {"any": [{"brand": "nord"}, {"price": {"lt": 2}}, {"listed": {"gt": "2026-01-02"}}]},
+    {"price": {"exists": False}},
+    {"sales": {"gt": 20}, "category": {"exists": True}},
+]
+TREES = [parse_filter(each, INDEXED.fields) for each in FILTERS]
+WORDS = [
+    "red ",
+    "red boot ",
+    "boot hat",
+    "bo",
+    '"red boot"',
+    'hat "red boot"',
+    "blue ",
+    "BLU",
+    "acme red ",
+    "none ",
+    "a",
+]
+ORDERS = ["", "price", "-price", "weight", "-listed"]
+FACETS = (
+    *(FacetWanted(name) for name in ("brand", "category", "colour", "labels", "material")),
+    *(FacetWanted("price", (2.0, 20.0)), FacetWanted("weight"), FacetWanted("sales", (10.0,))),
+)
+
+
+def attributes_of(chance: random.Random) -> bytes:
+    """Some of the attributes, or none."""
+    if chance.random() < 0.1:
+        return b"{}"
+    chosen = {name: chance.choice(values) for name, values in ATTRIBUTES.items() if chance.random() < 0.8}
+    return json.dumps(chosen, ensure_ascii=False).encode()
 
 
 @dataclass(frozen=True)
@@ -53,6 +119,14 @@ class ModelImage:
     @property
     def searchable(self) -> bool:
         return self.valid and self.vector_seq > 0 and self.vector_seq >= self.image_seq
+
+    @property
+    def decoded(self) -> dict[str, Any]:
+        return json.loads(self.attributes) if self.attributes else {}
+
+    @property
+    def values(self) -> Values:
+        return values_of(INDEXED.fields, self.decoded, self.price, self.sales, math.nan)
 
 
 @dataclass(frozen=True)
@@ -163,6 +237,108 @@ def expected_hits(model: dict[bytes, ModelImage], query: NDArray[np.float32], li
     return [(-score, key) for score, key in sorted(scored)[:limit]]
 
 
+def passing(model: dict[bytes, ModelImage], tree: Filter | None) -> dict[bytes, ModelImage]:
+    """Images on sale that pass."""
+    valid = {key: image for key, image in model.items() if image.valid}
+    return valid if tree is None else {key: image for key, image in valid.items() if holds(tree, image.values)}
+
+
+def by_product(images: dict[bytes, ModelImage]) -> dict[str, list[ModelImage]]:
+    products = defaultdict(list)
+    for image in images.values():
+        products[image.product_id].append(image)
+    return products
+
+
+def texts_on_sale(model: dict[bytes, ModelImage]) -> dict[str, list[list[str]]]:
+    """Words of each product by field: those of its valid image with the latest state."""
+    latest = {
+        product: max(images, key=lambda image: image.state_seq)
+        for product, images in by_product(passing(model, None)).items()
+    }
+    return {product: [words_of(text) for _, text in INDEXED.texts(image.decoded)] for product, image in latest.items()}
+
+
+def has_words(texts: list[list[str]], asked: str, any_word: bool) -> bool:
+    query = parse_words(asked, "")
+    words = [word for text in texts for word in text]
+    found = [
+        each.word in words or (each.is_prefix and any(word.startswith(each.word) for word in words))
+        for each in query.words
+    ]
+    phrases = [
+        any(
+            tuple(text[place : place + len(phrase)]) == phrase
+            for text in texts
+            for place in range(len(text) - len(phrase) + 1)
+        )
+        for phrase in query.phrases
+    ]
+    if query.phrases or not any_word:
+        return all(phrases) and (any_word or all(found))
+    return any(found)
+
+
+def expected_products(
+    model: dict[bytes, ModelImage], tree: Filter | None, words: str, any_word: bool
+) -> dict[str, list[ModelImage]]:
+    """What a list shows: products with the words, each with its images that pass."""
+    products = by_product(passing(model, tree))
+    if not words:
+        return products
+    texts = texts_on_sale(model)
+    return {product: images for product, images in products.items() if has_words(texts[product], words, any_word)}
+
+
+def check_counts(products: Mapping[str, list[ModelImage]], facets: list[FacetCounts]) -> None:
+    """Products by value. Where the images of one differ, any of those that pass stands for it."""
+    assert [each.field for each in facets] == [each.field for each in FACETS]
+    for wanted, counts in zip(FACETS, facets, strict=True):
+        had = {product: [image.values[wanted.field] for image in images] for product, images in products.items()}
+        certain, possible = Counter[str](), Counter[str]()
+        for values in had.values():
+            kinds = [_kinds(wanted, value) for value in values]
+            certain.update(set.intersection(*kinds))
+            possible.update(set.union(*kinds))
+        shown = dict(zip(counts.values, counts.counts, strict=True))
+        shown |= {str(place): count for place, count in enumerate(counts.bucket_counts) if count}
+        shown |= {"any": counts.products} if counts.products else {}
+        assert shown.keys() <= possible.keys()
+        for kind, count in possible.items():
+            assert certain[kind] <= shown.get(kind, 0) <= count, (wanted.field, kind)
+
+
+def _kinds(wanted: FacetWanted, value: tuple[str, ...] | float) -> set[str]:
+    """What a product with this value is counted under."""
+    if isinstance(value, float):
+        if math.isnan(value):
+            return set()
+        return {"any", *([str(sum(value >= bound for bound in wanted.ranges))] if wanted.ranges else [])}
+    if wanted.field == "category":
+        above = {path[:place] for path in value for place, sign in enumerate(path) if sign == "/"}
+        return {*value, *above, *(["any"] if value else [])}
+    return {*value, *(["any"] if value else [])}
+
+
+def place(hit: Hit) -> tuple[bool, float, float, int]:
+    """Where a hit belongs in a list: by its key, unknown ones last, then by score, then by product."""
+    product = int.from_bytes(hit.image_id[:8], "little")
+    return math.isnan(hit.key), 0.0 if math.isnan(hit.key) else hit.key, -hit.score, product
+
+
+def keys_of(images: list[ModelImage], order: str) -> list[float]:
+    """What a product may be ordered by: the figures of its images, which differ only while its deltas come."""
+    figures = [image.values[order.removeprefix("-")] for image in images] if order else [0.0]
+    return [-figure if order.startswith("-") else figure for figure in figures if isinstance(figure, float)]
+
+
+def suggested(model: dict[bytes, ModelImage], begun: str) -> dict[str, int]:
+    words = Counter[str]()
+    for texts in texts_on_sale(model).values():
+        words.update({word for text in texts for word in text if word.startswith(begun)})
+    return dict(words)
+
+
 class ShardMachine(RuleBasedStateMachine):
     """Adds, updates, removes, re-lists, new image versions, late vectors, duplicates, restarts, training."""
 
@@ -171,6 +347,7 @@ class ShardMachine(RuleBasedStateMachine):
         self.random = random.Random(seed)
         self.folder = Path(tempfile.mkdtemp(prefix="vitrine-shard-"))
         self.shard = Shard(EXTRACTOR, DIMENSION)
+        self.shard.open_attributes(INDEXED)
         self.model: dict[bytes, ModelImage] = {}
         self.sequence = 0
         self.image_seq: dict[bytes, int] = {}
@@ -215,7 +392,7 @@ class ShardMachine(RuleBasedStateMachine):
             pick([True, True, False]),
             self.image_seq[key],
             price=pick([math.nan, 1.5, 20.0]),
-            attributes=pick([b"{}", b'{"title":"a"}', b'{"title":"longer"}']),
+            attributes=pick([b"{}", b'{"title":"a"}', attributes_of(self.random)]),
         )
         bare = Delta(product, url, vector_seq=self.image_seq[key], vector=pick(VECTORS).tobytes())
         both = replace(state, vector_seq=bare.vector_seq, vector=bare.vector)
@@ -278,7 +455,12 @@ class ShardMachine(RuleBasedStateMachine):
     def restart(self) -> None:
         save(self.shard, self.folder, {0: self.sequence})
         self.shard, manifest = restore(self.folder)
+        self.shard.open_attributes(INDEXED)
         assert manifest.delta_offsets == {0: self.sequence}
+
+    @rule()
+    def scrub(self) -> None:
+        self.shard.scrub()
 
     @rule(nlist=st.integers(1, 3), seed=st.integers(0, 3))
     def train(self, nlist: int, seed: int) -> None:
@@ -309,6 +491,50 @@ class ShardMachine(RuleBasedStateMachine):
                     assert hit.price == image.price or (math.isnan(hit.price) and math.isnan(image.price))
 
     @invariant()
+    def same_answers_within_a_filter(self) -> None:
+        tree, limit = self.random.choice(TREES), self.random.choice([1, 3, 50])
+        found = passing(self.model, tree)
+        answer = self.shard.answer(ShardQuestion(QUERIES, limit, nprobe=3, tree=tree, facets=FACETS))
+        for query, hits in zip(QUERIES, answer.found, strict=True):
+            assert [(hit.score, hit.image_id) for hit in hits] == expected_hits(found, query, limit)
+        counted = by_product({key: image for key, image in found.items() if image.searchable})
+        assert answer.matches == len(counted)
+        check_counts(counted, answer.facets)
+
+    @invariant()
+    def same_lists(self) -> None:
+        pick = self.random.choice
+        tree, words, any_word, order = pick([None, *TREES]), pick(["", *WORDS]), pick([True, False]), pick(ORDERS)
+        asked = ShardQuestion(
+            NO_VECTORS, 1, tree=tree, words=words, any_word=any_word, listing=not words, order_by=order, list_limit=50,
+            facets=FACETS,
+        )  # fmt: skip
+        answer = self.shard.answer(asked)
+        wanted = expected_products(self.model, tree, words, any_word)
+        assert Counter(hit.product_id for hit in answer.listed) == Counter(wanted.keys())
+        assert answer.matches == len(wanted)
+        assert not answer.corrected
+        check_counts(wanted, answer.facets)
+        for hit in answer.listed:
+            images = wanted[hit.product_id]
+            best = min(images, key=lambda image: (not image.searchable, image_id(image.product_id, image.url)))
+            assert hit.url == best.url
+            assert hit.attributes == best.attributes
+            assert (hit.score > 0) == bool(words)
+            keys = keys_of(images, order)
+            assert hit.key in keys or (math.isnan(hit.key) and any(map(math.isnan, keys)))
+        assert answer.listed == sorted(answer.listed, key=place)
+        few = self.shard.answer(replace(asked, list_limit=2))
+        assert [hit.image_id for hit in few.listed] == [hit.image_id for hit in answer.listed[:2]]
+
+    @invariant()
+    def same_suggestions(self) -> None:
+        begun = self.random.choice(["r", "bo", "a", "sho"])
+        assert dict(self.shard.suggest("the " + begun, 20)) == {
+            "the " + word: products for word, products in suggested(self.model, begun).items()
+        }
+
+    @invariant()
     def same_products(self) -> None:
         for product in PRODUCTS:
             shown = {
@@ -326,6 +552,96 @@ TestShardAgainstModel = ShardMachine.TestCase
 TestShardAgainstModel.settings = settings(
     max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+def life_of_a_shop(chance: random.Random) -> list[Delta]:
+    """Deltas as the pipeline makes them: all images of a product have its attributes and its figures."""
+    image_seqs: dict[tuple[str, str], int] = {}
+    deltas = []
+    for sequence in range(1, 60):
+        product = f"q{chance.randrange(12)}"
+        urls = [f"http://shop/{place}.jpg" for place in range(1 + int(product[1:]) % 3)]
+        if chance.random() < 0.1:
+            deltas += [Delta(product, url, sequence, erased=True) for url in urls if (product, url) in image_seqs]
+            for url in urls:
+                image_seqs.pop((product, url), None)
+            continue
+        sale = chance.random() < 0.8
+        price, attributes = chance.choice([math.nan, 1.5, 20.0]), attributes_of(chance)
+        for url in urls:
+            if (product, url) not in image_seqs or chance.random() < 0.3:
+                image_seqs[product, url] = sequence
+                vector = chance.choice(VECTORS).tobytes()
+                deltas.append(Delta(product, url, vector_seq=sequence, vector=vector))
+            deltas.append(Delta(product, url, sequence, sale, image_seqs[product, url], price, attributes))
+    return deltas
+
+
+def answers_of(shard: Shard) -> list[Any]:
+    """Everything that a shard says, scores to the last bit."""
+    chance = random.Random(5)
+    said: list[Any] = [[shard.suggest(text, 20) for text in ("r", "the bo", "sh", "a")]]
+    for tree in (None, *TREES):
+        vectors = QUERIES if tree is TREES[0] else QUERIES[:1]
+        questions = [
+            ShardQuestion(vectors, chance.choice([2, 50]), nprobe=3, tree=tree, facets=FACETS),
+            ShardQuestion(NO_VECTORS, 1, tree=tree, listing=True, order_by=chance.choice(ORDERS), list_limit=50),
+        ]
+        for words in chance.sample([*WORDS, "shoesrings "], 3):
+            any_word, limit, order = chance.random() < 0.5, chance.choice([1, 3, 50]), chance.choice(["", "", "price"])
+            questions.append(
+                ShardQuestion(
+                    NO_VECTORS,
+                    1,
+                    tree=tree,
+                    words=words,
+                    any_word=any_word,
+                    list_limit=limit,
+                    order_by=order,
+                    facets=FACETS,
+                )
+            )
+        for question in questions:
+            answer = shard.answer(question)
+            facets = [sorted_counts(each) for each in answer.facets]
+            found = [list(map(shown, hits)) for hits in answer.found]
+            said.append((question, found, list(map(shown, answer.listed)), facets, answer.matches, answer.corrected))
+    return said
+
+
+def shown(hit: Hit) -> tuple[Any, ...]:
+    return hit.product_id, hit.url, hit.score, repr(hit.key), repr(hit.price), hit.sales, hit.attributes, hit.state_seq
+
+
+def sorted_counts(counts: FacetCounts) -> tuple[Any, ...]:
+    values = sorted(zip(counts.values, counts.counts, strict=True))
+    return counts.field, values, counts.bucket_counts, counts.low, counts.high, counts.products
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_shard_answers_alike_streamed_loaded_and_in_another_order(seed: int) -> None:
+    chance = random.Random(seed)
+    deltas = life_of_a_shop(chance)
+    streamed, other = Shard(EXTRACTOR, DIMENSION), Shard(EXTRACTOR, DIMENSION)
+    streamed.open_attributes(INDEXED)
+    other.open_attributes(INDEXED)
+    again = [*deltas, *chance.sample(deltas, len(deltas) // 2)]
+    chance.shuffle(again)
+    for shard, order in ((streamed, deltas), (other, again)):
+        while order:
+            batch = DeltaBatch(EXTRACTOR)
+            some, order = order[:7], order[7:]
+            for delta in some:
+                delta.add_to(batch)
+            shard.apply(decode_deltas(encode_deltas(batch)))
+    expected = answers_of(streamed)
+    restored = loaded(streamed)
+    restored.open_attributes(INDEXED)
+    streamed.scrub()
+    for shard in (restored, other, streamed):
+        for one, same in zip(answers_of(shard), expected, strict=True):
+            assert one[1:] == same[1:], one[0]
 
 
 def test_text_chunks_are_emptied_where_images_share_their_attributes() -> None:

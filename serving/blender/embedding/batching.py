@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from schemas.errors import TransientError
@@ -22,14 +22,15 @@ class MicroBatcher(Generic[_Item, _Result]):
     and the wait is bounded by the work itself (Clipper, NSDI 2017, adapts a
     size; here the size follows by itself). Lives on one event loop.
 
-    `work` gets a batch and returns its results in the same order; what it
-    raises, every request of the batch raises. More than `max_waiting`
+    `work` gets a batch and returns its results in the same order; in the place
+    of one that concerns a single request, what that request raises. What `work`
+    raises itself, every request of the batch raises. More than `max_waiting`
     requests: `TransientError('overloaded', ...)`.
     """
 
     def __init__(
         self,
-        work: Callable[[list[_Item]], Awaitable[list[_Result]]],
+        work: Callable[[list[_Item]], Awaitable[Sequence[_Result | Exception]]],
         *,
         max_batch: int,
         concurrency: int,
@@ -68,7 +69,11 @@ class MicroBatcher(Generic[_Item, _Result]):
                         future.set_exception(error)
             else:
                 for (_, future), result in zip(batch, results, strict=True):
-                    if not future.done():
+                    if future.done():
+                        continue
+                    if isinstance(result, Exception):
+                        future.set_exception(result)
+                    else:
                         future.set_result(result)
 
     def _take(self) -> list[tuple[_Item, asyncio.Future[_Result]]]:

@@ -29,6 +29,10 @@ pytestmark = pytest.mark.e2e
 
 EXAMPLES = 60
 """Of each route and mode."""
+QUESTIONS = {
+    *("POST /v1/search", "POST /v1/search/batch", "POST /v1/search/image", "POST /v1/search/vector"),
+    *("GET /v1/search/text", "GET /v1/suggest", "GET /v1/products/{product_id}/similar"),
+}
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -61,6 +65,7 @@ def test_generated_calls_are_answered_as_documented(system: System) -> None:
             for mode in GenerationMode:
                 _call_all(operation, mode, session, statuses)
     assert len(operations) >= 8
+    assert {operation.label for operation in operations} >= QUESTIONS
     assert {label.rpartition(" ")[2][0] for label in statuses} >= {"2", "4"}, statuses
 
 

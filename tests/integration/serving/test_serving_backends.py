@@ -9,7 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from schemas.errors import RejectedError, TransientError
-from schemas.search_pb2 import DetailsRequest, ProductRequest
+from schemas.found import Hit, decode_found
+from schemas.query.facets import FacetWanted, decode_counts, encode_wanted
+from schemas.query.fields import Fields
+from schemas.query.filters import encode_filter, parse_filter
+from schemas.search_pb2 import DetailsRequest, ProductRequest, SearchRequest, SearchResponse
 from serving.backend import SearchBackend
 from serving.grpc_api import GrpcBackend, start_server
 from serving.local import LocalBackend
@@ -201,3 +205,117 @@ async def test_searcher_that_is_not_caught_up_answers_no_query(name: str) -> Non
     assert caught.value.reason == "not_ready"
     assert not status.ready
     assert status.error
+
+
+def shop() -> SearcherService:
+    deltas = batch()
+    for number in range(12):
+        brand, colour = ("Acme", "Nord", "Strider")[number % 3], ("red", "blue")[number % 2]
+        listed(
+            deltas, f"p{number}", [near(direction(1), number, 0.5)], price=float(number), brand=brand, colour=colour,
+            title=f"{colour} {'boot' if number < 6 else 'sandal'}", category="shoes/boot" if number < 6 else "shoes",
+        )  # fmt: skip
+    return ready_searcher(deltas=removed(deltas, "p11"))
+
+
+def narrowed(**filters: object) -> bytes:
+    return encode_filter(parse_filter(filters, Fields()))
+
+
+def in_list(answer: SearchResponse) -> list[Hit]:
+    return decode_found(answer.listed, 1)[0]
+
+
+@every_form
+async def test_filter_lets_only_what_passes_through(name: str) -> None:
+    asked = query(direction(1), direction(2))
+    asked.filter = narrowed(brand="Acme", price={"gte": 3})
+    asked.with_vectors = True
+    async with form(name, shop()) as backend:
+        answer = await backend.search(asked, TIMEOUT_S)
+    for found in lines(answer):
+        assert {hit.product_id for hit in found} == {"p3", "p6", "p9"}
+        assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
+        assert all(len(hit.vector) == 4 * DIMENSION for hit in found)
+    assert answer.watermark_ms == WATERMARK_MS
+
+
+@every_form
+async def test_words_and_counts_are_of_what_is_on_sale(name: str) -> None:
+    facets = encode_wanted([FacetWanted("brand"), FacetWanted("price", (8.0,))])
+    asked = SearchRequest(words="red sandl ", list_limit=2, facets=facets, filter=narrowed(price={"gt": 6}))
+    async with form(name, shop()) as backend:
+        answer = await backend.search(asked, TIMEOUT_S)
+    assert {hit.product_id for hit in in_list(answer)} == {"p8", "p10"}
+    assert answer.matches == 2
+    assert dict(answer.corrected) == {"sandl": "sandal"}
+    brand, price = decode_counts(answer.facets)
+    assert dict(zip(brand.values, brand.counts, strict=True)) == {"Strider": 1, "Nord": 1}
+    assert (price.bucket_counts, price.low, price.high) == ([0, 2], 8.0, 10.0)
+    assert answer.extractor_id == EXTRACTOR
+
+
+@every_form
+async def test_any_of_the_words_is_enough_where_it_is_asked_for(name: str) -> None:
+    async with form(name, shop()) as backend:
+        every = await backend.search(SearchRequest(words="blue boot ", list_limit=50), TIMEOUT_S)
+        either = await backend.search(SearchRequest(words="blue boot ", any_word=True, list_limit=50), TIMEOUT_S)
+    assert {hit.product_id for hit in in_list(every)} == {"p1", "p3", "p5"}
+    assert [hit.product_id for hit in in_list(either)][:3] == [hit.product_id for hit in in_list(every)]
+    assert {hit.product_id for hit in in_list(either)} == {f"p{n}" for n in range(11) if n < 6 or n % 2}
+
+
+@every_form
+@pytest.mark.parametrize(("order", "expected"), [("price", ["p1", "p3"]), ("-price", ["p9", "p7"])])
+async def test_list_stands_in_the_order_that_is_asked_for(name: str, order: str, expected: list[str]) -> None:
+    asked = SearchRequest(listing=True, order_by=order, list_limit=2, filter=narrowed(colour="blue"))
+    async with form(name, shop()) as backend:
+        answer = await backend.search(asked, TIMEOUT_S)
+    assert [hit.product_id for hit in in_list(answer)] == expected
+    assert [hit.key for hit in in_list(answer)] == [
+        -hit.price if order[0] == "-" else hit.price for hit in in_list(answer)
+    ]
+    assert answer.matches == 5
+
+
+@every_form
+async def test_suggestions_complete_words_of_what_is_on_sale(name: str) -> None:
+    searcher = shop()
+    async with form(name, searcher) as backend:
+        answer = await backend.search(SearchRequest(suggest="blue s", list_limit=5), TIMEOUT_S)
+        apply(searcher, removed(batch(), "p10"))
+        later = await backend.search(SearchRequest(suggest="blue sa", list_limit=5), TIMEOUT_S)
+    assert [(each.text, each.products) for each in answer.suggestions] == [
+        ("blue shoes", 11), ("blue sandal", 5), ("blue strider", 3),
+    ]  # fmt: skip
+    assert [(each.text, each.products) for each in later.suggestions] == [("blue sandal", 4)]
+
+
+@every_form
+async def test_plan_says_how_each_shard_searched(name: str) -> None:
+    asked = query(direction(1))
+    asked.explain = True
+    asked.filter = narrowed(brand="Nobody")
+    async with form(name, shop()) as backend:
+        answer = await backend.search(asked, TIMEOUT_S)
+    assert hits(answer) == []
+    (plan,) = answer.plan
+    assert plan.startswith("shard 0: 0 of 12 rows pass")
+
+
+@every_form
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (SearchRequest(listing=True, filter=b"\xc1 no filter", list_limit=1), "invalid_filter"),
+        (SearchRequest(listing=True, facets=b"\xc1 no facets", list_limit=1), "invalid_question"),
+        (SearchRequest(listing=True, facets=encode_wanted([FacetWanted("nope")]), list_limit=1), "invalid_question"),
+        (SearchRequest(listing=True, order_by="brand", list_limit=1), "invalid_query"),
+        (SearchRequest(words="word " * 33, list_limit=1), "invalid_query"),
+    ],
+)
+async def test_question_that_cannot_be_is_refused(name: str, request_: SearchRequest, reason: str) -> None:
+    async with form(name, shop()) as backend:
+        with pytest.raises(RejectedError) as caught:
+            await backend.search(request_, TIMEOUT_S)
+    assert caught.value.reason == reason

@@ -46,7 +46,7 @@ def test_copied_row_is_not_valid_by_that_and_has_the_product() -> None:
     assert columns.valid[:2].tolist() == [True, False]
     assert columns.searchable[:2].tolist() == [True, False]
     columns.clear(0)
-    assert columns.product[:2].tolist() == [-1, 7]
+    assert columns.product[:2].tolist() == [7, 7]
     assert not columns.valid[0]
     assert not columns.searchable[0]
     assert columns.values(1)["brand"] == ("a",)
