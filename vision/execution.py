@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from vision.encoders import Backbone
-from vision.openvino import OpenVinoBackbone
+from vision.openvino.traced import OpenVinoBackbone
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Rows of filters and words."""
+"""Rows of filters, words and meaning."""
 
 from __future__ import annotations
 
@@ -77,3 +77,30 @@ def words(result: Result) -> list[Row]:
         )
     )
     return rows
+
+
+def meaning(result: Result) -> list[Row]:
+    found = result["figures"]["with_known_looks"]
+    rows = [
+        (
+            f"words for a look, {voice}",
+            f"by keyword alone precision@10 {_with_error(ways['words'])}",
+            f"by meaning alone {_with_error(ways['meaning'])}, meaning where words lack "
+            f"{_with_error(ways['where_words_lack_linear'])}; in any order {_with_error(ways['any_order'])}",
+            "",
+        )
+        for voice, ways in found["apparel_words"].items()
+    ]
+    rows.append(
+        (
+            "words for a kind, photographs from homes",
+            f"in any order precision@10 {found['clothing']['any_order_precision']:.2f}",
+            ", ".join(f"{voice} {_with_error(found['clothing'][voice])}" for voice in ("labels", "other words")),
+            "",
+        )
+    )
+    return rows
+
+
+def _with_error(figures: Result) -> str:
+    return f"{figures['precision_at_10']:.3f} ± {figures['precision_at_10_error']:.3f}"

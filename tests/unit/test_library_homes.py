@@ -13,13 +13,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
     "disk", "schemas", "vision", "feature_store", "indexing", "messaging",
-    "generations", "sample", "jobs", "serving", "cli",
+    "generations", "sample", "jobs", "serving", "vitrine_client", "cli",
 )  # fmt: skip
 
 HOMES = {
     "torch": "vision",
     "torchvision": "vision",
-    "openvino": "vision/openvino.py",
+    "openvino": "vision/openvino",
     "rocksdict": "feature_store/rocks",
     "faiss": "indexing",
     "confluent_kafka": "messaging",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vision.encoders import build_backbone
 from vision.execution import fastest
-from vision.openvino import OpenVinoBackbone
+from vision.openvino.traced import OpenVinoBackbone
 
 ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
@@ -87,7 +87,10 @@ def test_network_that_openvino_cannot_run_is_run_by_pytorch(caplog: pytest.LogCa
 
 def test_nothing_is_told_to_the_makers_of_openvino() -> None:
     """What it would send it with is installed, as its requirement, and not loaded."""
-    code = "import vision.openvino, sys; print(*(n for n, m in sys.modules.items() if m and 'openvino_telemetry' in n))"
+    code = (
+        "import vision.openvino.traced, vision.openvino.onnx_file, sys;"
+        "print(*(n for n, m in sys.modules.items() if m and 'openvino_telemetry' in n))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
     stub = "from openvino.tools.ovc.telemetry_utils import tm; print(tm.__name__)"

@@ -1,23 +1,13 @@
-"""A traced network run by OpenVINO instead of PyTorch: on a CPU the same numbers in less than half the time.
-
-Its package tells its maker of every import, by another package that it brings
-along (openvino-telemetry). That one is never imported here: OpenVINO takes its
-own stub instead, and nothing leaves the machine.
-"""
+"""A traced network run by OpenVINO instead of PyTorch: on a CPU the same numbers in less than half the time."""
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import Any
 
+import openvino as ov
 import torch
-from torch import Tensor
-
-sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # what Python takes for "not installed"
-
-import openvino as ov  # noqa: E402
-from openvino.frontend import (  # noqa: E402
+from openvino.frontend import (
     FrontEndManager,
     GeneralFailure,
     InitializationFailure,
@@ -25,8 +15,11 @@ from openvino.frontend import (  # noqa: E402
     OpConversionFailure,
     OpValidationFailure,
 )
-from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: E402
-from openvino.preprocess import PrePostProcessor  # noqa: E402
+from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+from openvino.preprocess import PrePostProcessor
+from torch import Tensor
+
+from vision.openvino import properties
 
 _NOT_CONVERTED = (
     GeneralFailure,
@@ -45,14 +38,8 @@ class OpenVinoBackbone:
 
     def __init__(self, traced: torch.jit.ScriptModule, size: int) -> None:
         """traced: of (n, 3, size, size), frozen. Raises `RuntimeError` for a network that OpenVINO cannot run."""
-        properties = {
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": "f32",  # its own choice may be bfloat16, which costs recall
-            "ENABLE_CPU_PINNING": False,  # other processes have a share of these cores
-        }
         try:
-            self._compiled = ov.Core().compile_model(_model(traced, size), "CPU", properties)
+            self._compiled = ov.Core().compile_model(_model(traced, size), "CPU", properties(torch.get_num_threads()))
         except _NOT_CONVERTED as error:
             raise RuntimeError(str(error)) from error
         self._threads = threading.local()
