@@ -119,7 +119,7 @@ def _explained(answer: dict[str, Any]) -> list[str]:
             continue
         said = [f"relevance {part['relevance']:.3f} x {part['relevance_weight']:g}"]
         said += [f"{name} {measure['part']:+.3f}" for name, measure in part["measures"].items()]
-        lists = ("look", "words")
-        said += [f"{name} {part[name]['score']:.3f} (rank {part[name]['rank']})" for name in lists if part[name]]
+        lists = ("look", "words", "meaning")
+        said += [f"{name} {part[name]['score']:.3f} (rank {part[name]['rank']})" for name in lists if part.get(name)]
         lines.append(f"{place}: {part['score']:.3f} = {', '.join(said)}")
     return [*lines, *how["shards"]]

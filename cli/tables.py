@@ -30,4 +30,4 @@ def moment(timestamp_ms: int) -> str:
 
 
 def _numeric(cell: str) -> bool:
-    return cell in ("-", "") or cell.replace(".", "", 1).replace("-", "", 1).isdigit()
+    return cell in ("-", "") or cell.removesuffix("%").replace(".", "", 1).replace("-", "", 1).isdigit()

@@ -6,9 +6,20 @@ import msgspec
 
 from messaging.admin import committed_offsets, describe
 from schemas.access.kafka import Kafka
-from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS, STAGE_GROUPS
+from schemas.topics import (
+    CLICKS,
+    DEAD_LETTERS,
+    EXTRACT_REQUESTS,
+    IMAGE_FEATURES,
+    INDEX_DELTAS,
+    PRODUCT_EVENTS,
+    SEARCH_LOG,
+    STAGE_GROUPS,
+)
 
 TOPICS = (PRODUCT_EVENTS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, DEAD_LETTERS)
+"""That every system has."""
+_SHOWN = (*TOPICS, SEARCH_LOG, CLICKS)
 
 
 class TopicView(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,9 +34,9 @@ class TopicView(msgspec.Struct, frozen=True, kw_only=True):
 
 def topic_views(kafka: Kafka) -> list[TopicView]:
     """The topics that exist. Raises `TransientError` when Kafka does not answer."""
-    states = describe(kafka, list(TOPICS))
+    states = describe(kafka, list(_SHOWN))
     views = []
-    for name in TOPICS:
+    for name in _SHOWN:
         if (state := states.get(name)) is None:
             continue
         lag = None

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from disk.durable import write_durably
+from disk.durable import sync_folder, write_durably
 from disk.locks import locked
 from schemas.errors import CorruptError, OperatorError
 from schemas.full_index.generation import (
@@ -30,6 +30,7 @@ from schemas.full_index.generation import (
     encode_alias,
     encode_generation,
 )
+from schemas.full_index.learned import FOLDER, LearnedPart
 from schemas.full_index.manifest import MANIFEST, ShardManifest, decode_manifest
 
 ALIAS = "alias.json"
@@ -75,6 +76,20 @@ class Generations:
     def shard_folder(self, name: str, shard: int) -> Path:
         return self.folder / name / f"shard-{shard}"
 
+    def learned_file(self, name: str, kind: str) -> Path:
+        return self.folder / name / FOLDER / kind
+
+    def learned(self, name: str, part: LearnedPart) -> bytes:
+        """The file of a part of generation `name`. Raises `CorruptError` naming it unless it is as it was written."""
+        file = self.learned_file(name, part.kind)
+        try:
+            data = file.read_bytes()
+        except FileNotFoundError as error:
+            raise CorruptError(f"{file} is missing") from error
+        if len(data) != part.size or blake2b(data, digest_size=16).hexdigest() != part.checksum:
+            raise CorruptError(f"{file} does not match its checksum")
+        return data
+
     def verify(self, name: str, progress: Callable[[int], None] = lambda _: None) -> Generation:
         """Reads every file of the generation and compares all checksums; `progress` gets bytes read.
 
@@ -89,6 +104,8 @@ class Generations:
             for file, expected in manifest.files.items():
                 if file_checksum(folder / file, progress) != expected.checksum:
                     raise CorruptError(f"{folder / file} does not match its checksum")
+        for part in generation.learned:
+            progress(len(self.learned(name, part)))
         return generation
 
     # -- the alias -----------------------------------------------------------------------------
@@ -195,6 +212,13 @@ class Generations:
 def seal_generation(folder: Path, generation: Generation) -> None:
     """Writes generation.json into `folder`, whole and synced: from then on it is a generation."""
     write_durably(folder / GENERATION, encode_generation(generation))
+
+
+def write_learned(folder: Path, part: LearnedPart, data: bytes) -> None:
+    """The file of a part, durably, into the folder of a generation that is not sealed yet."""
+    (folder / FOLDER).mkdir(exist_ok=True)
+    write_durably(folder / FOLDER / part.kind, data)
+    sync_folder(folder)
 
 
 def file_checksum(file: Path, progress: Callable[[int], None] = lambda _: None) -> str:

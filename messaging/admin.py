@@ -8,14 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from messaging.access import client_options
 from messaging.producer import _quiet
 from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings
-from schemas.topics import INDEX_DELTAS, TopicSpec, topic_specs
+from schemas.topics import INDEX_DELTAS, TopicSpec, search_log_specs, topic_specs
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,8 @@ def _note_refusal(error: KafkaError, refusals: list[str]) -> None:
 def ensure_topics(settings: Settings) -> list[str]:
     """Creates what is missing and returns those names; checks partition counts of what is there.
 
+    The search log's retention is made what the settings say, also where it is there: it is about people.
+
     Raises `OperatorError` when a topic has another number of partitions than
     the settings say: the placement of products and shards depends on it.
     """
@@ -71,6 +81,8 @@ def ensure_topics(settings: Settings) -> list[str]:
         feature_partitions=settings.feature_partitions,
         delta_partitions=settings.partitions_of_deltas,
     )
+    log_specs = search_log_specs(settings.search_log_days) if settings.search_log else []
+    specs += log_specs
     try:
         present = client.list_topics(timeout=20).topics
     except KafkaException as error:
@@ -100,7 +112,29 @@ def ensure_topics(settings: Settings) -> list[str]:
                 if "already exists" not in str(error):
                     raise OperatorError(f"topic {name} could not be created: {error}") from error
         _await_leaders(client, specs)
+    if known := [spec for spec in log_specs if spec.name not in created]:
+        _configure(client, known)
     return created
+
+
+def _configure(client: AdminClient, specs: list[TopicSpec]) -> None:
+    """Gives topics that are there the configuration of `specs`."""
+    wanted = [
+        ConfigResource(
+            ResourceType.TOPIC,
+            spec.name,
+            incremental_configs=[
+                ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+                for name, value in spec.config.items()
+            ],
+        )
+        for spec in specs
+    ]
+    for resource, future in client.incremental_alter_configs(wanted, request_timeout=20).items():
+        try:
+            future.result()
+        except KafkaException as error:
+            raise OperatorError(f"the retention of topic {resource.name} could not be set: {error}") from error
 
 
 def _other_way(name: str, present: int) -> str:

@@ -21,7 +21,17 @@ class EventProducer:
     `delivered` callback was called without error. Thread-safe.
     """
 
-    def __init__(self, bootstrap: Kafka, *, linger_ms: float = 2.0, delivery_timeout_s: float = 120.0) -> None:
+    def __init__(
+        self,
+        bootstrap: Kafka,
+        *,
+        linger_ms: float = 2.0,
+        delivery_timeout_s: float = 120.0,
+        most_queued: int = 200_000,
+        most_queued_kb: int = 1_048_576,
+        only_failures: bool = False,
+    ) -> None:
+        """`only_failures`: `delivered` is called for records alone that did not get there."""
         self._producer = Producer(
             {
                 **client_options(bootstrap),
@@ -30,7 +40,9 @@ class EventProducer:
                 "linger.ms": linger_ms,
                 "delivery.timeout.ms": int(delivery_timeout_s * 1000),
                 "message.max.bytes": 16 * 1024 * 1024,
-                "queue.buffering.max.messages": 200_000,
+                "queue.buffering.max.messages": most_queued,
+                "queue.buffering.max.kbytes": most_queued_kb,
+                "delivery.report.only.error": only_failures,
             },
             logger=_quiet,
         )
@@ -57,6 +69,19 @@ class EventProducer:
             self._producer.poll(0)
             return
 
+    def offer(self, topic: str, key: bytes, value: bytes, delivered: Callable[[Any, Any], None]) -> bool:
+        """Queues one record and never waits; False: there is no room, or the producer has failed for good."""
+        try:
+            self._producer.produce(topic, value=value, key=key, on_delivery=delivered)
+        except (BufferError, KafkaException):
+            return False
+        self._producer.poll(0)
+        return True
+
+    def report(self) -> None:
+        """Has `delivered` called for what was written or failed since the last call; never waits."""
+        self._producer.poll(0)
+
     def _note(self, error: KafkaError | None, _message: object) -> None:
         if error is not None and self._first_error is None:
             self._first_error = error
@@ -69,6 +94,10 @@ class EventProducer:
             raise TransientError("kafka_unavailable", f"a record was not written: {error}")
         if left:
             raise TransientError("kafka_unavailable", f"{left} records not written within {timeout_s:.0f} s")
+
+    def settle(self, timeout_s: float) -> int:
+        """Waits as long for what is queued; how many records are still not in the log."""
+        return self._producer.flush(timeout_s)
 
     def __len__(self) -> int:
         """Records queued and not yet in the log."""

@@ -146,6 +146,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     recorded_queries: Annotated[int, Meta(ge=0, le=100_000)] = 500
     """Query vectors that the broker keeps a uniform sample of, for warming and for checks; 0: none."""
 
+    meaning: bool = True
+    """Words that no product has find what looks like them: builds learn from titles and pictures what words look like,
+    and the blender uses it where it is worth its while (docs/search.md). English."""
+
     filter_attributes: list[str] = []
     """Attributes that products are filtered, counted and ranked by, besides the built-in ones: NAME:KIND with a kind of
     keyword, path, list, number or time. May change at any time; searchers and the blender read it at their start."""
@@ -156,6 +160,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     empty: as they are written."""
     rank_profiles: dict[str, RankTable] = {}
     """Orders by name, each a table of weights (docs/search.md); as a variable, JSON."""
+
+    search_log: bool = False
+    """Keeps what shoppers ask, are shown and click (docs/search.md): topics `search-log` and `clicks`, which
+    `vitrine start` creates, and `vitrine report`. Off, nothing of it is kept anywhere."""
+    search_log_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+    """Days that both topics keep it for; a change takes effect with the next `vitrine start`."""
+    search_log_text: Literal["words", "none"] = "words"
+    """Whether the words that were asked for are kept with the rest, or only that there were words."""
 
     fetch_allowed_hosts: list[str] = []
     """Hosts that images may be fetched from (exact, or *.example.com); empty: any public host."""

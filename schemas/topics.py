@@ -9,6 +9,8 @@ EXTRACT_REQUESTS = "extract-requests"
 IMAGE_FEATURES = "image-features"
 INDEX_DELTAS = "index-deltas"
 DEAD_LETTERS = "dead-letters"
+SEARCH_LOG = "search-log"
+CLICKS = "clicks"
 
 CATALOGUE_GROUP = "vitrine-catalogue"
 EXTRACTION_GROUP = "vitrine-extraction"
@@ -16,6 +18,8 @@ STAGE_GROUPS = {PRODUCT_EVENTS: CATALOGUE_GROUP, EXTRACT_REQUESTS: EXTRACTION_GR
 """By topic the consumer group under which its stage commits how far it is."""
 
 DAY_MS = 86_400_000
+SEARCH_LOG_PARTITIONS = 4
+"""Of both its topics, so that the clicks on an answer lie in the partition of its search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,12 @@ def topic_specs(*, event_partitions: int, feature_partitions: int, delta_partiti
         TopicSpec(INDEX_DELTAS, delta_partitions, dict(kept)),
         TopicSpec(DEAD_LETTERS, 1, {"retention.ms": str(30 * DAY_MS), **large}),
     ]
+
+
+def search_log_specs(days: int) -> list[TopicSpec]:
+    """The topics of the search log, which there are only where the shop wants it; kept for `days`.
+
+    Kafka removes a segment as a whole, a day's worth of records: the oldest are a day over it when they go.
+    """
+    kept = {"retention.ms": str(days * DAY_MS), "segment.ms": str(DAY_MS)}
+    return [TopicSpec(name, SEARCH_LOG_PARTITIONS, dict(kept)) for name in (SEARCH_LOG, CLICKS)]

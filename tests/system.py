@@ -50,6 +50,7 @@ def system_settings(home: Path, **overrides: Any) -> Settings:
         "checkpoint_interval_ms": 1000,
         "snapshot_interval_s": 5.0,
         "stalled_after_s": 30.0,
+        "meaning": False,
         **overrides,
     }
     return load_settings({}, home=str(home), **values)

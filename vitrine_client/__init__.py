@@ -14,6 +14,7 @@ from __future__ import annotations
 from vitrine_client.answers import (
     Answer,
     BatchEntry,
+    ClicksAccepted,
     ErasureAccepted,
     ErrorBody,
     Explain,
@@ -63,6 +64,7 @@ __all__ = [
     "AsyncVitrine",
     "BatchEntry",
     "Call",
+    "ClicksAccepted",
     "ErasureAccepted",
     "ErrorBody",
     "Explain",

@@ -26,7 +26,7 @@ class MeasurePart(msgspec.Struct, frozen=True, kw_only=True):
 class Explain(msgspec.Struct, frozen=True, kw_only=True):
     """score = relevance_weight * relevance + the sum of the measures' parts.
 
-    `look` and `words`: None where the product is not in that list, or the list was not asked for.
+    `look`, `words` and `meaning`: None where the product is not in that list, or the list was not asked for.
     """
 
     look: ListPart | None
@@ -35,6 +35,7 @@ class Explain(msgspec.Struct, frozen=True, kw_only=True):
     relevance_weight: float
     measures: dict[str, MeasurePart]
     score: float
+    meaning: ListPart | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,8 +110,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     their vector, `refused_images` could not be used. `generation`: the full index that answered.
 
     Where it was asked for: `matches`: products that match; `facets`: counts over all of them, by field; `cursor`: of
-    the next page, None at the end; `match`: how many of the words a product needs; `corrected`: words that no product
-    has, and what was searched for instead; `explain`: how it was searched.
+    the next page, None at the end; `match`: how many of the words a product needs; `by_meaning`:
+    some were found by what the words look like; `corrected`: words that no product
+    has, and what was searched for instead; `explain`: how it was searched. `search_id`: where the shop keeps a search
+    log, the answer's name, for `click`.
     """
 
     results: list[Result]
@@ -125,8 +128,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     facets: dict[str, FacetAnswer] | None = None
     cursor: str | None = None
     match: str | None = None
+    by_meaning: bool = False
     corrected: dict[str, str] | None = None
     explain: SearchedHow | None = None
+    search_id: str | None = None
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -199,6 +204,12 @@ class ErasureAccepted(msgspec.Struct, frozen=True, kw_only=True):
     product_id: str
     partition: int
     offset: int
+
+
+class ClicksAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """So many clicks are in the search log."""
+
+    clicks: int
 
 
 class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):

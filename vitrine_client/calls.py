@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar, Unpack, get_args, get_type_hints
+from typing import Any, Generic, Literal, TypeVar, Unpack, get_args, get_type_hints
 from urllib.parse import quote
 
 import httpx
@@ -18,6 +18,7 @@ import msgspec
 from vitrine_client.answers import (
     Answer,
     BatchEntry,
+    ClicksAccepted,
     ErasureAccepted,
     IndexStatus,
     ProductReceipt,
@@ -143,6 +144,17 @@ def status(product_id: str) -> Call[ProductReceipt]:
 def erase(product_id: str) -> Call[ErasureAccepted]:
     """Removes a product for good. Needs a key of the role erase; to ask twice is to ask once."""
     return Call(method="POST", path=f"{_product(product_id)}/erase", read=reads(ErasureAccepted))
+
+
+def click(
+    search_id: str, product_id: str, position: int, kind: Literal["click", "cart", "purchase"] = "click"
+) -> Call[ClicksAccepted]:
+    """Tells what a shopper did with a product that an answer had shown, at which position: from 1, over all pages.
+
+    Raises `NotFound` where the shop keeps no search log: its answers have no `search_id` either.
+    """
+    body = {"search_id": search_id, "product_id": product_id, "position": position, "kind": kind}
+    return Call(method="POST", path="/v1/clicks", read=reads(ClicksAccepted), body=body)
 
 
 def index() -> Call[IndexStatus]:

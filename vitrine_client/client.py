@@ -107,6 +107,7 @@ class Vitrine:
     pages = _pages(calls.search)
     status = _method(calls.status)
     erase = _method(calls.erase)
+    click = _method(calls.click)
     index = _method(calls.index)
     ready = _method(calls.ready)
 
@@ -172,6 +173,7 @@ class AsyncVitrine:
     pages = _async_pages(calls.search)
     status = _coroutine(calls.status)
     erase = _coroutine(calls.erase)
+    click = _coroutine(calls.click)
     index = _coroutine(calls.index)
     ready = _coroutine(calls.ready)
 

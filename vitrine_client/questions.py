@@ -39,10 +39,11 @@ class WeightedProduct(TypedDict):
 
 
 class Weights(TypedDict, total=False):
-    """How much likeness and words count against each other."""
+    """How much likeness and words count against each other; `meaning`: what words look like, where none has all."""
 
     look: float
     words: float
+    meaning: float
 
 
 class Facet(TypedDict):

@@ -16,6 +16,7 @@ from cli.commands import (
     publish,
     rebuild_features,
     replay,
+    report,
     run,
     search,
     start,
@@ -26,5 +27,5 @@ from cli.commands import (
 
 COMMANDS: tuple[ModuleType, ...] = (
     run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild_features, replay, build, publish,
-    alias, plan, keys, erased,
+    alias, plan, keys, erased, report,
 )  # fmt: skip

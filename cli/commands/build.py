@@ -85,6 +85,7 @@ def as_text(generation: Generation) -> str:
                 for number, shard in enumerate(generation.shards)
             ],
         ),
+        *(f"{part.kind}: " + ("used" if part.used else f"not used: {part.why}") for part in generation.learned),
         "seconds: " + ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in generation.took_s.items()),
     ]
     return "\n\n".join(lines)

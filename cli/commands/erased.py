@@ -25,6 +25,7 @@ NAME = "erased"
 _WAITS = (
     ("product-events, extract-requests, index-deltas", "what was written before: gone after 8 days (their retention)"),
     ("dead-letters", "letters about it: gone after 30 days"),
+    ("search-log, clicks", "its id where it was shown: gone after VITRINE_SEARCH_LOG_DAYS, and a day at most"),
     ("feature store", "vectors that no other product has: gone with the next vitrine replay"),
     ("image-features", "marked deleted by that replay, gone when Kafka compacts the partition"),
 )

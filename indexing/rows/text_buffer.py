@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 CHUNK_SIZE = 1 << 20
 _LONG = 4096
 _SHIFT = 32
+CHUNK_SPAN = 1 << _SHIFT
+"""From an offset in one chunk to the same place in the next."""
 _MASK = (1 << _SHIFT) - 1
 
 

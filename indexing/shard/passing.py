@@ -21,9 +21,9 @@ from indexing.shard.state import ShardState
 from schemas.found import Hit
 from schemas.query.filters import Filter
 
-GATHERED = 4096
+GATHERED = 3072
 """Passing rows up to which all of them are compared; from there on a scan of the lists costs less."""
-LEAST_COMPARED = 800
+LEAST_COMPARED = 1200
 """Passing rows that a scan of the lists compares at least, where there are as many."""
 _LISTS_MORE = 2
 """How many times the lists that hold as many passing rows on an average may be scanned for them."""

@@ -234,6 +234,12 @@ def map_lists(folder: Path, manifest: ShardManifest) -> Lists:
     return _lists(manifest, layout, array, blocks, blocks)
 
 
+def map_text_chunks(folder: Path) -> list[memoryview]:
+    """The chunks of the text buffer of files just written, mapped and not read. Checks no checksum."""
+    layout = msgspec.json.decode((folder / "layout.json").read_bytes(), type=_Layout)
+    return map_texts(folder / "texts.bin", layout.chunks)
+
+
 def _lists(
     manifest: ShardManifest,
     layout: _Layout,

@@ -2,6 +2,7 @@
 
     generations/<name>/generation.json      `Generation`, written last
     generations/<name>/shard-<s>/           a shard's files, see schemas.full_index.manifest
+    generations/<name>/learned/<kind>       what was learned beside them, see schemas.full_index.learned
     generations/alias.json                  `Alias`, replaced atomically
 
 Names sort in the order of their making. Fields are only ever added, with a
@@ -17,6 +18,7 @@ import msgspec
 
 from schemas.checked_json import unwrap, wrap
 from schemas.errors import CorruptError, OperatorError
+from schemas.full_index.learned import LearnedPart
 
 FORMAT = 1
 
@@ -53,7 +55,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     apply over it. `catalogue_valid`: valid images of the catalogue copy it was
     built from, and `catalogue_digests` their digest per shard, both from a
     pass of their own over that copy. `settings`: how it was built.
-    `took_s`: seconds by phase.
+    `took_s`: seconds by phase. `learned`: what was learned from it, one of a kind.
     """
 
     format: int = FORMAT
@@ -70,6 +72,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     catalogue_digests: list[str]
     settings: dict[str, Any] = {}
     took_s: dict[str, float] = {}
+    learned: list[LearnedPart] = []
 
     @property
     def images(self) -> int:
@@ -81,7 +84,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def bytes(self) -> int:
-        return sum(shard.bytes for shard in self.shards)
+        return sum(shard.bytes for shard in self.shards) + sum(part.size for part in self.learned)
 
 
 class Alias(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,10 +53,14 @@ class ProductAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much likeness and words count against each other, where a question has both."""
+    """How much likeness and words count against each other, where a question has both.
+
+    `meaning`: what words look like, where no product has all of them; 0: not asked for.
+    """
 
     look: ListWeight = 1.0
     words: ListWeight = 1.0
+    meaning: ListWeight = 1.0
 
 
 class FacetAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +122,7 @@ _REMEDIES = {
     "products": f'up to {MAX_PRODUCTS}, each {{"id": "p1", "weight": 1}} or the id alone',
     "text": f"a text of up to {MAX_TEXT} characters",
     "match": "auto, all or any",
-    "weights": '{"look": 1, "words": 1}, each from 0 to 100',
+    "weights": '{"look": 1, "words": 1, "meaning": 1}, each from 0 to 100',
     "fusion": "rrf or linear",
     "filter": 'an object such as {"brand": "Strider"}',
     "facets": f'up to {MAX_FACETS}, each a field or {{"field": "price", "ranges": [20, 50], "limit": 10}}; '

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
+from msgspec import Meta
 
+from schemas.product_event import MAX_PRODUCT_ID_BYTES
+from schemas.search_log import MAX_POSITION, ClickKind
 from serving.blender.ranking.explain import Explain
 
 
@@ -86,8 +89,10 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     What follows is there where it was asked for. `matches`: products that match,
     with words, facets or without a look to compare. `facets`: counts over all of
     them, by field. `cursor`: asks for the next page. `match`: how many of the
-    words a product needs. `corrected`: words that no product has, and what was
-    searched for instead. `explain`: how it was searched.
+    words a product needs. `by_meaning`: products are among them that were found
+    by what the words look like, as no product has all of them. `corrected`: words that no product has, and what was
+    searched for instead. `explain`: how it was searched. `search_id`: where the
+    search log is on, the answer's name, which its clicks refer to.
     """
 
     results: list[Result]
@@ -102,8 +107,10 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     facets: dict[str, FacetAnswer] | None = None
     cursor: str | None = None
     match: str | None = None
+    by_meaning: bool = False
     corrected: dict[str, str] | None = None
     explain: SearchedHow | None = None
+    search_id: str | None = None
 
 
 class ImageReceipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,6 +269,21 @@ class ErasureAccepted(msgspec.Struct, frozen=True):
     product_id: str
     partition: int
     offset: int
+
+
+class ClickAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a shopper did with a product. `search_id`: of the answer; `position`: in it, from 1, counted over pages."""
+
+    search_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$", max_length=32)]
+    product_id: Annotated[str, Meta(min_length=1, max_length=MAX_PRODUCT_ID_BYTES)]
+    position: Annotated[int, Meta(ge=1, le=MAX_POSITION)]
+    kind: ClickKind = "click"
+
+
+class ClicksAccepted(msgspec.Struct, frozen=True):
+    """So many clicks are in the log."""
+
+    clicks: int
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from threading import Lock
-from typing import Any
-
 import msgspec
 
-from messaging.producer import EventProducer
 from schemas.access.kafka import Kafka
-from schemas.errors import RejectedError, TransientError
+from schemas.errors import RejectedError
 from schemas.product_event import ProductErased, check_event
 from schemas.topics import PRODUCT_EVENTS
+from serving.blender.acknowledged import WRITE_TIMEOUT_S, AcknowledgedWriter
 from serving.blender.answers import ErasureAccepted
-
-WRITE_TIMEOUT_S = 5.0
 
 
 class Erasures:
@@ -25,11 +19,8 @@ class Erasures:
     """
 
     def __init__(self, kafka: Kafka, *, keyed: bool, timeout_s: float = WRITE_TIMEOUT_S) -> None:
-        self._kafka = kafka
         self._keyed = keyed
-        self._timeout_s = timeout_s
-        self._connecting = Lock()
-        self._producer: EventProducer | None = None
+        self._writer = AcknowledgedWriter(kafka, timeout_s=timeout_s)
 
     async def erase(self, product_id: str) -> ErasureAccepted:
         """Returns once the event is in the log, from where it takes effect as any other.
@@ -43,27 +34,8 @@ class Erasures:
                 "products are erased over HTTP where API keys are asked for (VITRINE_API_KEYS_FILE) by one of the "
                 "role erase; or produce a product_erased event, see docs/events.md",
             )
-        return await asyncio.to_thread(self._write, product_id)
-
-    def _write(self, product_id: str) -> ErasureAccepted:
-        key = product_id.encode()
         event = ProductErased(product_id=product_id)
         check_event(event)
-        delivered: list[tuple[Any, Any]] = []
-
-        def note(error: object, message: object) -> None:
-            delivered.append((error, message))
-
-        producer = self._connected()
-        producer.send(PRODUCT_EVENTS, key, msgspec.json.encode(event), delivered=note)
-        producer.flush(self._timeout_s + 1.0)
-        error, message = delivered[0]
-        if error is not None:
-            raise TransientError("kafka_unavailable", f"the erasure of {product_id!r} is not in the log: {error}")
-        return ErasureAccepted(product_id=product_id, partition=message.partition(), offset=message.offset())
-
-    def _connected(self) -> EventProducer:
-        with self._connecting:
-            if self._producer is None:
-                self._producer = EventProducer(self._kafka, linger_ms=0, delivery_timeout_s=self._timeout_s)
-            return self._producer
+        record = (product_id.encode(), msgspec.json.encode(event))
+        (written,) = await self._writer.write(PRODUCT_EVENTS, [record], f"the erasure of {product_id!r}")
+        return ErasureAccepted(product_id=product_id, partition=written.partition, offset=written.offset)

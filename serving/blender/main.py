@@ -17,7 +17,9 @@ from schemas.access.grpc import channel_credentials
 from schemas.errors import OperatorError
 from schemas.settings import Settings
 from serving.backend import SearchBackend
+from serving.blender.clicks import Clicks
 from serving.blender.embedding.encoders import Encoders
+from serving.blender.embedding.meanings import Meanings
 from serving.blender.embedding.memory import FreedMemory, one_arena
 from serving.blender.embedding.vision_embedder import first_extractor, load_extractor
 from serving.blender.erasures import Erasures
@@ -31,6 +33,7 @@ from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Fetch, Pictures
 from serving.blender.publication import Publication
+from serving.blender.search_log import SearchLog
 from serving.blender.service import BlenderService
 from serving.grpc_api import GrpcBackend
 from serving.guarded import Guarded
@@ -107,6 +110,8 @@ async def _serve(
         memory=memory,
         most_known=settings.query_known_photos,
     )
+    kept = settings.search_log
+    words = settings.search_log_text == "words"
     service = BlenderService(
         backend,
         encoders,
@@ -115,6 +120,8 @@ async def _serve(
         search_timeout_s=settings.search_timeout_s,
         fields=settings.indexed.fields,
         profiles=settings.profiles,
+        search_log=SearchLog(settings.kafka, metrics, words=words) if kept else None,
+        meanings=Meanings(settings.layout.generations, metrics) if settings.meaning else None,
     )
     uploads = Uploads(settings.query_max_bytes, settings.http_max_upload_bytes, memory)
     pictures = Pictures(_file_fetch(settings))
@@ -122,7 +129,15 @@ async def _serve(
     hosts = AllowedHosts((settings.host, *settings.allowed_hosts))
     erasures = Erasures(settings.kafka, keyed=keys is not None)
     app = create_app(
-        service, pictures, uploads, registries, examples=examples, hosts=hosts, keys=keys, erasures=erasures
+        service,
+        pictures,
+        uploads,
+        registries,
+        examples=examples,
+        hosts=hosts,
+        keys=keys,
+        erasures=erasures,
+        clicks=Clicks(settings.kafka, metrics) if kept else None,
     )
     server = http_server(app, http_limits(settings), None if tls is None else tls.context, metrics)
     log.info("event=listening host=%s http_port=%d extractor=%s", settings.host, settings.http_port, extractor)

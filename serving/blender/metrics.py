@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from serving.exposition import SECONDS
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class _Answers(Collector):
+    """Numbers that every search adds to: plain ones, for a `Counter` takes ten times as long as an addition."""
+
+    def __init__(self) -> None:
+        self.searches: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self.empty = 0
+
+    def collect(self) -> Iterator[Metric]:
+        searches = CounterMetricFamily(
+            "vitrine_blender_searches", "Searches answered, by what they were asked with", labels=["kind"]
+        )
+        for kinds, count in sorted(self.searches.copy().items()):
+            searches.add_metric(["+".join(kinds)], count)
+        yield searches
+        yield CounterMetricFamily("vitrine_blender_empty_answers", "Answers without a product", value=self.empty)
 
 
 class BlenderMetrics:
@@ -38,6 +60,16 @@ class BlenderMetrics:
         )
         self.embed_batch = Histogram("vitrine_blender_embed_batch", "Photos per CNN batch", buckets=SIZES, registry=r)
         self.search_batch = Histogram("vitrine_blender_search_batch", "Vectors per call", buckets=SIZES, registry=r)
+        self._answers = _Answers()
+        r.register(self._answers)
+        self.clicks = Counter("vitrine_blender_clicks", "Clicks taken into the search log", ["kind"], registry=r)
+        self.unlogged = Counter(
+            "vitrine_blender_unlogged_searches", "Searches that the search log lacks: Kafka did not take them",
+            registry=r,
+        )  # fmt: skip
+        self.meaning_failures = Counter(
+            "vitrine_blender_meaning_failures", "Maps from words to a look that could not be used", registry=r
+        )
         self.partial = Counter("vitrine_blender_partial_answers", "Answers that lack a shard", registry=r)
         self.generation = Gauge("vitrine_index_generation_info", "1 for what serves", ["generation"], registry=r)
         self.searchable = Gauge("vitrine_index_searchable_images", "Images that can be found", registry=r)
@@ -46,6 +78,12 @@ class BlenderMetrics:
             "vitrine_publish_check_failed", "1 for each check that refused it", ["check"], registry=r
         )
         self.alias_unreadable = Gauge("vitrine_alias_unreadable", "1 when the alias cannot be read", registry=r)
+
+    def answered(self, kinds: tuple[str, ...], empty: bool) -> None:
+        """A search that was asked with `kinds` was answered, from the event loop alone."""
+        self._answers.searches[kinds] += 1
+        if empty:
+            self._answers.empty += 1
 
     def serves(self, generation: str, searchable: int) -> None:
         """What serves now, by the broker; "" for nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -10,10 +11,12 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
+from schemas.errors import RejectedError, TransientError
 from schemas.found import Hit
 from schemas.query.facets import FacetCounts, decode_counts, encode_wanted
 from schemas.query.filters import encode_filter
 from schemas.query.question import Question
+from schemas.search_log import Kind
 from schemas.search_pb2 import DetailsRequest
 from serving.backend import MAX_DETAILS, MAX_IMAGES_PER_QUERY, SearchBackend
 from serving.blender.answers import (
@@ -26,12 +29,16 @@ from serving.blender.answers import (
     rfc3339,
 )
 from serving.blender.details import MAX_ATTRIBUTES_BYTES, shown
+from serving.blender.embedding.meanings import Meanings, Meant
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.ranking import pages
 from serving.blender.ranking.candidates import Candidates, products_wanted
 from serving.blender.ranking.ranking import Page, Ranking, Vectors
 from serving.blender.ranking.values import needs_attributes
+from serving.blender.search_log import SearchLog
 from serving.blender.searching import NOTHING_ELSE, Aim, Found, Query, Searches, Wanted
+
+log = logging.getLogger(__name__)
 
 _MOST_LISTED = 4096
 """Products that a list is asked for at most."""
@@ -43,6 +50,8 @@ class Asked:
     `vectors`: to look like, float32 of length 1; of several an image's best
     score counts. `without`: products that the answer leaves out, `images_without`
     images of theirs, at most. `also`: what the route asks besides, for the cursor.
+    `kinds`: what is asked with, for who counts. `meant`: what the words look
+    like, once that is asked for as well.
     """
 
     def __init__(
@@ -57,6 +66,7 @@ class Asked:
         without: Collection[str] = (),
         images_without: int = 0,
         also: tuple[bytes, ...] = (),
+        kinds: tuple[Kind, ...] = (),
     ) -> None:
         self.question = question
         self.aim = aim
@@ -66,17 +76,28 @@ class Asked:
         self.deadline = deadline
         self.without = without
         self.images_without = images_without
+        self.kinds = kinds
         self.digest = question.digest(*also)
         self.seen = pages.decode(question.cursor, self.digest)
+        self.meant: Meant | None = None
 
 
 class Questions:
     """Asks shards for candidates, ranks them, shows a page. Lives on one event loop."""
 
-    def __init__(self, backend: SearchBackend, searches: Searches, metrics: BlenderMetrics) -> None:
+    def __init__(
+        self,
+        backend: SearchBackend,
+        searches: Searches,
+        metrics: BlenderMetrics,
+        search_log: SearchLog | None = None,
+        meanings: Meanings | None = None,
+    ) -> None:
         self._backend = backend
         self._searches = searches
         self._metrics = metrics
+        self._log = search_log
+        self._meanings = meanings
 
     async def answer(self, asked: Asked) -> SearchAnswer:
         """The page that is asked for, of one generation."""
@@ -88,8 +109,11 @@ class Questions:
             match = "all"
             if not first[0].listed:
                 match = "any"
+                asked.meant = await self._meant(asked, first[0].answer.generation)
                 first = found = await self._found(asked, self._wanted(asked, any_word=True), asked.vectors)
         images = self._images(asked)
+        if asked.meant is not None:
+            found = await self._with_meaning(asked, asked.meant, found, images)
         while True:
             if needs_attributes(question):
                 found = await self._with_attributes(asked, found)
@@ -103,7 +127,7 @@ class Questions:
             more = await self._found(asked, wanted, asked.vectors, images)
             if more[0].answer.generation != first[0].answer.generation:
                 first = more
-            found = more
+            found = more if asked.meant is None else await self._with_meaning(asked, asked.meant, more, images)
         return await self._shown(asked, page, first, found, match, search_began)
 
     def _wanted(self, asked: Asked, *, any_word: bool) -> Wanted:
@@ -124,7 +148,7 @@ class Questions:
         return NOTHING_ELSE if wanted == NOTHING_ELSE else wanted
 
     def _products(self, asked: Asked) -> int:
-        lists = 1 + bool(asked.vectors and asked.question.text)
+        lists = 1 + bool((asked.vectors or asked.meant) and asked.question.text)
         return min(_MOST_LISTED, products_wanted(asked.question, len(asked.seen), lists) + len(asked.without))
 
     def _images(self, asked: Asked) -> int:
@@ -141,6 +165,26 @@ class Questions:
             # A swap came in between; an answer is of one generation.
             if len({part.answer.generation for part in found}) == 1:
                 return found
+
+    async def _meant(self, asked: Asked, generation: str) -> Meant | None:
+        """What the words look like, where that is to be asked for: of words alone, in the order of relevance."""
+        question = asked.question
+        if self._meanings is None or not question.weights.meaning or asked.vectors or question.sort is not None:
+            return None
+        return await self._meanings.vector(question.text, generation)
+
+    async def _with_meaning(self, asked: Asked, meant: Meant, found: list[Found], images: int) -> list[Found]:
+        """The same, and behind it what looks like the words, by the same generation; without it where that fails."""
+        aim = Aim(meant.extractor_id, found[0].answer.generation)
+        wanted = Wanted(filter=encode_filter(asked.question.filter))
+        query = Query(meant.vector, images, aim, asked.deadline, NOTHING_ELSE if wanted == NOTHING_ELSE else wanted)
+        try:
+            near = await self._searches.all([query])
+        except (RejectedError, TransientError) as error:
+            self._metrics.meaning_failures.inc()
+            log.warning("event=meaning_not_searched next=words_alone problem=%s", error)
+            return found
+        return [*found, *near]
 
     async def _with_attributes(self, asked: Asked, found: list[Found]) -> list[Found]:
         """The same with the attributes of hits whose own were too long to come along, where they are ranked by them."""
@@ -168,12 +212,14 @@ class Questions:
         question = asked.question
         near = [hit for part in found for hit in part.hits] if asked.vectors else None
         listed = found[0].listed
-        exhausted = all(len(part.hits) < images for part in found) if asked.vectors else True
+        meaning = [hit for part in found[1:] for hit in part.hits] if asked.meant and len(found) > 1 else None
+        exhausted = all(len(part.hits) < images for part in found)
         if question.text or not asked.vectors:
             exhausted = exhausted and len(listed) < self._products(asked)
         candidates = Candidates(
             look=near,
             words=listed if question.text else None,
+            meaning=meaning,
             listed=listed if not question.text and not asked.vectors else None,
             exhausted=exhausted,
         )
@@ -182,7 +228,7 @@ class Questions:
 
     def _enough(self, asked: Asked, page: Page, found: list[Found], images: int) -> bool:
         """The page is full, or nothing more is to be had by asking for more images."""
-        if page.complete or not asked.vectors:
+        if page.complete or not (asked.vectors or asked.meant):
             return True
         return images >= MAX_IMAGES_PER_QUERY or all(len(part.hits) < images for part in found)
 
@@ -204,9 +250,10 @@ class Questions:
         now = time.perf_counter()
         self._metrics.search_seconds.observe(now - search_began)
         counted = bool(question.text or question.facets) or not asked.vectors
-        return SearchAnswer(
+        watermark_ms = min(part.answer.watermark_ms for part in found)
+        told = SearchAnswer(
             results=results,
-            watermark=rfc3339(min(part.answer.watermark_ms for part in found)),
+            watermark=rfc3339(watermark_ms),
             partial=bool(missing),
             missing_shards=missing,
             pending_images=max(part.answer.pending_images for part in found),
@@ -221,9 +268,17 @@ class Questions:
             facets=self._facets(question, decode_counts(answer.facets)) if question.facets else None,
             cursor=pages.encode(page.shown, asked.digest) if page.more else None,
             match=match if question.text else None,
+            by_meaning=any(each.fit.meaning is not None for each in page.results),
             corrected=dict(answer.corrected) or None,
             explain=SearchedHow(list(answer.plan)) if question.explain else None,
+            search_id=None if self._log is None else self._log.new_id(),
         )
+        self._metrics.answered(asked.kinds, not results)
+        if self._log is not None:
+            fits = {each.hit.product_id: each.fit for each in page.results}
+            before = len(asked.seen) + question.offset
+            self._log.note(told, asked.kinds, watermark_ms, question, fits, before)
+        return told
 
     def _facets(self, question: Question, counts: list[FacetCounts]) -> dict[str, FacetAnswer]:
         limits = {facet.wanted.field: facet for facet in question.facets}

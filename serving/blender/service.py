@@ -15,6 +15,7 @@ from schemas.errors import RejectedError, TransientError
 from schemas.query.fields import Fields
 from schemas.query.question import Question
 from schemas.query.rank import RankProfile
+from schemas.search_log import Kind
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, StatusRequest, StatusResponse
 from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, unknown_generation
 from serving.blender.answers import (
@@ -29,12 +30,14 @@ from serving.blender.answers import (
 )
 from serving.blender.details import shown
 from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
+from serving.blender.embedding.meanings import Meanings
 from serving.blender.likeness import SIMILAR_VECTORS, Likeness, Vector, normalised
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.products import collapse
 from serving.blender.publication import Publication
 from serving.blender.questions import Asked, Questions
 from serving.blender.receipts import index_status, product_receipt, waiting_for
+from serving.blender.search_log import SearchLog, kinds_of
 from serving.blender.searching import Aim, Query, Searches
 from vision.extractor import dimension_of
 
@@ -66,7 +69,10 @@ class BlenderService:
         search_timeout_s: float = SEARCH_TIMEOUT_S,
         fields: Fields | None = None,
         profiles: Mapping[str, RankProfile] | None = None,
+        search_log: SearchLog | None = None,
+        meanings: Meanings | None = None,
     ) -> None:
+        """`search_log`: None where the shop keeps none; `meanings`: None where words are not to be mapped to a look."""
         self.fields = fields or Fields()
         self.profiles = profiles or {}
         self._backend = backend
@@ -79,7 +85,9 @@ class BlenderService:
         self._status = StatusResponse()
         self._watching: asyncio.Task[None] | None = None
         self._searches = Searches(backend, metrics)
-        self._questions = Questions(backend, self._searches, metrics)
+        self._log = search_log
+        self._meanings = meanings
+        self._questions = Questions(backend, self._searches, metrics, search_log, meanings)
 
     def start(self) -> None:
         """Begins to follow what serves and to load its encoder; needs the running loop."""
@@ -91,6 +99,10 @@ class BlenderService:
             await asyncio.gather(self._watching, return_exceptions=True)
         await self._encoders.close()
         await self._backend.close()
+        if self._meanings is not None:
+            self._meanings.close()
+        if self._log is not None:
+            await asyncio.to_thread(self._log.close)
 
     async def search_image(self, data: bytes, limit: int, generation: str = "") -> SearchAnswer:
         """Products that look like the photo in `data`, in `generation` or in the one that serves.
@@ -107,14 +119,14 @@ class BlenderService:
         vector = await self._encoders.vector(data, aim.extractor_id, generation)
         embed_s = time.perf_counter() - began
         self.metrics.embed_seconds.observe(embed_s)
-        return await self._search([vector], limit, began, embed_s, aim)
+        return await self._search(("photo",), [vector], limit, began, embed_s, aim)
 
     async def search_vector(self, vector: Vector, limit: int, generation: str = "") -> SearchAnswer:
         """Products near a vector of the index's extractor, of any length but zero."""
         began = time.perf_counter()
         async with self._in_time():
             aim = Aim(await self._extractor_of(generation) if generation else self._extractor_for(vector), generation)
-            return await self._search([normalised(vector, aim.extractor_id)], limit, began, 0.0, aim)
+            return await self._search(("vector",), [normalised(vector, aim.extractor_id)], limit, began, 0.0, aim)
 
     async def similar(self, product_id: str, limit: int, generation: str = "") -> SearchAnswer:
         """Products near any image of this one, itself left out. Raises `RejectedError('not_found', ...)`."""
@@ -131,7 +143,10 @@ class BlenderService:
         aim = Aim(await self._extractor_of(replica.generation), generation)
         vectors = [np.frombuffer(image.vector, dtype="<f4") for image in images[:SIMILAR_VECTORS]]
         return await self._search(
-            vectors, limit, began, 0.0, aim, exclude=product_id, excluded_images=len(images), deadline=deadline
+            *(("product",), vectors, limit, began, 0.0, aim),
+            exclude=product_id,
+            excluded_images=len(images),
+            deadline=deadline,
         )
 
     async def ask(
@@ -176,6 +191,7 @@ class BlenderService:
                 without=[each for each, _ in products],
                 images_without=likeness.images,
                 also=(*photos, vector.tobytes() if vector is not None else b"", product_id.encode()),
+                kinds=kinds_of(question, photo=bool(photos), vector=vector is not None, product=bool(product_id)),
             )
             return await self._questions.answer(asked)
 
@@ -267,6 +283,8 @@ class BlenderService:
         status = await self._backend.status(TIMEOUT_S, request)
         self._status = status
         self._encoders.follow(status.serving_extractor_id, status.serving)
+        if self._meanings is not None:
+            self._meanings.follow(status.serving)
         self.metrics.serves(status.serving, index_status(status).searchable)
         if self._publication is not None:
             await self._publication.look(self.metrics)
@@ -288,6 +306,7 @@ class BlenderService:
 
     async def _search(
         self,
+        kinds: tuple[Kind, ...],
         vectors: list[Vector],
         limit: int,
         began: float,
@@ -324,9 +343,10 @@ class BlenderService:
             self.metrics.partial.inc()
         now = time.perf_counter()
         self.metrics.search_seconds.observe(now - search_began)
-        return SearchAnswer(
+        watermark_ms = min(part.answer.watermark_ms for part in found)
+        answer = SearchAnswer(
             results=results,
-            watermark=rfc3339(min(part.answer.watermark_ms for part in found)),
+            watermark=rfc3339(watermark_ms),
             partial=bool(missing),
             missing_shards=missing,
             pending_images=max(part.answer.pending_images for part in found),
@@ -337,7 +357,12 @@ class BlenderService:
                 search=round((now - search_began) * 1000, 2),
             ),
             generation=found[0].answer.generation,
+            search_id=None if self._log is None else self._log.new_id(),
         )
+        self.metrics.answered(kinds, not results)
+        if self._log is not None:
+            self._log.note(answer, kinds, watermark_ms)
+        return answer
 
 
 def _not_searchable(product_id: str) -> RejectedError:

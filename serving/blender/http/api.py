@@ -19,6 +19,8 @@ from schemas.product_event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 from schemas.query.body import QuestionBody
 from serving.blender.answers import (
     BatchAnswer,
+    ClickAsked,
+    ClicksAccepted,
     ErasureAccepted,
     ErrorAnswer,
     IndexStatus,
@@ -27,9 +29,11 @@ from serving.blender.answers import (
     SearchAnswer,
     Suggestions,
 )
+from serving.blender.clicks import Clicks
 from serving.blender.erasures import Erasures
 from serving.blender.examples import Examples, ExamplesAnswer
 from serving.blender.http.asking import ProductId, add_search
+from serving.blender.http.clicking import add_clicks
 from serving.blender.http.docs_page import HEADERS, docs_page
 from serving.blender.http.documented import REF, documented, documented_picture, in_json
 from serving.blender.http.errors import add_error_handlers
@@ -51,6 +55,8 @@ _ANSWERS = (
     SearchAnswer,
     BatchAnswer,
     Suggestions,
+    ClickAsked,
+    ClicksAccepted,
     ProductReceipt,
     ErasureAccepted,
     IndexStatus,
@@ -71,11 +77,13 @@ def create_app(
     hosts: AllowedHosts | None = None,
     keys: KeyRing | None = None,
     erasures: Erasures | None = None,
+    clicks: Clicks | None = None,
 ) -> FastAPI:
     """The application; it starts `service` and closes it. `registries`: shown at /metrics beside the service's own.
 
     `page`: folder of the page; `examples`: the photos it offers to try; `hosts`: by default numeric ones and localhost;
-    `keys`: those that open its routes, None: all are open; `erasures`: without them there is no route to erase by.
+    `keys`: those that open its routes, None: all are open; `erasures`: without them there is no route to erase by;
+    `clicks`: None where the search log is off, which their route then says.
     """
 
     @asynccontextmanager
@@ -99,6 +107,7 @@ def create_app(
     app.add_middleware(FrontDoor, hosts=hosts or AllowedHosts())
     app.add_middleware(_Measured, metrics=service.metrics)
     add_search(app, service, uploads)
+    add_clicks(app, clicks, uploads)
     _add_products(app, service, pictures)
     if erasures is not None:
         _add_erasure(app, erasures)

@@ -32,6 +32,7 @@ _STATUS_OF_REJECTION = {
     "erasing_needs_keys": 403,
     "not_found": 404,
     "image_missing": 404,
+    "search_log_off": 404,
     UNKNOWN_GENERATION: 404,
     EXTRACTOR_MISMATCH: 409,
     "too_large": 413,

@@ -65,12 +65,15 @@ class Uploads:
             yield await _photos_of(request, self.photo_max_bytes, _charged(request, hold))
 
     @asynccontextmanager
-    async def json(self, request: Request) -> AsyncGenerator[bytes, None]:
-        """A body of JSON, which may have photos in it, held until the block ends. Raises as `photos` does."""
+    async def json(self, request: Request, most: int | None = None) -> AsyncGenerator[bytes, None]:
+        """A body of JSON of up to `most` bytes, held until the block ends; None: it may have photos in it.
+
+        Raises as `photos` does.
+        """
         media_type = _media_type(request)
         if media_type != "application/json":
             raise RejectedError("media_type", f"found {media_type or 'no content type'}; send application/json")
-        most = PHOTOS_TOGETHER * self.photo_max_bytes * 4 // 3 + VECTOR_BODY_BYTES
+        most = PHOTOS_TOGETHER * self.photo_max_bytes * 4 // 3 + VECTOR_BODY_BYTES if most is None else most
         with self._hold() as hold:
             # Photos are charged as such: more than a question without any could have.
             hold = _charged(request, hold) if _announced(request) > VECTOR_BODY_BYTES else hold

@@ -17,13 +17,15 @@ class Candidates:
     """What was found for a question, list by list, in any order, with any number of images of a product.
 
     `look`: by inner product; `words`: by BM25; None where the question does not
-    ask so, [] where it found nothing. `listed`: of a question that only filters,
-    whose scores say nothing. `exhausted`: there is no more to be had by asking
-    for more.
+    ask so, [] where it found nothing. `meaning`: by inner product with what the
+    words look like, None where that was not asked for. `listed`: of a question
+    that only filters, whose scores say nothing. `exhausted`: there is no more to
+    be had by asking for more.
     """
 
     look: Sequence[Hit] | None = None
     words: Sequence[Hit] | None = None
+    meaning: Sequence[Hit] | None = None
     listed: Sequence[Hit] | None = None
     exhausted: bool = True
 
@@ -55,8 +57,9 @@ def products_wanted(question: Question, shown: int, lists: int = 1) -> int:
     """Products that each list should hold, where there are as many, so that the page comes out as it should.
 
     `shown`: products on the pages before; `lists`: 2 where a route that has a photo or a product of its own asks by
-    words as well. One more than is shown tells that there is more. Where products are put in another order the number
-    grows in steps, so that the first pages are made of the same candidates.
+    words as well, and where words are asked for by their meaning too. One more than is shown tells that there is more.
+    Where products are put in another order the number grows in steps, so that the first pages are made of the same
+    candidates.
     """
     needed = shown + question.offset + question.limit + 1
     both = lists > 1 or (question.has_examples and bool(question.text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class ListPart(TypedDict):
@@ -25,11 +25,13 @@ class Explain(TypedDict):
     """score = relevance_weight * relevance + the sum of the measures' parts.
 
     `look` and `words`: null where the product is not in that list, or the list
-    was not asked for. `relevance`: of the lists together.
+    was not asked for. `meaning`: there where it was found by what the words look
+    like. `relevance`: of the lists together.
     """
 
     look: ListPart | None
     words: ListPart | None
+    meaning: NotRequired[ListPart]
     relevance: float
     relevance_weight: float
     measures: dict[str, MeasurePart]

@@ -1,4 +1,4 @@
-"""Fusion: how well a product fits, from where it stands by look and by words.
+"""Fusion: how well a product fits, from where it stands by look, by words and by their meaning.
 
 Reciprocal ranks (Cormack, Clarke and Buettcher, "Reciprocal rank fusion
 outperforms Condorcet and individual rank learning methods", SIGIR 2009) need
@@ -33,11 +33,12 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well a product fits, see `fuse`. `look`, `words`: None where it is not in that list."""
+    """How well a product fits, see `fuse`. `look`, `words`, `meaning`: None where it is not in that list."""
 
     relevance: float
     look: Rung | None
     words: Rung | None
+    meaning: Rung | None = None
 
 
 NO_FIT = Fit(0.0, None, None)
@@ -51,6 +52,7 @@ def fuse(
     fusion: Literal["rrf", "linear"],
     *,
     bounded: bool = False,
+    meaning: Scored | None = None,
 ) -> dict[str, Fit]:
     """How every product of either list fits. None: that list was not asked for, and the other's scores are taken.
 
@@ -58,7 +60,11 @@ def fuse(
     shown as it is. A cosine alone is taken as it is, below 0 too. Of both lists, rrf gives 0..1, where 1 is the first
     of both, and linear the weighted sum of the cosine (0 where it is below) and of the words in 0..1. Lists must be
     whole, without regard to what was shown on the pages before, lest ranks change from page to page.
+
+    `meaning`: of words alone, no product having all of them; its scores are added, whichever fusion (docs/adr/0036).
     """
+    if meaning is not None:
+        return _with_meaning(_rungs(words), _rungs(meaning), weights)
     by_look, by_words = _rungs(look), _rungs(words)
     fits: dict[str, Fit] = {}
     for product in by_look | by_words:
@@ -84,6 +90,19 @@ def bounded_words(score: float) -> float:
 
 def _rungs(scored: Scored | None) -> dict[str, Rung]:
     return {product: Rung(score, rank) for rank, (product, score) in enumerate(scored or (), start=1)}
+
+
+def _with_meaning(words: dict[str, Rung], meaning: dict[str, Rung], weights: Weights) -> dict[str, Fit]:
+    """What fits less than the mean picture does, and has none of the words, is left out."""
+    fits: dict[str, Fit] = {}
+    for product in words | meaning:
+        read, meant = words.get(product), meaning.get(product)
+        by_meaning = 0.0 if meant is None else max(0.0, meant.score)
+        if read is None and by_meaning == 0.0:
+            continue
+        by_words = 0.0 if read is None else bounded_words(read.score)
+        fits[product] = Fit(weights.words * by_words + weights.meaning * by_meaning, None, read, meant)
+    return fits
 
 
 def _by_ranks(look: Rung | None, words: Rung | None, weights: Weights) -> float:

@@ -32,11 +32,15 @@ Vectors = Mapping[bytes, NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A product of a page, by the image that fits best, with its score and, if it was asked for, where that is from."""
+    """A product of a page, by the image that fits best, with its score and, if it was asked for, where that is from.
+
+    `fit`: where it stood in the lists, whether asked for or not.
+    """
 
     hit: Hit
     score: float
     explain: Explain | None
+    fit: Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Ranking:
         shown = self._shown.union(product_hash(self._order[position].hit.product_id) for position in positions)
         left = len(positions) < len(self._order) or not self._exhausted
         return Page(
-            results=tuple(Ranked(each.hit, each.score, self._explained(each)) for each in picked),
+            results=tuple(Ranked(each.hit, each.score, self._explained(each), each.fit) for each in picked),
             shown=shown,
             more=bool(picked) and left and len(shown) < MAX_SHOWN,
             complete=len(positions) >= end or self._exhausted,
@@ -107,23 +111,27 @@ class Ranking:
         question = self._question
         look = None if candidates.look is None else best_images(candidates.look, left_out)
         words = None if candidates.words is None else best_images(candidates.words, left_out)
+        meaning = None if candidates.meaning is None else best_images(candidates.meaning, left_out)
         fits = fuse(
             _pairs(look),
             _pairs(words),
             question.weights,
             question.fusion,
             bounded=question.rank is not None and bool(question.rank.measures),
+            meaning=_pairs(meaning),
         )
         least = question.min_score
-        if least is not None and (look is None or words is None):
+        if least is not None and meaning is None and (look is None or words is None):
             # In a single list, whatever comes after one that fits too little fits less.
             self._exhausted |= any(fit.relevance < least for fit in fits.values())
         listed = best_images(candidates.listed or (), left_out)
         # Of a product found in several ways, the image is shown that looks most like what is asked for.
-        hits = {hit.product_id: hit for hit in chain(listed, words or (), look or ())}
+        hits = {hit.product_id: hit for hit in chain(listed, words or (), meaning or (), look or ())}
         order = []
         for product, hit in hits.items():
             if self._shown and product_hash(product) in self._shown:
+                continue
+            if meaning is not None and product not in fits:
                 continue
             fit = fits.get(product, NO_FIT)
             if least is None or fit.relevance >= least:
@@ -179,7 +187,7 @@ class Ranking:
         if not self._question.explain:
             return None
         profile = self._question.rank
-        return Explain(
+        explain = Explain(
             look=_list_part(each.fit.look),
             words=_list_part(each.fit.words),
             relevance=each.fit.relevance,
@@ -187,6 +195,9 @@ class Ranking:
             measures={} if profile is None else measure_parts(profile, self._values(each.hit), self._now_s),
             score=each.score,
         )
+        if (meant := _list_part(each.fit.meaning)) is not None:
+            explain["meaning"] = meant
+        return explain
 
 
 @dataclass(frozen=True, slots=True)

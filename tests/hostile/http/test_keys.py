@@ -60,6 +60,7 @@ CALLS = {
     "/v1/search/text": ("GET", "/v1/search/text?q=x"),
     "/v1/search/batch": ("POST", "/v1/search/batch"),
     "/v1/suggest": ("GET", "/v1/suggest?q=x"),
+    "/v1/clicks": ("POST", "/v1/clicks"),
     "/v1/search/image": ("POST", "/v1/search/image"),
     "/v1/search/vector": ("POST", "/v1/search/vector"),
     "/v1/products/{product_id:product}/similar": ("GET", "/v1/products/lamp/similar"),

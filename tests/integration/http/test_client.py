@@ -275,6 +275,7 @@ METHODS = {
     ("GET", "/v1/products/{product_id}/similar"): ("similar",),
     ("GET", "/v1/products/{product_id}/status"): ("status",),
     ("POST", "/v1/products/{product_id}/erase"): ("erase",),
+    ("POST", "/v1/clicks"): ("click",),
     ("GET", "/v1/index"): ("index",),
     ("GET", "/readyz"): ("ready",),
 }
@@ -290,6 +291,7 @@ BODIES = {  # property of what goes beside the URL -> argument
     ("POST", "/v1/search/image"): {"image": "photos", "text": "text"},
     ("POST", "/v1/search/vector"): {"vector": "vector", "limit": "limit"},
     ("POST", "/v1/search/batch"): {"queries": "queries"},
+    ("POST", "/v1/clicks"): {name: name for name in ("search_id", "product_id", "position", "kind")},
 }
 ASKED = {
     "ImageAsked": sdk.WeightedImage,
@@ -304,13 +306,14 @@ ANSWERED = {"SearchAnswer": sdk.Answer} | {
     for name in (
         "Result", "Explain", "ListPart", "MeasurePart", "TookMs", "FacetAnswer", "FacetValue", "FacetBucket",
         "SearchedHow", "BatchEntry", "ErrorBody", "Suggestion", "ProductReceipt", "ReplicaReceipt", "ImageReceipt",
-        "ErasureAccepted", "IndexStatus", "SearcherStatus", "GenerationStatus", "Readiness",
+        "ClicksAccepted", "ErasureAccepted", "IndexStatus", "SearcherStatus", "GenerationStatus", "Readiness",
     )
 }  # fmt: skip
 WRAPPED = {
     "QuestionBody": "the arguments of search",
     "DiversityAsked": "two of them",
     "VectorQuery": "the arguments of search_vector",
+    "ClickAsked": "the arguments of click",
     "BatchAnswer": "a list",
     "Suggestions": "a list",
     "ErrorAnswer": "an error",

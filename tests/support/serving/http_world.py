@@ -19,7 +19,9 @@ from schemas.full_index.generation import LIVE
 from schemas.query.fields import Fields
 from schemas.query.rank import RankProfile
 from serving.backend import SearchBackend
+from serving.blender.clicks import Clicks
 from serving.blender.embedding.encoders import MOST_WAITING, Encoders, Load
+from serving.blender.embedding.meanings import Meanings
 from serving.blender.erasures import Erasures
 from serving.blender.examples import Examples
 from serving.blender.http.api import create_app
@@ -31,6 +33,7 @@ from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Pictures
 from serving.blender.publication import Publication
+from serving.blender.search_log import SearchLog
 from serving.blender.service import SEARCH_TIMEOUT_S, BlenderService
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
@@ -93,6 +96,9 @@ async def serving(
     most_waiting: int = MOST_WAITING,
     fields: Fields | None = None,
     profiles: Mapping[str, RankProfile] | None = None,
+    search_log: SearchLog | None = None,
+    clicks: Clicks | None = None,
+    meanings: Meanings | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a blender over `backend`, which it closes in the end; it begins with `EXTRACTOR`.
 
@@ -111,6 +117,8 @@ async def serving(
         search_timeout_s=search_timeout_s,
         fields=fields,
         profiles=profiles,
+        search_log=search_log,
+        meanings=meanings,
     )
     policy = FetchPolicy(allowed_schemes=("file",), allowed_folders=(str(allowed_folder),) if allowed_folder else ())
     pictures = Pictures(lambda url: fetch(url, policy))
@@ -123,6 +131,7 @@ async def serving(
         hosts=hosts,
         keys=keys,
         erasures=erasures,
+        clicks=clicks,
     )
     server = http_server(app, limits, tls, metrics)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -17,6 +17,7 @@ from schemas.extract_request import decode_bundle, decode_request, decode_reques
 from schemas.feature import decode_feature, feature_topic_key
 from schemas.ids import content_hash, image_id, image_key, sequence
 from schemas.product_record import ImageEntry, decode_record
+from schemas.search_log import ClickRecord, SearchRecord, ShownProduct, decode_click, decode_search
 
 GOLDEN = Path(__file__).parent / "golden"
 URL = "https://images.example.com/p1/1.jpg"
@@ -166,6 +167,37 @@ def test_dead_letter() -> None:
     assert (letter.key_bytes(), letter.value_bytes()) == (b"p1", b"\xff{")
 
 
+def test_search_record() -> None:
+    record = decode_search(_bytes("search_record.1.json"))
+    assert (record.search_id, record.at_ms, record.kinds) == (
+        "00ff" * 8, 1767261600123, ("photo", "words", "filter")
+    )  # fmt: skip
+    assert (record.generation, record.watermark_ms, record.took_ms) == ("g1", 1767261600000, 12.5)
+    assert (record.before, record.words, record.match, record.matches) == (10, "rote Schuhe ü", "all", 40)
+    assert (record.filter, record.sort, record.rank) == (
+        ("brand", "price"), "-price", {"relevance": 1.0, "sales": 0.3}
+    )  # fmt: skip
+    assert (record.diverse, record.partial) == (True, True)
+    first, second = record.shown
+    assert (first.product_id, first.position, first.score) == ("p1", 11, 0.75)
+    assert (first.look_score, first.look_rank, first.words_score, first.words_rank) == (0.5, 3, 7.25, 1)
+    assert (first.price, first.sales, first.praise) == (59.9, 120, 0.96)
+    assert second == ShownProduct(product_id="größe/7", position=12, score=0.5)
+
+
+def test_click_record() -> None:
+    assert decode_click(_bytes("click_record.1.json")) == ClickRecord(
+        search_id="00ff" * 8, product_id="p1", position=11, at_ms=1767261601123, kind="purchase"
+    )
+
+
+def test_fields_of_the_search_log_that_are_new_are_passed_over() -> None:
+    later = {**msgspec.json.decode(_bytes("search_record.1.json")), "meaning": 0.5}
+    assert decode_search(msgspec.json.encode(later)) == decode_search(_bytes("search_record.1.json"))
+    least = {"search_id": "", "at_ms": 1, "kinds": [], "generation": "", "watermark_ms": 0, "took_ms": 1, "shown": []}
+    assert isinstance(decode_search(msgspec.json.encode(least)), SearchRecord)
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in GOLDEN.glob("*.1.*")))
 def test_a_cut_record_is_refused_as_its_reader_promises(name: str) -> None:
     whole = _bytes(name)
@@ -176,6 +208,8 @@ def test_a_cut_record_is_refused_as_its_reader_promises(name: str) -> None:
         "extract_request.1.json": (decode_request, RejectedError),
         "extract_bundle.1.json": (decode_requests, RejectedError),
         "dead_letter.1.json": (decode_dead_letter, msgspec.DecodeError),
+        "search_record.1.json": (decode_search, msgspec.DecodeError),
+        "click_record.1.json": (decode_click, msgspec.DecodeError),
     }[name]
     for length in {0, 1, 7, len(whole) // 3, len(whole) // 2}:
         with pytest.raises(refusal):

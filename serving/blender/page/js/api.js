@@ -49,6 +49,13 @@ export const batch = async (queries, signal) => (await post("v1/search/batch", {
 export const suggestions = async (text, limit, signal) =>
   (await json(`v1/suggest?q=${encodeURIComponent(text)}&limit=${limit}`, { signal })).suggestions;
 
+/** Tells the shop's log which of an answer's products was chosen; what becomes of it is no matter to the shopper. */
+export function clicked(searchId, productId, position) {
+  const click = { search_id: searchId, product_id: productId, position, kind: "click" };
+  const options = { method: "POST", keepalive: true, headers: { "Content-Type": "application/json" } };
+  fetch("v1/clicks", { ...options, body: JSON.stringify(click) }).catch(() => undefined);
+}
+
 export const receipt = (productId, signal) => json(`v1/products/${encodeURIComponent(productId)}/status`, { signal });
 
 export const examples = async () => (await json("v1/examples")).examples;

@@ -1,5 +1,6 @@
 // The list of products, page after page: by a button that also presses itself when it comes into view.
 
+import { clicked } from "./api.js";
 import { at, element } from "./element.js";
 import { isLooking } from "./question.js";
 import { card, showLoading } from "./results.js";
@@ -66,6 +67,7 @@ export class Pages {
   /** The cards that came; those that are there already do not come again. */
   append(answer, cursor) {
     const alike = !this.question.words && isLooking(this.question);
+    const before = this.ids.size;
     const fresh = answer.results.filter((each) => !this.ids.has(each.product_id));
     for (const each of fresh) {
       this.ids.add(each.product_id);
@@ -73,6 +75,8 @@ export class Pages {
     }
     this.seen(fresh);
     const cards = fresh.map((each) => card(each, this.offers, alike));
+    // Where the shop keeps a log of searches, it learns from what is chosen.
+    if (answer.search_id) cards.forEach((each, place) => noteClicks(each, answer.search_id, fresh[place], before + place + 1));
     this.list.append(...cards);
     this.cursor = answer.cursor ?? "";
     this.more.hidden = !this.cursor;
@@ -154,4 +158,10 @@ export class Pages {
     }
     return this.explanations.get(cursor);
   }
+}
+
+/** Tells the log that the card's product was chosen, once; `position`: over all pages, from 1. */
+function noteClicks(item, searchId, product, position) {
+  const told = () => clicked(searchId, product.product_id, position);
+  item.querySelector("a.product").addEventListener("click", told, { once: true });
 }

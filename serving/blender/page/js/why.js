@@ -24,12 +24,13 @@ export function reasons(product, explain, shards, question) {
   return box;
 }
 
-function lines(product, { look, words: found, relevance, relevance_weight: weight, measures, score }, question) {
+function lines(product, { look, words: found, meaning, relevance, relevance_weight: weight, measures, score }, question) {
   const told = [];
   if (look) told.push(`Looks ${words.similarity(look.score)} alike: number ${words.count(look.rank)} by look.`);
   else if (isLooking(question)) told.push("Not among those that look most alike.");
   if (found) told.push(`Has the words, ${words.points(found.score)} points: number ${words.count(found.rank)} by words.`);
   else if (question.words) told.push("Has not the words that were asked for.");
+  if (meaning) told.push(`Looks like what the words mean: number ${words.count(meaning.rank)} by meaning.`);
   if (look && found) told.push(`Both together: ${words.points(relevance)}.`);
   for (const [field, { value, part }] of Object.entries(measures ?? {})) {
     const known = value === null ? "not known" : words.count(value);
@@ -37,7 +38,7 @@ function lines(product, { look, words: found, relevance, relevance_weight: weigh
   }
   if (isFiltered(question)) told.push("Passes the filters.");
   if (question.sort) told.push(`Ordered by: ${SORTS.get(question.sort).toLowerCase()}.`);
-  if (!look && !found) told.push("There is no photo and are no words to compare it with.");
+  if (!look && !found && !meaning) told.push("There is no photo and are no words to compare it with.");
   else if (Object.keys(measures ?? {}).length) told.push(`Score: ${words.points(score)}, of relevance × ${weight} and what was added.`);
   return told;
 }

@@ -19,6 +19,8 @@ from schemas.extract_request import ExtractRequest, decode_request, encode_bundl
 from schemas.feature import FeatureRecord, encode_feature
 from schemas.ids import content_hash, image_id, image_key, sequence
 from schemas.product_record import ImageEntry, ProductRecord, encode_record
+from schemas.search_log import ClickRecord, SearchRecord, ShownProduct
+from schemas.search_log import encode_record as encode_log_record
 
 URL = "https://images.example.com/p1/1.jpg"
 EXTRACTOR = "efficientnet_lite0-57934424-p1-1280"
@@ -80,6 +82,30 @@ def dead_letter() -> bytes:
     )  # fmt: skip
 
 
+def search_record() -> bytes:
+    shown = (
+        ShownProduct(
+            product_id="p1", position=11, score=0.75, look_score=0.5, look_rank=3, words_score=7.25, words_rank=1,
+            price=59.9, sales=120, praise=0.96,
+        ),
+        ShownProduct(product_id="größe/7", position=12, score=0.5),
+    )  # fmt: skip
+    return encode_log_record(
+        SearchRecord(
+            search_id="00ff" * 8, at_ms=1767261600123, kinds=("photo", "words", "filter"), generation="g1",
+            watermark_ms=1767261600000, took_ms=12.5, shown=shown, before=10, words="rote Schuhe ü", match="all",
+            filter=("brand", "price"), sort="-price", rank={"relevance": 1.0, "sales": 0.3}, diverse=True,
+            partial=True, matches=40,
+        )
+    )  # fmt: skip
+
+
+def click_record() -> bytes:
+    return encode_log_record(
+        ClickRecord(search_id="00ff" * 8, product_id="p1", position=11, at_ms=1767261601123, kind="purchase")
+    )
+
+
 FORMS: dict[str, Callable[[], bytes]] = {
     "product_record.1.msgpack": product_record,
     "feature_record.1.msgpack": feature_record,
@@ -87,6 +113,8 @@ FORMS: dict[str, Callable[[], bytes]] = {
     "extract_request.1.json": extract_request,
     "extract_bundle.1.json": extract_bundle,
     "dead_letter.1.json": dead_letter,
+    "search_record.1.json": search_record,
+    "click_record.1.json": click_record,
 }
 
 if __name__ == "__main__":

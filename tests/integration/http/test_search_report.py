@@ -1,0 +1,67 @@
+"""`vitrine report` over a real Kafka: a day with searches and clicks, others without, and a log that is not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+from jobs.search_report.reading import read_report
+from messaging.admin import describe, ensure_topics
+from messaging.producer import now_ms
+from schemas.topics import CLICKS, DAY_MS, SEARCH_LOG
+from tests.system import system_settings
+
+pytestmark = pytest.mark.integration
+
+
+def test_clicks_are_joined_to_their_searches_day_by_day(logged_kafka: str) -> None:
+    report = read_report(logged_kafka, 4, now_ms())
+    first, second = report.days[0], report.days[1]
+    assert [day.day for day in report.days] == sorted(day.day for day in report.days)
+    assert (first.searches, first.clicks, first.clicks_not_shown) == (4, 2, 1)
+    assert first.clicked_share == pytest.approx(2 / 4)
+    assert first.mrr == pytest.approx((1 / 2 + 1) / 2)
+    assert first.without_result == pytest.approx(1 / 4)
+    assert first.products == 4
+    assert [(each.words, each.searches) for each in first.top_words] == [("red boot", 2), ("scarf", 1), ("zebra", 1)]
+    assert [each.words for each in first.top_words_without_result] == ["zebra"]
+    assert (second.searches, second.clicks, second.mrr) == (1, 1, 1.0)
+    assert report.unreadable == 1
+
+
+def test_command_prints_tables_and_json(
+    logged_kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"HOME": str(tmp_path), "KAFKA_BOOTSTRAP": logged_kafka, "SEARCH_LOG": "true"}.items():
+        monkeypatch.setenv(f"VITRINE_{name}", value)
+    assert main(["report", "--days", "4"]) == 0
+    printed = capsys.readouterr()
+    for text in ("CTR", "50.0%", "0.750", "red boot (2)", "zebra (1)", "1 clicks are not counted", "not readable"):
+        assert text in printed.out
+    assert printed.err == ""
+    monkeypatch.setenv("VITRINE_SEARCH_LOG", "false")
+    assert main(["report", "--days", "4", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["days"][0]["clicks"] == 2
+    assert "nothing more is logged" in printed.err
+    assert main(["report", "--days", "0"]) == 2
+
+
+def test_retention_follows_the_setting_also_of_topics_that_are_there(logged_kafka: str, tmp_path: Path) -> None:
+    settings = system_settings(tmp_path, kafka_bootstrap=logged_kafka, search_log=True, search_log_days=3)
+    assert ensure_topics(settings) == []
+    assert retention_days(logged_kafka, SEARCH_LOG) == 3
+    ensure_topics(system_settings(tmp_path, kafka_bootstrap=logged_kafka, search_log=True))
+    assert retention_days(logged_kafka, CLICKS) == 30
+    assert set(describe(logged_kafka, [SEARCH_LOG, CLICKS])) == {SEARCH_LOG, CLICKS}
+
+
+def retention_days(kafka: str, topic: str) -> float:
+    from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+
+    client = AdminClient({"bootstrap.servers": kafka})
+    (future,) = client.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+    return int(future.result()["retention.ms"].value) / DAY_MS
