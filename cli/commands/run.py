@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from cli.commands.build import built
 from cli.imported import is_imported, remember_import
 from cli.importers import import_catalogue, read_catalogue
@@ -98,7 +100,9 @@ def _first_full_index(settings: Settings, progress: Progress) -> bool:
     with progress.step("the first full index, built from the stores while the stream runs on (a minute or two)"):
         # Trained lists, also where exact search would do: what a newcomer tries is what a large catalogue runs on.
         kind = [] if settings.index_kind else ["--kind", "ivf_pca"]
-        generation = built(settings, kind, cluster=False, progress=progress)
+        # What words look like is learned by the next one: nobody waits a minute for it before the first search.
+        first = msgspec.structs.replace(settings, meaning=False)
+        generation = built(first, kind, cluster=False, progress=progress)
         report = publish_generation(settings, generation.name, progress)
     if not report.passed:
         progress.say(f"{report.name} is refused, the index that grew by deltas serves on: {report.why}")

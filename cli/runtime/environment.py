@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import msgspec
 
@@ -29,8 +30,14 @@ def settings_environment(settings: Settings) -> dict[str, str]:
     """The settings as VITRINE_* variables; `load_settings` of these gives the same settings again."""
     values: dict[str, str] = {}
     for name, value in msgspec.to_builtins(settings).items():
-        values[f"VITRINE_{name.upper()}"] = ",".join(value) if isinstance(value, list) else str(value)
+        values[f"VITRINE_{name.upper()}"] = _as_text(value)
     return values
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, dict):
+        return msgspec.json.encode(value).decode()
+    return ",".join(value) if isinstance(value, list) else str(value)
 
 
 def _is_setting(variable: str) -> bool:

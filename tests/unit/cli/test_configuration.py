@@ -26,6 +26,10 @@ def test_settings_survive_the_environment_of_a_child(tmp_path: Path) -> None:
         {}, home=str(tmp_path), shards=3, fetch_allowed_hosts=["a.example", "*.b.example"], snapshot_interval_s=1.5
     )
     assert load_settings(settings_environment(settings)) == settings
+    profiles = {"popular": {"relevance": 1.0, "sales": {"weight": 0.3, "half": 500}}}
+    ranked = load_settings({}, home=settings.home, rank_profiles=profiles, filter_attributes=["material:keyword"])
+    assert load_settings(settings_environment(ranked)) == ranked
+    assert ranked.profiles["popular"].measures[0][1].half == 500
 
 
 def test_child_gets_no_setting_of_its_parents_environment(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
