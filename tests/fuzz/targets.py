@@ -111,7 +111,7 @@ def _upload(data: bytes) -> None:
     request = _request([(b"content-type", b"multipart/form-data; boundary=" + BOUNDARY)], data)
 
     async def read() -> None:
-        async with Uploads(_UPLOAD_BYTES).photo(request):
+        async with Uploads(_UPLOAD_BYTES).photos(request):
             pass
 
     asyncio.run(read())
