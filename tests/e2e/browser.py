@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,14 @@ def ask_words(page: Page, words: str) -> None:
     page.locator("#words").fill(words)
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+
+
+def becomes(page: Page, read: Callable[[], Any], wanted: Any) -> None:
+    """What is read of the page is soon as it should be: it shows an answer a moment after it was asked for."""
+    until = time.monotonic() + 10
+    while (found := read()) != wanted:
+        assert time.monotonic() < until, (found, wanted)
+        page.wait_for_timeout(50)
 
 
 def shown_ids(page: Page) -> list[str]:

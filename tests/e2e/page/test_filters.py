@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browser import ask_words, first_is, query, shown_ids, upload
+from tests.e2e.browser import ask_words, becomes, first_is, query, shown_ids, upload
 from tests.e2e.shop import Shop
 
 
@@ -42,10 +41,7 @@ def counts(page: Page, name: str) -> dict[str, int]:
 
 def counts_are(page: Page, name: str, wanted: dict[str, int]) -> None:
     """The counts of a field that is filtered by come with an answer of their own, a moment later."""
-    until = time.monotonic() + 10
-    while (found := counts(page, name)) != wanted:
-        assert time.monotonic() < until, (name, found, wanted)
-        page.wait_for_timeout(50)
+    becomes(page, lambda: counts(page, name), wanted)
 
 
 def counted(products: list[dict[str, Any]], field: str) -> dict[str, int]:
@@ -165,7 +161,7 @@ def test_order_by_price_and_by_sales(page: Page, shop: Shop) -> None:
         wanted = [product["product_id"] for product in sorted(shop.products, key=key)][:24]
         first_is(page, wanted[0])
         expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
-        assert shown_ids(page) == wanted
+        becomes(page, lambda: shown_ids(page), wanted)
 
 
 def test_pages_come_to_the_end_without_repeats(page: Page, shop: Shop) -> None:
