@@ -1,7 +1,7 @@
 """Filters: which products a query may answer with.
 
 A filter is a tree of conditions on fields. Clients write it as JSON
-(`parse_filter`) or, in a URL, in a short form (`parse_short`); between
+(`parse_filter`) or, in a URL, in a short form (`schemas.query.short_filters`); between
 processes it travels as the tree itself (`encode_filter`, `decode_filter`).
 The grammar is in docs/search.md.
 
@@ -12,7 +12,6 @@ such a condition holds for it.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,7 +111,7 @@ def decode_filter(data: bytes, fields: Fields) -> Filter | None:
     if not data:
         return None
     if len(data) > _MAX_ENCODED_BYTES:
-        raise _invalid("filter", f"{len(data)} bytes; it may have {_MAX_ENCODED_BYTES}")
+        raise invalid_filter("filter", f"{len(data)} bytes; it may have {_MAX_ENCODED_BYTES}")
     try:
         tree: Filter = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -121,7 +120,7 @@ def decode_filter(data: bytes, fields: Fields) -> Filter | None:
     _check_size(tree)
     for condition in conditions(tree):
         if fields.get(condition.field) is None:
-            raise _unknown(condition.field, fields)
+            raise unknown_field(condition.field, fields)
     return tree
 
 
@@ -133,7 +132,7 @@ def _check_depth(tree: Filter) -> None:
         level = [part for of_one in parts for part in of_one]
         if not level:
             return
-    raise _invalid("filter", f"nested deeper than {MAX_NESTING} levels")
+    raise invalid_filter("filter", f"nested deeper than {MAX_NESTING} levels")
 
 
 def conditions(tree: Filter) -> Iterator[Condition]:
@@ -204,9 +203,9 @@ def _check_size(tree: Filter) -> None:
     for number, condition in enumerate(conditions(tree), start=1):
         count += len(condition.values) if isinstance(condition, AnyOf | Below | AllOf) else 1
         if number > MAX_CONDITIONS:
-            raise _invalid("filter", f"more than {MAX_CONDITIONS} conditions; ask several questions instead")
+            raise invalid_filter("filter", f"more than {MAX_CONDITIONS} conditions; ask several questions instead")
         if count > MAX_FILTER_VALUES:
-            raise _invalid("filter", f"more than {MAX_FILTER_VALUES} values; filter by a field that groups them")
+            raise invalid_filter("filter", f"more than {MAX_FILTER_VALUES} values; filter by a field that groups them")
 
 
 class _Parser:
@@ -217,9 +216,9 @@ class _Parser:
 
     def filter(self, value: Any, where: str, depth: int) -> Filter:
         if not isinstance(value, dict):
-            raise _invalid(where, f'an object such as {{"brand": "Strider"}} is wanted, found {_kind(value)}')
+            raise invalid_filter(where, f'an object such as {{"brand": "Strider"}} is wanted, found {_kind(value)}')
         if depth > MAX_NESTING:
-            raise _invalid(where, f"nested deeper than {MAX_NESTING} levels")
+            raise invalid_filter(where, f"nested deeper than {MAX_NESTING} levels")
         parts = [self._entry(name, inner, f"{where}.{name[:80]}", depth) for name, inner in value.items()]
         return parts[0] if len(parts) == 1 else And(tuple(parts))
 
@@ -228,12 +227,12 @@ class _Parser:
             return Not(self.filter(value, where, depth + 1))
         if name in WORDS_OF_FILTERS:
             if not isinstance(value, list) or (name == "any" and not value):
-                raise _invalid(where, f"a list of filters is wanted, found {_kind(value)}")
+                raise invalid_filter(where, f"a list of filters is wanted, found {_kind(value)}")
             parts = tuple(self.filter(each, f"{where}[{i}]", depth + 1) for i, each in enumerate(value))
             return And(parts) if name == "all" else Or(parts)
         field = self._fields.get(name)
         if field is None:
-            raise _unknown(name, self._fields)
+            raise unknown_field(name, self._fields)
         if isinstance(value, dict):
             return self._operators(field, value, where)
         if field.kind.numeric:
@@ -244,9 +243,11 @@ class _Parser:
         allowed = _OPERATORS[field.kind]
         for operator in value:
             if operator not in allowed:
-                raise _invalid(where, f"{field.name} is a {field.kind}: {', '.join(allowed)}; not {operator[:80]!r}")
+                raise invalid_filter(
+                    where, f"{field.name} is a {field.kind}: {', '.join(allowed)}; not {operator[:80]!r}"
+                )
         if not value:
-            raise _invalid(where, f"says nothing; {field.name} is a {field.kind}: {', '.join(allowed)}")
+            raise invalid_filter(where, f"says nothing; {field.name} is a {field.kind}: {', '.join(allowed)}")
         parts: list[Filter] = []
         if _RANGES & value.keys():
             parts.append(_range(field, value, where))
@@ -260,14 +261,14 @@ class _Parser:
                 parts.append(AllOf(field.name, _keywords(field, _listed(wanted, inner), inner)))
             elif operator == "exists":
                 if not isinstance(wanted, bool):
-                    raise _invalid(inner, f"true or false is wanted, found {_kind(wanted)}")
+                    raise invalid_filter(inner, f"true or false is wanted, found {_kind(wanted)}")
                 parts.append(Known(field.name) if wanted else Not(Known(field.name)))
         return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
 def _listed(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
-        raise _invalid(where, f"a list is wanted, found {_kind(value)}")
+        raise invalid_filter(where, f"a list is wanted, found {_kind(value)}")
     return value
 
 
@@ -280,12 +281,12 @@ def _one_of(field: Field, values: list[Any], where: str) -> Filter:
 
 def _keywords(field: Field, values: list[Any], where: str) -> tuple[str, ...]:
     if not values:
-        raise _invalid(where, "an empty list, which nothing matches; leave the condition out")
+        raise invalid_filter(where, "an empty list, which nothing matches; leave the condition out")
     texts = []
     for each in values:
         text = text_of(each)
         if text is None:
-            raise _invalid(where, f"{field.name} is a {field.kind} of up to 512 bytes, found {_kind(each)}")
+            raise invalid_filter(where, f"{field.name} is a {field.kind} of up to 512 bytes, found {_kind(each)}")
         texts.append(text)
     return tuple(dict.fromkeys(texts))
 
@@ -312,96 +313,8 @@ def _figure(field: Field, value: Any, where: str) -> float:
     figure = seconds_of(value) if field.kind is FieldKind.TIME else number_of(value)
     if figure is None:
         wanted = "a date, a time (RFC 3339) or Unix seconds" if field.kind is FieldKind.TIME else "a finite number"
-        raise _invalid(where, f"{field.name} is a {field.kind}: {wanted} is wanted, found {_kind(value)}")
+        raise invalid_filter(where, f"{field.name} is a {field.kind}: {wanted} is wanted, found {_kind(value)}")
     return figure
-
-
-# -- the short form ----------------------------------------------------------------------------
-
-_TERM = re.compile(r'\s*(-?)([^:;"\s]+):((?:"(?:[^"\\]|\\.)*"|[^";])*)(?:;|$)')
-_VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"|[^",+]+|[,+]')
-_RANGE = re.compile(r"(.*?)\.\.(.*)", re.DOTALL)
-
-
-def parse_short(text: str, fields: Fields) -> Filter:
-    """A filter from its form in a URL, or from JSON where it begins with a brace.
-
-    `category:shoes;brand:Strider,Acme;price:10..50;-labels:person+dog`: terms
-    are divided by ";" and all hold, "-" before one is not, "," between values
-    is or, "+" is and (lists), LOW..HIGH a range with either side open, and what
-    holds one of these characters stands in quotes. Raises as `parse_filter` does.
-    """
-    if len(text) > MAX_FILTER_BYTES:
-        raise _invalid("filter", f"{len(text)} characters; it may have {MAX_FILTER_BYTES}")
-    if text.lstrip().startswith("{"):
-        try:
-            return parse_filter(msgspec.json.decode(text), fields)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise _invalid("filter", f"not JSON: {error}") from error
-    parts: list[Any] = []
-    place = 0
-    while place < len(text.rstrip("; ")):
-        term = _TERM.match(text, place)
-        if term is None:
-            raise _invalid("filter", f"no FIELD:VALUE at {text[place : place + 40]!r}; terms are divided by ';'")
-        negated, name, values = term.groups()
-        field = fields.get(name)
-        if field is None:
-            raise _unknown(name, fields)
-        condition = {name: _short_condition(field, values.strip())}
-        parts.append({"not": condition} if negated else condition)
-        place = term.end()
-    return parse_filter({"all": parts}, fields) if len(parts) != 1 else parse_filter(parts[0], fields)
-
-
-def _short_condition(field: Field, text: str) -> Any:
-    if field.kind.numeric:
-        ranged = _RANGE.fullmatch(text)
-        if ranged is None:
-            return _short_figure(field, text)
-        low, high = (side.strip() for side in ranged.groups())
-        bounds = {"gte": low, "lte": high}
-        return {operator: _short_figure(field, side) for operator, side in bounds.items() if side}
-    values: list[str] = []
-    signs: set[str] = set()
-    divided = True
-    for found in _VALUE.finditer(text):
-        if found.group() in ",+":
-            signs.add(found.group())
-            divided = True
-            continue
-        quoted = found.group(1)
-        value = found.group().strip() if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
-        if not value and quoted is None:
-            continue
-        if not divided:
-            raise _invalid(f"filter.{field.name}", f"{value[:40]!r} stands beside another value; put ',' between")
-        values.append(value)
-        divided = False
-    if "+" in signs and field.kind is FieldKind.LIST:
-        if "," in signs:
-            raise _invalid(f"filter.{field.name}", "',' and '+' in one term; quote values, or write the filter as JSON")
-        return {"all": values}
-    if "+" in signs:
-        raise _invalid(
-            f"filter.{field.name}", f"is a {field.kind} and has one value, '+' is for lists; quote the value"
-        )
-    return values
-
-
-def _short_figure(field: Field, text: str) -> Any:
-    """As JSON would have it: a number where it is one, else the text, which is refused or is a time."""
-    if field.kind is FieldKind.TIME and number_of(_float(text)) is None:
-        return text
-    figure = _float(text)
-    return text if figure is None else figure
-
-
-def _float(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 # -- errors ------------------------------------------------------------------------------------
@@ -415,12 +328,14 @@ def _kind(value: Any) -> str:
     return {list: "a list", dict: "an object", type(None): "null"}.get(type(value), type(value).__name__)
 
 
-def _invalid(where: str, problem: str) -> RejectedError:
+def invalid_filter(where: str, problem: str) -> RejectedError:
+    """What is wrong at one place of a filter, and what is wanted there."""
     return RejectedError(INVALID_FILTER, f"{where}: {problem}")
 
 
-def _unknown(name: str, fields: Fields) -> RejectedError:
+def unknown_field(name: str, fields: Fields) -> RejectedError:
+    """There is no such field; names those that there are."""
     there = ", ".join(f"{field.name} ({field.kind})" for field in fields)
-    return _invalid(
+    return invalid_filter(
         "filter", f"there is no field {name[:80]!r}; there are {there}; the setting filter_attributes declares others"
     )

@@ -7,7 +7,8 @@ from typing import Any
 
 from schemas.query.body import MAX_FACETS, MAX_RANGES, QuestionBody, body_from, invalid
 from schemas.query.fields import Fields
-from schemas.query.filters import Filter, parse_short
+from schemas.query.filters import Filter
+from schemas.query.short_filters import parse_short
 
 PARAMETERS = (
     *("limit", "offset", "cursor", "generation", "q", "text", "match", "filter", "facets"),

@@ -25,8 +25,6 @@ from serving.blender.answers import (
     FacetValue,
     SearchAnswer,
     SearchedHow,
-    TookMs,
-    rfc3339,
 )
 from serving.blender.details import MAX_ATTRIBUTES_BYTES, shown
 from serving.blender.embedding.meanings import Meanings, Meant
@@ -37,6 +35,7 @@ from serving.blender.ranking.ranking import Page, Ranking, Vectors
 from serving.blender.ranking.values import needs_attributes
 from serving.blender.search_log import SearchLog
 from serving.blender.searching import NOTHING_ELSE, Aim, Found, Query, Searches, Wanted
+from serving.blender.telling import Telling, Took, watermark_of
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +89,14 @@ class Questions:
         backend: SearchBackend,
         searches: Searches,
         metrics: BlenderMetrics,
+        telling: Telling,
         search_log: SearchLog | None = None,
         meanings: Meanings | None = None,
     ) -> None:
         self._backend = backend
         self._searches = searches
         self._metrics = metrics
+        self._telling = telling
         self._log = search_log
         self._meanings = meanings
 
@@ -123,10 +124,11 @@ class Questions:
                 break
             # Images of few products took all the room: more of them, without counting again.
             images = min(4 * images, MAX_IMAGES_PER_QUERY)
-            wanted = replace(self._wanted(asked, any_word=match == "any"), facets=b"")
-            more = await self._found(asked, wanted, asked.vectors, images)
+            wanted = self._wanted(asked, any_word=match == "any")
+            more = await self._found(asked, replace(wanted, facets=b""), asked.vectors, images)
             if more[0].answer.generation != first[0].answer.generation:
-                first = more
+                # A swap came in between: what is counted is of the generation that is shown.
+                first = more = await self._found(asked, wanted, asked.vectors, images)
             found = more if asked.meant is None else await self._with_meaning(asked, asked.meant, more, images)
         return await self._shown(asked, page, first, found, match, search_began)
 
@@ -223,8 +225,7 @@ class Questions:
             listed=listed if not question.text and not asked.vectors else None,
             exhausted=exhausted,
         )
-        now_ms = min(part.answer.watermark_ms for part in found)
-        return Ranking(question, candidates, now_ms=now_ms, shown=asked.seen, without=asked.without)
+        return Ranking(question, candidates, now_ms=watermark_of(found), shown=asked.seen, without=asked.without)
 
     def _enough(self, asked: Asked, page: Page, found: list[Found], images: int) -> bool:
         """The page is full, or nothing more is to be had by asking for more images."""
@@ -244,26 +245,12 @@ class Questions:
             for result in results:
                 if (part := parts[result["product_id"]]) is not None:
                     result["explain"] = part
-        missing = sorted({shard for part in found for shard in part.answer.missing_shards})
-        if missing:
-            self._metrics.partial.inc()
-        now = time.perf_counter()
-        self._metrics.search_seconds.observe(now - search_began)
         counted = bool(question.text or question.facets) or not asked.vectors
-        watermark_ms = min(part.answer.watermark_ms for part in found)
-        told = SearchAnswer(
-            results=results,
-            watermark=rfc3339(watermark_ms),
-            partial=bool(missing),
-            missing_shards=missing,
-            pending_images=max(part.answer.pending_images for part in found),
-            refused_images=max(part.answer.refused_images for part in found),
-            took_ms=TookMs(
-                total=round((now - asked.began) * 1000, 2),
-                embed=round(asked.embed_s * 1000, 2),
-                search=round((now - search_began) * 1000, 2),
-            ),
-            generation=answer.generation,
+        told = self._telling.tell(
+            found,
+            results,
+            asked.kinds,
+            Took(asked.began, search_began, asked.embed_s),
             matches=answer.matches if counted else None,
             facets=self._facets(question, decode_counts(answer.facets)) if question.facets else None,
             cursor=pages.encode(page.shown, asked.digest) if page.more else None,
@@ -271,13 +258,11 @@ class Questions:
             by_meaning=any(each.fit.meaning is not None for each in page.results),
             corrected=dict(answer.corrected) or None,
             explain=SearchedHow(list(answer.plan)) if question.explain else None,
-            search_id=None if self._log is None else self._log.new_id(),
         )
-        self._metrics.answered(asked.kinds, not results)
         if self._log is not None:
             fits = {each.hit.product_id: each.fit for each in page.results}
             before = len(asked.seen) + question.offset
-            self._log.note(told, asked.kinds, watermark_ms, question, fits, before)
+            self._log.note(told, asked.kinds, watermark_of(found), question, fits, before)
         return told
 
     def _facets(self, question: Question, counts: list[FacetCounts]) -> dict[str, FacetAnswer]:

@@ -25,8 +25,6 @@ from serving.blender.answers import (
     SearchAnswer,
     Suggestion,
     Suggestions,
-    TookMs,
-    rfc3339,
 )
 from serving.blender.details import shown
 from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
@@ -39,6 +37,7 @@ from serving.blender.questions import Asked, Questions
 from serving.blender.receipts import index_status, product_receipt, waiting_for
 from serving.blender.search_log import SearchLog, kinds_of
 from serving.blender.searching import Aim, Query, Searches
+from serving.blender.telling import Telling, Took, watermark_of
 from vision.extractor import dimension_of
 
 log = logging.getLogger(__name__)
@@ -87,7 +86,8 @@ class BlenderService:
         self._searches = Searches(backend, metrics)
         self._log = search_log
         self._meanings = meanings
-        self._questions = Questions(backend, self._searches, metrics, search_log, meanings)
+        self._telling = Telling(metrics, search_log)
+        self._questions = Questions(backend, self._searches, metrics, self._telling, search_log, meanings)
 
     def start(self) -> None:
         """Begins to follow what serves and to load its encoder; needs the running loop."""
@@ -136,16 +136,13 @@ class BlenderService:
     async def _similar(self, product_id: str, limit: int, generation: str) -> SearchAnswer:
         began = time.perf_counter()
         deadline = time.monotonic() + TIMEOUT_S
-        replica = await self._present(product_id, generation)
-        images = [image for image in replica.images if image.searchable and image.vector]
-        if not images:
-            raise _not_searchable(product_id)
-        aim = Aim(await self._extractor_of(replica.generation), generation)
-        vectors = [np.frombuffer(image.vector, dtype="<f4") for image in images[:SIMILAR_VECTORS]]
+        of, known = await self._searchable(product_id, generation)
+        aim = Aim(await self._extractor_of(of), generation)
+        vectors = known[:SIMILAR_VECTORS]
         return await self._search(
             *(("product",), vectors, limit, began, 0.0, aim),
             exclude=product_id,
-            excluded_images=len(images),
+            excluded_images=len(known),
             deadline=deadline,
         )
 
@@ -203,12 +200,15 @@ class BlenderService:
         return Suggestions([Suggestion(each.text, each.products) for each in answer.suggestions])
 
     async def _vectors_of(self, product_id: str, generation: str) -> list[Vector]:
-        """Of a product's images. Raises `RejectedError('not_found', ...)` when it is not searchable."""
+        return (await self._searchable(product_id, generation))[1]
+
+    async def _searchable(self, product_id: str, generation: str) -> tuple[str, list[Vector]]:
+        """A product's vectors, and of which generation. Raises `RejectedError('not_found', ...)` where it has none."""
         replica = await self._present(product_id, generation)
         images = [image for image in replica.images if image.searchable and image.vector]
         if not images:
             raise _not_searchable(product_id)
-        return [np.frombuffer(image.vector, dtype="<f4") for image in images]
+        return replica.generation, [np.frombuffer(image.vector, dtype="<f4") for image in images]
 
     async def shows(self, product_id: str, url: str) -> bool:
         """Whether that product is listed now, with that picture. Raises `TransientError` when nobody can tell."""
@@ -338,30 +338,9 @@ class BlenderService:
                 break
             images = min(images * 4, MAX_IMAGES_PER_QUERY)
         results = await shown(self._backend, best, found[0].answer.generation, deadline)
-        missing = sorted({shard for part in found for shard in part.answer.missing_shards})
-        if missing:
-            self.metrics.partial.inc()
-        now = time.perf_counter()
-        self.metrics.search_seconds.observe(now - search_began)
-        watermark_ms = min(part.answer.watermark_ms for part in found)
-        answer = SearchAnswer(
-            results=results,
-            watermark=rfc3339(watermark_ms),
-            partial=bool(missing),
-            missing_shards=missing,
-            pending_images=max(part.answer.pending_images for part in found),
-            refused_images=max(part.answer.refused_images for part in found),
-            took_ms=TookMs(
-                total=round((now - began) * 1000, 2),
-                embed=round(embed_s * 1000, 2),
-                search=round((now - search_began) * 1000, 2),
-            ),
-            generation=found[0].answer.generation,
-            search_id=None if self._log is None else self._log.new_id(),
-        )
-        self.metrics.answered(kinds, not results)
+        answer = self._telling.tell(found, results, kinds, Took(began, search_began, embed_s))
         if self._log is not None:
-            self._log.note(answer, kinds, watermark_ms)
+            self._log.note(answer, kinds, watermark_of(found))
         return answer
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import RejectedError
 from schemas.query.fields import Fields
-from schemas.query.filters import MAX_FILTER_BYTES, AnyOf, Below, parse_filter, parse_short
+from schemas.query.filters import MAX_FILTER_BYTES, AnyOf, Below, parse_filter
+from schemas.query.short_filters import parse_short
 
 FIELDS = Fields.declared(["material:keyword"])
 
