@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.browser import ask_words, becomes, first_is, query, shown_ids, upload
 from tests.e2e.shop import Shop
@@ -238,3 +238,16 @@ def test_refusals_of_the_interface_are_told_in_words(page: Page) -> None:
     page.unroute("**/v1/search")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("a.product").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("matches", "told"), [(0, "No product has these words;"), (3, "or look as they sound")])
+def test_products_that_only_look_as_the_words_sound_are_not_said_to_have_them(
+    page: Page, matches: int, told: str
+) -> None:
+    def by_meaning(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "match": "any", "by_meaning": True, "matches": matches})
+
+    page.route("**/v1/search", by_meaning)
+    ask_words(page, "boot mug")
+    expect(page.locator("#understood")).to_contain_text(told)

@@ -36,9 +36,11 @@ export function showGaps({ partial, missing_shards: missing, pending_images: pen
 }
 
 /** How the words were understood, where it was not as they stand. */
-export function showUnderstood(question, { match, corrected }) {
+export function showUnderstood(question, { match, corrected, matches, by_meaning: byMeaning }) {
   const told = Object.entries(corrected ?? {}).map(([typed, meant]) => `No product has “${typed}”: searched for “${meant}” instead.`);
-  if (match === "any" && /\S\s+\S/.test(question.words)) told.push("No product has all of these words; these have some of them.");
+  if (byMeaning && !matches) told.push("No product has these words; these look as they sound.");
+  else if (byMeaning) told.push("No product has all of these words; these have some of them, or look as they sound.");
+  else if (match === "any" && /\S\s+\S/.test(question.words)) told.push("No product has all of these words; these have some of them.");
   at("understood").textContent = told.join(" ");
   at("understood").hidden = told.length === 0;
 }
