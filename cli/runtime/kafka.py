@@ -8,6 +8,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
+from cli.runtime.class_data import class_options
 from cli.runtime.environment import part_environment
 from cli.runtime.parts import Part
 from cli.runtime.programs import LOOPBACK, jars, java
@@ -98,16 +99,16 @@ def broker_part(settings: Settings) -> Part:
     if not (data / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         format_storage(properties, layout, cluster)
-    # As Flink's scripts do; ours come behind it and so count.
+    # As Flink's programs do; ours come behind it and so count.
     options = [*os.environ.get("JVM_ARGS", "").split(), *_HEAP]
-    command = [*_java(layout), *options, "kafka.Kafka", str(properties)]
+    command = [*_java(layout, NAME), *options, "kafka.Kafka", str(properties)]
     return Part(name=NAME, command=command, environment=part_environment(settings))
 
 
 def format_storage(properties: Path, layout: Layout, cluster: str) -> None:
     """Prepares the folder that `properties` name for a broker of that cluster id (22 characters of URL-safe base64)."""
     # One argument: every 64th id begins with a dash, which would make it an option.
-    tool = [*_java(layout), *_TOOL, "kafka.tools.StorageTool"]
+    tool = [*_java(layout, "kafka-storage"), *_TOOL, "kafka.tools.StorageTool"]
     command = [*tool, "format", f"--cluster-id={cluster}", "-c", str(properties)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
@@ -117,7 +118,7 @@ def format_storage(properties: Path, layout: Layout, cluster: str) -> None:
         )
 
 
-def _java(layout: Layout) -> list[str]:
+def _java(layout: Layout, program: str) -> list[str]:
     classpath = ":".join(str(jar) for jar in jars("kafka"))
     logging = f"-Dlog4j2.configurationFile={layout.kafka / 'log4j2.yaml'}"
-    return [java(), "-cp", classpath, logging, f"-Dkafka.logs.dir={layout.kafka}"]
+    return [java(), *class_options(program, classpath), logging, f"-Dkafka.logs.dir={layout.kafka}"]

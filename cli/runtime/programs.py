@@ -17,9 +17,14 @@ LOOPBACK = "127.0.0.1"
 """Where Kafka and Flink listen, whatever `Settings.host` says: neither asks who calls."""
 
 
+def jar_folder() -> Path:
+    """Where setup puts the jars; the variable VITRINE_JARS names another place."""
+    return Path(os.environ.get("VITRINE_JARS") or REPOSITORY / ".cache" / "jars")
+
+
 def jars(kind: str) -> list[Path]:
     """The jars of `kafka`, `flink` or `doors`, sorted. Raises `OperatorError` when setup has not brought them."""
-    folder = Path(os.environ.get("VITRINE_JARS") or REPOSITORY / ".cache" / "jars") / kind
+    folder = jar_folder() / kind
     found = sorted(folder.glob("*.jar"))
     if not found:
         raise OperatorError(f"no jars in {folder}: run `make setup` (it fetches them with Maven, and compiles ours)")

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.configuration import write_configuration
+from cli.runtime.flink.jvm import client_command
 from cli.runtime.flink.parts import client_environment
 from cli.runtime.flink.rest import FlinkRest, root_cause
-from cli.runtime.programs import REPOSITORY, flink_home, jars, python
+from cli.runtime.programs import REPOSITORY, jars, python
 from schemas.errors import OperatorError, TransientError, VitrineError
 from schemas.settings import Settings
 
@@ -86,7 +87,8 @@ class BatchClient:
         if not cluster:
             return [python(), "-m", "jobs.full_index", self._command, "--connector", str(connector[0]), *arguments]
         return [
-            *("bash", str(flink_home() / "bin" / "flink"), "run"),
+            *client_command(self._layout),
+            "run",
             *("--jobmanager", self._flink.address),
             *("--python", str(JOB_FILE)),
             *("--pyExecutable", python(), "--pyClientExecutable", python()),

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.configuration import write_configuration
+from cli.runtime.flink.jvm import client_command
 from cli.runtime.flink.parts import client_environment
 from cli.runtime.flink.rest import FlinkRest, root_cause
-from cli.runtime.programs import REPOSITORY, flink_home, jars, python
+from cli.runtime.programs import REPOSITORY, jars, python
 from disk.locks import locked
 from jobs.realtime_index import JOB_NAME
 from jobs.realtime_index.kept_plan import forget, kept
@@ -99,7 +100,8 @@ def _run_client(settings: Settings, access: FlinkAccess, waiting: Callable[[], N
     if not connector:
         raise OperatorError("flink-sql-connector-kafka is missing: remove .cache/jars and run `make setup`")
     command = [
-        *("bash", str(flink_home() / "bin" / "flink"), "run", "--detached"),
+        *client_command(layout),
+        *("run", "--detached"),
         *("--jobmanager", access.address),
         *("--pyExecutable", python(), "--pyClientExecutable", python()),
         *("--jarfile", str(connector[0])),

@@ -1,4 +1,4 @@
-"""The two processes of the cluster, and the environment of Flink's scripts and clients."""
+"""The two processes of the cluster, and the environment of Flink's programs and clients."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from cli.runtime.environment import child_environment, part_environment
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.configuration import write_configuration
+from cli.runtime.flink.jvm import CLIENT_OPTIONS, flink_variables, job_manager_command, task_manager_command
 from cli.runtime.parts import Part
 from cli.runtime.processes import Processes
-from cli.runtime.programs import flink_home, java, python
+from cli.runtime.programs import java, python
 from schemas.layout import Layout
 from schemas.settings import Settings
 
@@ -26,25 +27,24 @@ def cluster_parts(settings: Settings, processes: Processes) -> list[Part]:
     """
     if processes.running(JOB_MANAGER) is None and processes.running(TASK_MANAGER) is None:
         write_configuration(settings)
-    scripts = flink_home() / "bin"
-    environment = part_environment(settings, **_flink_variables(settings.layout))
+    layout = settings.layout
+    environment = part_environment(settings, **_flink_variables(layout))
     return [
-        Part(name=name, command=["bash", str(scripts / script), "start-foreground"], environment=environment)
-        for name, script in ((JOB_MANAGER, "jobmanager.sh"), (TASK_MANAGER, "taskmanager.sh"))
+        Part(name=JOB_MANAGER, command=job_manager_command(layout), environment=environment),
+        Part(name=TASK_MANAGER, command=task_manager_command(layout), environment=environment),
     ]
 
 
 def flink_environment(settings: Settings) -> dict[str, str]:
-    """For Flink's scripts and, inherited from the task manager, for our code in its Python workers."""
+    """For Flink's programs and, inherited from the task manager, for our code in its Python workers."""
     return child_environment(settings, **_flink_variables(settings.layout))
 
 
 def _flink_variables(layout: Layout) -> dict[str, str]:
     return {
-        "FLINK_HOME": str(flink_home()),
+        **flink_variables(),
         "FLINK_CONF_DIR": str(layout.flink_conf),
         "FLINK_LOG_DIR": str(layout.logs),
-        "FLINK_PID_DIR": str(layout.flink / "pid"),
         "FLINK_IDENT_STRING": "vitrine",
         "JAVA_HOME": str(Path(java()).resolve().parents[1]),
         "PYFLINK_CLIENT_EXECUTABLE": python(),
@@ -53,8 +53,8 @@ def _flink_variables(layout: Layout) -> dict[str, str]:
 
 
 def client_environment(settings: Settings, access: FlinkAccess) -> dict[str, str]:
-    """For a client of Flink's: little memory, no time spent on optimising itself, and the key of the Flink we run."""
-    options = f"{os.environ.get('JVM_ARGS', '')} -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1".strip()
+    """For a client of Flink's: with the key of the Flink we run, and options for the JVM that PyFlink starts itself."""
+    options = " ".join([os.environ.get("JVM_ARGS", ""), *CLIENT_OPTIONS]).strip()
     environment = {**flink_environment(settings), "JVM_ARGS": options}
     for name, value in access.headers().items():
         environment["FLINK_REST_CLIENT_HEADERS"] = f"{name}:{value}"

@@ -9,7 +9,8 @@ import yaml
 
 from cli.runtime.environment import child_environment, settings_environment
 from cli.runtime.flink.access import KEY_HEADER, FlinkAccess, flink_key
-from cli.runtime.flink.configuration import DOORS_JAR, doors_option, flink_config
+from cli.runtime.flink.configuration import flink_config
+from cli.runtime.flink.jvm import DOORS_JAR, doors_option
 from cli.runtime.flink.parts import client_environment, flink_environment
 from cli.runtime.flink.rest import root_cause
 from cli.runtime.kafka import server_properties
@@ -52,7 +53,7 @@ def test_kafka_listens_on_loopback_only(tmp_path: Path) -> None:
 
 def test_flink_configuration_is_yaml_and_stays_on_loopback(tmp_path: Path) -> None:
     settings = load_settings({}, home=str(tmp_path), host="0.0.0.0", flink_port=18999, parallelism=3)
-    config = yaml.safe_load(flink_config(settings, 4711, "-Da=b"))
+    config = yaml.safe_load(flink_config(settings, 4711))
     assert config["rest.port"] == 18999
     assert config["rest.bind-address"] == config["taskmanager.bind-host"] == "127.0.0.1"
     assert config["taskmanager.numberOfTaskSlots"] >= 2 * settings.parallelism
@@ -61,13 +62,13 @@ def test_flink_configuration_is_yaml_and_stays_on_loopback(tmp_path: Path) -> No
 
 def test_flink_lets_nobody_submit_or_cancel_by_its_dashboard(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    config = yaml.safe_load(flink_config(load_settings({}, home=str(tmp_path)), 4711, "-Da=b"))
+    config = yaml.safe_load(flink_config(load_settings({}, home=str(tmp_path)), 4711))
     assert not any(config[f"web.{what}.enable"] for what in ("submit", "cancel", "rescale"))
     assert not config["rest.profiling.enabled"]
     assert config["web.access-control-allow-origin"] == "http://127.0.0.1:8081"
     assert config["vitrine.doors.key-file"] == str(layout.flink_key)
     assert "-javaagent:" in config["env.java.opts.all"]
-    assert "-Da=b" in config["env.java.opts.all"]
+    assert "--add-opens=java.base/java.lang=ALL-UNNAMED" in config["env.java.opts.all"]
 
 
 def test_key_is_made_once_and_told_to_the_clients_of_this_home_alone(tmp_path: Path) -> None:
@@ -81,7 +82,9 @@ def test_key_is_made_once_and_told_to_the_clients_of_this_home_alone(tmp_path: P
     assert key not in str(flink_environment(settings))
 
 
-def test_jars_that_flinks_scripts_cannot_read_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jars_in_a_folder_that_flink_cannot_read_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "with space" / "doors"
     folder.mkdir(parents=True)
     (folder / DOORS_JAR).touch()
@@ -91,7 +94,7 @@ def test_jars_that_flinks_scripts_cannot_read_are_refused(tmp_path: Path, monkey
 
 
 def test_container_of_flink_makes_the_same_choices(tmp_path: Path) -> None:
-    ours = yaml.safe_load(flink_config(load_settings({}, home=str(tmp_path)), 4711, "-Da=b"))
+    ours = yaml.safe_load(flink_config(load_settings({}, home=str(tmp_path)), 4711))
     theirs = yaml.safe_load((REPOSITORY / "docker" / "flink" / "config.yaml").read_text())
     same = [key for key in ours if key.startswith(("web.", "rest.profiling")) and key.endswith(("enable", "enabled"))]
     assert len(same) == 4
