@@ -19,7 +19,7 @@ help:  ## this list
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 	@echo "  make bench-NAME     one of: $(BENCHES)"
 
-setup: $(DONE)/packages $(DONE)/jars  ## install what is missing: virtual environment, Python packages, Maven jars
+setup: $(DONE)/packages $(DONE)/jars $(DONE)/class-data  ## install what is missing: virtual environment, Python packages, Maven jars
 	@command -v chromium >/dev/null || echo "setup: no chromium, so the tests of the page will be skipped (make browser installs it)"
 
 setup-dev: setup $(DONE)/packages-dev
@@ -45,7 +45,7 @@ check-code: $(DONE)/packages-dev
 check-units: $(DONE)/packages-dev $(DONE)/jars
 	$(PY) -m pytest -q tests/unit
 
-test: $(DONE)/packages-dev $(DONE)/jars  ## all tests on real Kafka, Flink and Chromium, beside a running system
+test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data  ## all tests on real Kafka, Flink and Chromium, beside a running system
 	$(PY) -m pytest tests --durations=25
 
 format: $(DONE)/packages-dev
@@ -138,3 +138,10 @@ $(DONE)/jars: docker/kafka/pom.xml docker/flink/pom.xml $(DOORS) $(DONE)/package
 	rm -rf .cache/jars; mv .cache/jars.part .cache/jars; \
 	echo "setup: jars fetched in $$((SECONDS - began)) s"
 	@touch $@
+
+# Only for speed: `make run` does without, and so does whoever cannot start a system here.
+$(DONE)/class-data: $(DONE)/jars
+	@began=$$SECONDS; \
+	echo "setup: archives of Kafka's and Flink's classes, from a system that is started for it (a minute)"; \
+	if $(PY) -m cli.runtime.class_data; then echo "setup: archives made in $$((SECONDS - began)) s"; touch $@; \
+	else echo "setup: none; every start of the system takes some 10 s longer"; fi

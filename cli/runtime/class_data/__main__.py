@@ -8,6 +8,7 @@ those afterwards, by JVMs that run nothing.
 from __future__ import annotations
 
 import contextlib
+import io
 import random
 import shutil
 import socket
@@ -15,12 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cli.runtime.class_data import class_data, recording
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.job import job_runs
 from cli.runtime.programs import LOOPBACK, java
+from cli.runtime.progress import Progress
 from cli.runtime.system import JOB_TIMEOUT_S, System
 from schemas.errors import OperatorError, VitrineError
 from schemas.settings import Settings, load_settings
@@ -36,8 +39,13 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="vitrine-") as home, recording(Path(home)) as recorded:
             _run(_settings(home))
-            for program, class_path in recorded.programs.items():
-                _archive(recorded.classes(program), class_path, draft / f"{program}.jsa")
+            with ThreadPoolExecutor(2) as pool:
+                made = [
+                    pool.submit(_archive, recorded.classes(program), class_path, draft / f"{program}.jsa")
+                    for program, class_path in recorded.programs.items()
+                ]
+            for each in made:
+                each.result()
     except VitrineError as error:
         print(f"class data: {error}", file=sys.stderr)
         return 1
@@ -47,7 +55,7 @@ def main() -> int:
 
 
 def _run(settings: Settings) -> None:
-    system = System(settings)
+    system = System(settings, Progress(io.StringIO()))
     try:
         system.start_flink()
         system.submit_job()
