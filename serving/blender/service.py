@@ -17,7 +17,7 @@ from schemas.query.question import Question
 from schemas.query.rank import RankProfile
 from schemas.search_log import Kind
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, StatusRequest, StatusResponse
-from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, unknown_generation
+from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, check_applied, unknown_generation
 from serving.blender.answers import (
     IndexStatus,
     ProductReceipt,
@@ -197,6 +197,7 @@ class BlenderService:
         async with self._in_time():
             request = SearchRequest(suggest=text, list_limit=limit)
             answer = await self._backend.search(request, TIMEOUT_S)
+            check_applied(request, answer, "the broker")
         return Suggestions([Suggestion(each.text, each.products) for each in answer.suggestions])
 
     async def _vectors_of(self, product_id: str, generation: str) -> list[Vector]:

@@ -39,6 +39,7 @@ from serving.backend import (
     MAX_DETAILS,
     MAX_IMAGES_PER_QUERY,
     NOT_READY,
+    VERSION,
     is_plain,
 )
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
@@ -187,6 +188,7 @@ class SearcherService:
             extractor_id=self.extractor_id,
             search_ms=elapsed_s * 1000,
             generation=self.generation,
+            version=VERSION,
         )
 
     def _answer(self, request: SearchRequest) -> SearchResponse:
@@ -199,6 +201,7 @@ class SearcherService:
                 suggestions=[Suggestion(text=text, products=products) for text, products in suggestions],
                 watermark_ms=index.watermark_ms(),
                 generation=self.generation,
+                version=VERSION,
             )
         fields = self.indexed.fields
         question = ShardQuestion(
@@ -233,6 +236,7 @@ class SearcherService:
             extractor_id=self.extractor_id,
             search_ms=elapsed_s * 1000,
             generation=self.generation,
+            version=VERSION,
         )
 
     def _order_by(self, name: str) -> str:
