@@ -6,7 +6,7 @@ for it. Every count is exact for what the columns hold while it is made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from indexing.attributes.keywords import KeywordColumn
 from indexing.attributes.names import NONE, Names, ancestors
 from schemas.query.facets import FacetCounts, FacetWanted
 from schemas.query.fields import FieldKind
+from schemas.query.filters import Filter
+from schemas.query.scopes import scope_of
 
 
 def distinct_products(columns: Columns, rows: NDArray[np.int64]) -> int:
@@ -45,6 +47,26 @@ def _products(columns: Columns, rows: NDArray[np.int64]) -> NDArray[np.intp]:
 def _room(products: NDArray[np.intp]) -> int:
     """A cell for each product and, as the last one, one for rows (-1) whose product is not known yet."""
     return int(products.max(initial=-1)) + 2
+
+
+def count_within(
+    columns: Columns,
+    tree: Filter | None,
+    wanted: Sequence[FacetWanted],
+    matching: Callable[[Filter | None], NDArray[np.int64]],
+) -> list[FacetCounts]:
+    """What is wanted, in that order, each over what matches within its scope of the filter `tree`. Any thread.
+
+    matching: the rows, (n,), ascending, that match within a filter; asked once for each filter that there is.
+    """
+    scopes: dict[Filter | None, list[int]] = {}
+    for place, facet in enumerate(wanted):
+        scopes.setdefault(scope_of(facet, tree), []).append(place)
+    counts: dict[int, FacetCounts] = {}
+    for scope, places in scopes.items():
+        found = count(columns, matching(scope), [wanted[place] for place in places])
+        counts.update(zip(places, found, strict=True))
+    return [counts[place] for place in range(len(wanted))]
 
 
 def count(columns: Columns, rows: NDArray[np.int64], wanted: Sequence[FacetWanted]) -> list[FacetCounts]:

@@ -211,7 +211,7 @@ _SCHEMAS: dict[str, tuple[dict[str, Any], str]] = {
     "text": ({"type": "string", "maxLength": 2000}, "Words beside what is searched with."),
     "match": ({"type": "string", "enum": ["auto", "all", "any"]}, "How many of the words a product needs."),
     "filter": (_TEXT, "category:shoes;price:10..50;-brand:Acme, or JSON."),
-    "facets": (_TEXT, "brand;category;price:20,50,100"),
+    "facets": (_TEXT, "!brand;category;price:20,50,100"),
     "rank": (_TEXT, "A rank profile by name."),
     "sort": (_TEXT, "A numeric field, - before it for descending."),
     "max_per": (_TEXT, "brand:2"),

@@ -251,3 +251,4 @@ def test_products_that_only_look_as_the_words_sound_are_not_said_to_have_them(
     page.route("**/v1/search", by_meaning)
     ask_words(page, "boot mug")
     expect(page.locator("#understood")).to_contain_text(told)
+    expect(page.locator("#counted")).to_contain_text("of these words" if matches else "not counted here")
