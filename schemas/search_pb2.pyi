@@ -113,12 +113,14 @@ class SearchResponse(_message.Message):
     def __init__(self, found: _Optional[_Union[Found, _Mapping]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ..., refused_images: _Optional[int] = ..., listed: _Optional[_Union[Found, _Mapping]] = ..., facets: _Optional[bytes] = ..., matches: _Optional[int] = ..., corrected: _Optional[_Mapping[str, str]] = ..., plan: _Optional[_Iterable[str]] = ..., suggestions: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class Suggestion(_message.Message):
-    __slots__ = ("text", "products")
+    __slots__ = ("text", "products", "field")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     PRODUCTS_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
     text: str
     products: int
-    def __init__(self, text: _Optional[str] = ..., products: _Optional[int] = ...) -> None: ...
+    field: str
+    def __init__(self, text: _Optional[str] = ..., products: _Optional[int] = ..., field: _Optional[str] = ...) -> None: ...
 
 class DetailsRequest(_message.Message):
     __slots__ = ("product_ids", "generation", "max_bytes")

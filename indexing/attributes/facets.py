@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from indexing.attributes.columns import Columns
 from indexing.attributes.figures import FigureColumn
 from indexing.attributes.keyword_lists import ListColumn
-from indexing.attributes.keywords import KeywordColumn
+from indexing.attributes.keywords import KeywordColumn, among
 from indexing.attributes.names import NONE, Names, ancestors
 from schemas.query.facets import FacetCounts, FacetWanted
 from schemas.query.fields import FieldKind
@@ -118,6 +118,12 @@ def _keywords(field: str, column: KeywordColumn, codes: NDArray[np.int32]) -> Fa
                 totals[ancestor] = totals.get(ancestor, 0) + products
         found.values, found.counts = list(totals), list(totals.values())
     return found
+
+
+def products_with(column: KeywordColumn, codes: NDArray[np.int32], value: str) -> int:
+    """How many of these products, by the code of each, (n,), have the value; of a path, it or what lies below it."""
+    wanted = column.names.below([value]) if column.kind is FieldKind.PATH else column.names.of([value])
+    return int(np.count_nonzero(among(codes, wanted, column.names)))
 
 
 def _named(field: str, names: Names, per_code: NDArray[np.int64], products: int) -> FacetCounts:

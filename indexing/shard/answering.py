@@ -10,6 +10,7 @@ from indexing.attributes.facets import count_within, distinct_products
 from indexing.rows.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES
 from indexing.shard.attributes import ProductAttributes
 from indexing.shard.listing import Listing
+from indexing.shard.naming import Name, names
 from indexing.shard.passing import PassingRows, hit_that_passes
 from indexing.shard.question import ShardAnswer, ShardQuestion
 from indexing.shard.reader import ShardReader
@@ -114,6 +115,10 @@ class Answering:
             if other != number and (hit := self._hit(question, -1, other, score, longest)) is not None:
                 return hit
         return None
+
+    def names(self, text: str, limit: int) -> list[Name]:
+        """See `Shard.names`."""
+        return names(self._state, self._attributes, text, limit)
 
 
 def _always(_product: int) -> bool:

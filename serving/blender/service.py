@@ -193,12 +193,12 @@ class BlenderService:
             return await self._questions.answer(asked)
 
     async def suggest(self, text: str, limit: int) -> Suggestions:
-        """How the last word of the text may go on, by the words of products on sale."""
+        """How the text may go on: by words, and by the names, of products on sale."""
         async with self._in_time():
             request = SearchRequest(suggest=text, list_limit=limit)
             answer = await self._backend.search(request, TIMEOUT_S)
             check_applied(request, answer, "the broker")
-        return Suggestions([Suggestion(each.text, each.products) for each in answer.suggestions])
+        return Suggestions([Suggestion(each.text, each.products, each.field or None) for each in answer.suggestions])
 
     async def _vectors_of(self, product_id: str, generation: str) -> list[Vector]:
         return (await self._searchable(product_id, generation))[1]

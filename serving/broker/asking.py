@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -19,11 +19,12 @@ from schemas.errors import RejectedError, TransientError
 from schemas.found import merge_found, merge_listed
 from schemas.ids import shard_of_product
 from schemas.query.facets import decode_counts, encode_counts, merge_facets
-from schemas.search_pb2 import DetailsRequest, DetailsResponse, SearchRequest, SearchResponse, Suggestion
+from schemas.search_pb2 import DetailsRequest, DetailsResponse, SearchRequest, SearchResponse
 from serving.backend import NOT_READY, OTHER_VERSION, OVERDUE, UNREACHABLE, VERSION, check_applied
 from serving.broker.coverage import Coverage
 from serving.broker.metrics import BrokerMetrics
 from serving.broker.replicas import Replicas
+from serving.broker.suggesting import merged_suggestions
 from serving.guarded import Guarded
 
 log = logging.getLogger(__name__)
@@ -201,18 +202,10 @@ def _merged_lists(request: SearchRequest, answers: list[SearchResponse], missing
     if request.facets:
         parts["facets"] = encode_counts(merge_facets([decode_counts(answer.facets) for answer in answers]))
     if request.suggest:
-        parts["suggestions"] = _merged_suggestions(request, answers)
+        parts["suggestions"] = merged_suggestions(answers, request.list_limit)
     if request.explain:
         parts["plan"] = [line for answer in answers for line in answer.plan]
         parts["plan"] += [f"shard {shard}: no answer ({problem})" for shard, problem in missing.items()]
     if parts:
         parts["matches"] = sum(answer.matches for answer in answers)
     return parts
-
-
-def _merged_suggestions(request: SearchRequest, answers: list[SearchResponse]) -> list[Suggestion]:
-    products = Counter[str]()
-    for answer in answers:
-        products.update({each.text: each.products for each in answer.suggestions})
-    best = sorted(products.items(), key=lambda each: (-each[1], each[0]))[: request.list_limit]
-    return [Suggestion(text=text, products=count) for text, count in best]

@@ -196,9 +196,13 @@ class SearcherService:
         began = time.perf_counter()
         index = self._ready_index(request.generation)
         if request.suggest:
-            suggestions = index.suggest(request.suggest, request.list_limit)
+            words = index.suggest(request.suggest, request.list_limit)
+            names = index.names(request.suggest, request.list_limit)
             return SearchResponse(
-                suggestions=[Suggestion(text=text, products=products) for text, products in suggestions],
+                suggestions=[
+                    *(Suggestion(text=text, products=products) for text, products in words),
+                    *(Suggestion(text=name.text, products=name.products, field=name.field) for name in names),
+                ],
                 watermark_ms=index.watermark_ms(),
                 generation=self.generation,
                 version=VERSION,

@@ -43,6 +43,7 @@ from tests.support.shard_model import (
     attributes_of,
     by_product,
     check_counts,
+    check_names,
     expected_hits,
     expected_products,
     keys_of,
@@ -251,6 +252,7 @@ class ShardMachine(RuleBasedStateMachine):
         assert dict(self.shard.suggest("the " + begun, 20)) == {
             "the " + word: products for word, products in suggested(self.model, begun).items()
         }
+        check_names(self.model, begun, self.shard.names(begun, 20))
 
     @invariant()
     def same_products(self) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.rows.digest import NO_VECTOR, add_digest, digest_bytes, image_digest, vector_hash
+from indexing.shard.naming import Name
 from indexing.words.query import parse_words
 from indexing.words.tokens import words_of
 from schemas.deltas.delta import DeltaBatch
@@ -355,3 +356,27 @@ def suggested(model: dict[bytes, ModelImage], begun: str) -> dict[str, int]:
     for texts in texts_on_sale(model).values():
         words.update({word for text in texts for word in text if word.startswith(begun)})
     return dict(words)
+
+
+def check_names(model: dict[bytes, ModelImage], begun: str, names: list[Name]) -> None:
+    """Names of products on sale with a word that begins so; where the images of one differ, any stands for it."""
+    certain, possible = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for images in by_product(passing(model, None)).values():
+        had = [_names_of(image.decoded, begun) for image in images]
+        certain.update(set.intersection(*had))
+        possible.update(set.union(*had))
+    shown = {(name.field, name.text): name.products for name in names}
+    assert len(shown) == len(names)
+    assert certain.keys() <= shown.keys() <= possible.keys()
+    assert all(certain[name] <= number <= possible[name] for name, number in shown.items())
+
+
+def _names_of(attributes: dict[str, Any], begun: str) -> set[tuple[str, str]]:
+    path = str(attributes.get("category", "")).split("/")
+    names = {("category", "/".join(path[: end + 1])) for end in range(len(path))}
+    names |= {(field, str(attributes.get(field, ""))) for field in ("brand", "title")}
+    return {
+        (field, name)
+        for field, name in names
+        if any(word.startswith(begun) for word in words_of(name.split("/")[-1] if field == "category" else name))
+    }

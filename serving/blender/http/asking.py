@@ -146,7 +146,7 @@ class _Routes:
             return BatchEntry(error=ErrorBody(error.reason, error.detail))
 
     async def suggest(self, request: Request) -> Response:
-        """Words that the last word of `q` may become, of products on sale, the most frequent first."""
+        """Words that the last word of `q` may become, and names that begin with it, of products on sale."""
         parameters = dict(request.query_params)
         text, limit = parameters.pop("q", ""), parameters.pop("limit", "8")
         if parameters or not limit.isdecimal() or not 1 <= int(limit) <= MAX_SUGGESTIONS or len(text) > 2000:

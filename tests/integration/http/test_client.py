@@ -188,6 +188,9 @@ async def test_batch_answers_each_and_says_what_is_wrong_with_one(ask: Ask) -> N
 
 async def test_typing_is_helped_on(ask: Ask) -> None:
     assert await ask("suggest", "red bo", limit=1) == [sdk.Suggestion(text="red boot", products=20)]
+    assert await ask("suggest", "acm") == [
+        sdk.Suggestion(text="acme", products=21), sdk.Suggestion(text="Acme", products=21, field="brand")
+    ]  # fmt: skip
 
 
 async def test_receipt_index_and_readiness(ask: Ask) -> None:

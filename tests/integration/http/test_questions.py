@@ -314,14 +314,27 @@ async def test_batch_answers_each_question_and_names_what_is_wrong_with_one(clie
     assert error(await client.post("/v1/search/batch", json={"queries": [{}] * 65})) == (422, "invalid_question")
 
 
-async def test_suggestions_are_words_of_products_on_sale(client: httpx.AsyncClient, shop: Shop) -> None:
-    shop.list("rare", [direction(2)], title="Scarecrow")
-    suggested = (await client.get("/v1/suggest?q=red scar")).json()["suggestions"]
-    scarves = len(matching(lambda each: "scarf" in each["title"]))
-    assert suggested == [{"text": "red scarf", "products": scarves}, {"text": "red scarecrow", "products": 1}]
+async def test_suggestions_are_words_and_names_of_products_on_sale(client: httpx.AsyncClient, shop: Shop) -> None:
+    shop.list("rare", [direction(2)], title="A red scarecrow", brand="Scargill", category="garden/scary")
+    suggested = (await client.get("/v1/suggest?q=red scar&limit=20")).json()["suggestions"]
+    scarves = matching(lambda each: "scarf" in each["title"])
+    assert suggested[:4] == [
+        {"text": "red scarf", "products": len(scarves)},
+        *({"text": f"red {word}", "products": 1} for word in ("scary", "scargill", "scarecrow")),
+    ]
+    red = {PRODUCTS[each]["title"] for each in scarves if PRODUCTS[each]["colour"] == "red"}
+    assert {each["text"] for each in suggested[4:]} == {"A red scarecrow", *red}
+    assert all((each["products"], each["field"]) == (1, "title") for each in suggested[4:])
+    values = (await client.get("/v1/suggest?q=sca")).json()["suggestions"]
+    assert [each for each in values if each.get("field") in ("brand", "category")] == [
+        {"text": "accessories/scarf", "products": len(scarves), "field": "category"},
+        {"text": "Scargill", "products": 1, "field": "brand"},
+    ]
     apply(shop._of("rare"), removed(DeltaBatch(batch().extractor_id), "rare", 1))
-    suggested = (await client.get("/v1/suggest?q=red scar")).json()["suggestions"]
-    assert [each["text"] for each in suggested] == ["red scarf"]
+    left = (await client.get("/v1/suggest?q=red scar&limit=20")).json()["suggestions"]
+    assert {each["text"] for each in left} == {"red scarf", *red}
+    left = (await client.get("/v1/suggest?q=scarg")).json()["suggestions"]
+    assert left == []
 
 
 async def test_least_score_cuts_what_is_below(client: httpx.AsyncClient) -> None:

@@ -179,10 +179,16 @@ function askWords() {
   go({ ...next, all: !text && !ask.isLooking(next) });
 }
 
+/** A suggested brand or category: it takes the place of the words, as if it was chosen in the panel. */
+function choose(field, value) {
+  const chosen = { ...question.chosen, [field]: [value] };
+  go({ ...question, words: "", chosen, all: !ask.isLooking(question) });
+}
+
 for (const [value, name] of ask.SORTS) at("sort").append(new Option(name, value));
 at("sort").addEventListener("change", () => change(() => ({ sort: at("sort").value })));
 
-const combobox = new Combobox(at("words"), at("suggestions"), askWords);
+const combobox = new Combobox(at("words"), at("suggestions"), (text, field) => (ask.FIELDS.has(field) ? choose(field, text) : askWords()));
 at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   askWords();
