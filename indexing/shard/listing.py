@@ -46,7 +46,9 @@ class Listing:
             )
             self._matched = matches.matched
             self._numbers, self._scores = matches.products, matches.scores
-            among = matches.matched if counted is None else matches.matched[: len(listed)] & listed
+            among = matches.matched
+            if listed is not None and counted is not None:
+                among = among[: len(listed)] & listed
             self.products = int(np.count_nonzero(among))
             self.corrected = {
                 reading.word: ", ".join(reading.corrections) for reading in matches.readings if reading.corrections

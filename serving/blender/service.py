@@ -29,7 +29,7 @@ from serving.blender.answers import (
 from serving.blender.details import shown
 from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
 from serving.blender.embedding.meanings import Meanings
-from serving.blender.likeness import SIMILAR_VECTORS, Likeness, Vector, normalised
+from serving.blender.likeness import SIMILAR_VECTORS, Likeness, Vector, normalised, vector_of
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.products import collapse
 from serving.blender.publication import Publication
@@ -171,7 +171,7 @@ class BlenderService:
             pictures = [(each.data, each.weight) for each in question.images] + [(data, 1.0) for data in photos]
             await likeness.add_photos(pictures)
             embed_s = time.perf_counter() - began if pictures else 0.0
-            given = [(np.array(each.vector, dtype=np.float64).astype("<f4"), each.weight) for each in question.vectors]
+            given = [(vector_of(each.vector), each.weight) for each in question.vectors]
             if vector is not None:
                 given.append((vector, 1.0))
             likeness.add_vectors(given)
