@@ -23,9 +23,10 @@ _T = TypeVar("_T")
 class ShownProduct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A product of an answer, and by what a ranking may have known that it fits.
 
-    `position`: from 1, counted over pages; `look_...`, `words_...`: score (inner
-    product; BM25) and rank from 1 in the list that there was, None where the
-    product was not in it. `price`, `sales`, `praise` as they were at that moment.
+    `position`: from 1, counted over pages; `look_...`, `words_...`, `meaning_...`:
+    score (inner product; BM25; inner product with what the words look like) and
+    rank from 1 in the list that there was, None where the product was not in it.
+    `price`, `sales`, `praise` as they were at that moment.
     """
 
     product_id: str
@@ -38,6 +39,8 @@ class ShownProduct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     price: float | None = None
     sales: int | None = None
     praise: float | None = None
+    meaning_score: float | None = None
+    meaning_rank: int | None = None
 
 
 class SearchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -75,7 +75,9 @@ class SearchLog:
             generation=answer.generation,
             watermark_ms=watermark_ms,
             took_ms=answer.took_ms.total,
-            shown=tuple(_shown(result, position, fits) for position, result in enumerate(answer.results, before + 1)),
+            shown=tuple(
+                shown_product(result, position, fits) for position, result in enumerate(answer.results, before + 1)
+            ),
             before=before,
             partial=answer.partial,
             matches=answer.matches,
@@ -128,7 +130,8 @@ def kinds_of(
     return tuple(asked)
 
 
-def _shown(result: Result, position: int, fits: Mapping[str, Fit] | None) -> ShownProduct:
+def shown_product(result: Result, position: int, fits: Mapping[str, Fit] | None) -> ShownProduct:
+    """A product of an answer, as it is logged; `fits`: None where its score is of the look."""
     product_id, score = result["product_id"], result["score"]
     price, sales, praise = result["price"], result["sales"], result["praise"]
     if fits is None:
@@ -143,7 +146,7 @@ def _shown(result: Result, position: int, fits: Mapping[str, Fit] | None) -> Sho
             praise=praise,
         )
     fit = fits[product_id]
-    look, words = fit.look, fit.words
+    look, words, meaning = fit.look, fit.words, fit.meaning
     return ShownProduct(
         product_id=product_id,
         position=position,
@@ -152,6 +155,8 @@ def _shown(result: Result, position: int, fits: Mapping[str, Fit] | None) -> Sho
         look_rank=None if look is None else look.rank,
         words_score=None if words is None else words.score,
         words_rank=None if words is None else words.rank,
+        meaning_score=None if meaning is None else meaning.score,
+        meaning_rank=None if meaning is None else meaning.rank,
         price=price,
         sales=sales,
         praise=praise,
