@@ -26,7 +26,7 @@ settings.load_profile("untimed")
 
 
 SYSTEMS = ("e2e", "hostile/doors", "hostile/events", "hostile/openapi", "hostile/resources", "integration/runtime")
-"""Folders of tests that need whole systems, which take both cores: one after the other, in one process (see `group`)."""
+"""Folders of tests that need whole systems, which take both cores: one after the other, in one process."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
