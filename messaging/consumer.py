@@ -39,7 +39,7 @@ class PartitionsReader:
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",
-                "fetch.wait.max.ms": 100,
+                "fetch.wait.max.ms": 500,
                 "fetch.error.backoff.ms": 50,
                 "fetch.message.max.bytes": 16 * 1024 * 1024,
                 "queued.max.messages.kbytes": 65_536,

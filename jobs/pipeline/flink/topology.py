@@ -131,7 +131,7 @@ def _source_options(source: KafkaSource) -> dict[str, str]:
         # Of long records a poll brings few, so that a bundle of them, which ends by time, stays some ten MB.
         "properties.max.partition.fetch.bytes": str(FETCH_BYTES),
         "properties.fetch.max.bytes": str(FETCH_BYTES),
-        "properties.fetch.max.wait.ms": "100",
+        "properties.fetch.max.wait.ms": "500",
         "scan.startup.mode": "group-offsets",
         "scan.topic-partition-discovery.interval": "0",
     }
