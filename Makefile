@@ -13,7 +13,7 @@ CODE := disk schemas vision feature_store indexing messaging generations sample 
 BENCHES := freshness updates queries shard delisted churn scale swap hung store extraction retrieval filters words meaning build hosts recovery tail
 UV := 0.13.8
 # Files are shared out among processes; whole systems come last, in one of them (tests/conftest.py).
-PYTEST = $(PY) -m pytest --numprocesses=$(or $(WORKERS),2) --dist=loadgroup --no-loadscope-reorder
+PYTEST = $(PY) -m pytest --numprocesses=$(or $(WORKERS),2) --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help setup setup-dev browser run stop status test check check-code check-units format lock bench $(BENCHES:%=bench-%) clean distclean
 

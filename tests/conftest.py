@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,26 +26,36 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
-SYSTEMS = ("e2e", "hostile/doors", "hostile/events", "hostile/openapi", "hostile/resources", "integration/runtime")
-"""Folders of tests that need whole systems, which take both cores: one after the other, in one process."""
+SYSTEMS = (
+    "tests/e2e/",
+    "tests/hostile/doors/",
+    "tests/hostile/events/",
+    "tests/hostile/openapi/",
+    "tests/hostile/resources/",
+    "tests/integration/batch/test_full_index_build.py",
+    "tests/integration/runtime/",
+)
+"""Tests of whole systems, which take all cores: one after the other, in one process."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole systems last, and the shared one after those of their own: it lives to the session's end.
-
-    With pytest-xdist, as `make test` runs it, all others are shared out by
-    files; whole systems are one group, which one process takes at last.
-    """
-    items.sort(key=lambda item: (group(item) == "systems", "system" in getattr(item, "fixturenames", ())))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
+    """Whole systems last, and the shared one after those of their own: it lives to the session's end."""
+    shares = [item for item in items if "system" in getattr(item, "fixturenames", ())]
+    if strays := [item.nodeid for item in shares if not item.nodeid.startswith(SYSTEMS)]:
+        raise pytest.UsageError(f"{strays[0]} needs the whole system: name it in SYSTEMS (tests/conftest.py)")
+    last = set(shares)
+    items.sort(key=lambda item: (item.nodeid.startswith(SYSTEMS), item in last))
 
 
-def group(item: pytest.Item) -> str:
-    """"systems", or the test's file."""
-    file = item.path.relative_to(Path(__file__).parent).as_posix()
-    whole = file.startswith(SYSTEMS) or "system" in getattr(item, "fixturenames", ())
-    return "systems" if whole else file
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """In several processes, as `make test` runs them, tests are shared out by files, whole systems as one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return "systems" if nodeid.startswith(SYSTEMS) else str(super()._split_scope(nodeid))
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
