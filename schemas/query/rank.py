@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import msgspec
 
 from schemas.errors import OperatorError, RejectedError
-from schemas.query.fields import Field, FieldKind, Fields
+from schemas.query.fields import Field, FieldKind, Fields, Values
 
 INVALID_QUESTION = "invalid_question"
 MAX_WEIGHT = 100.0
@@ -102,3 +102,20 @@ def normalised(field: Field, measure: Measure, value: float, now_s: float) -> fl
         return min(1.0, max(0.0, value))
     # As v / (v + half), but without a sum that could be beyond float64.
     return 1.0 / (1.0 + measure.half / value) if value > 0 else 0.0
+
+
+def scored(profile: RankProfile, relevance: float, values: Values, now_s: float) -> float:
+    """relevance * its weight + sum of each measure in 0..1 * its weight, in the order of the fields' names.
+
+    `values`: of all the profile's fields; `now_s`: Unix seconds of the answer's watermark.
+    """
+    score = profile.relevance * relevance
+    for field, measure in profile.measures:
+        score += measure.weight * normalised(field, measure, figure_in(values, field), now_s)
+    return score
+
+
+def figure_in(values: Values, field: Field) -> float:
+    """A product's number of that field; NaN where it has none."""
+    value = values[field.name]
+    return value if isinstance(value, float) else math.nan

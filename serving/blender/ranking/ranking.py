@@ -14,12 +14,14 @@ from schemas.found import Hit
 from schemas.ids import product_hash
 from schemas.query.fields import Field, Values
 from schemas.query.question import Question, Sort
+from schemas.query.rank import scored
+from schemas.query.relevance import Rung
 from serving.blender.ranking.candidates import Candidates, best_images
 from serving.blender.ranking.diversity import Quotas, by_marginal_relevance, first_allowed
 from serving.blender.ranking.explain import Explain, ListPart
-from serving.blender.ranking.fusion import NO_FIT, Fit, Rung, fuse
+from serving.blender.ranking.fusion import NO_FIT, Fit, fuse
 from serving.blender.ranking.pages import MAX_SHOWN
-from serving.blender.ranking.profiles import measure_parts, scored
+from serving.blender.ranking.profiles import measure_parts
 from serving.blender.ranking.values import ranked_by, values_of_hit
 
 LEAST_MMR_POOL = 100

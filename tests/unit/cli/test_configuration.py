@@ -82,9 +82,7 @@ def test_key_is_made_once_and_told_to_the_clients_of_this_home_alone(tmp_path: P
     assert key not in str(flink_environment(settings))
 
 
-def test_jars_in_a_folder_that_flink_cannot_read_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_jars_in_a_folder_that_flink_cannot_read_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "with space" / "doors"
     folder.mkdir(parents=True)
     (folder / DOORS_JAR).touch()
