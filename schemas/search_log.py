@@ -25,7 +25,8 @@ class ShownProduct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     `position`: from 1, counted over pages; `look_...`, `words_...`: score (inner
     product; BM25) and rank from 1 in the list that there was, None where the
-    product was not in it. `price`, `sales`, `praise` as they were at that moment.
+    product was not in it; `meaning_...`: by what the words look like. `price`,
+    `sales`, `praise` as they were at that moment.
     """
 
     product_id: str
@@ -35,6 +36,8 @@ class ShownProduct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     look_rank: int | None = None
     words_score: float | None = None
     words_rank: int | None = None
+    meaning_score: float | None = None
+    meaning_rank: int | None = None
     price: float | None = None
     sales: int | None = None
     praise: float | None = None
@@ -45,7 +48,7 @@ class SearchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     `words`: None where there were none, or the shop keeps none; `match`: how many
     of them a product needed. `filter`: the fields filtered by, not their values;
-    `sort`: a field, `-` before it for descending; `rank`: the weights of a profile;
+    `sort`: a field, `-` before it for descending; `rank`: the weights of a profile, of the learned one `learned`;
     `diverse`: places were given for variety too. `matches`: products that match,
     None where they were not counted.
     """

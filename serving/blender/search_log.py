@@ -12,6 +12,7 @@ from messaging.producer import EventProducer, now_ms
 from schemas.access.kafka import Kafka
 from schemas.query.filters import conditions
 from schemas.query.question import Question
+from schemas.query.rank import LEARNED
 from schemas.search_log import Kind, SearchRecord, ShownProduct, encode_record
 from schemas.topics import SEARCH_LOG
 from serving.blender.answers import Result, SearchAnswer
@@ -98,6 +99,8 @@ class SearchLog:
             "sort": "" if sort is None else "-" * sort.descending + sort.field.name,
             "rank": {}
             if rank is None
+            else {LEARNED: 1.0}
+            if rank.learned
             else {"relevance": rank.relevance, **{field.name: each.weight for field, each in rank.measures}},
             "diverse": bool(question.max_per) or question.mmr is not None,
         }
@@ -143,7 +146,7 @@ def _shown(result: Result, position: int, fits: Mapping[str, Fit] | None) -> Sho
             praise=praise,
         )
     fit = fits[product_id]
-    look, words = fit.look, fit.words
+    look, words, meaning = fit.look, fit.words, fit.meaning
     return ShownProduct(
         product_id=product_id,
         position=position,
@@ -152,6 +155,8 @@ def _shown(result: Result, position: int, fits: Mapping[str, Fit] | None) -> Sho
         look_rank=None if look is None else look.rank,
         words_score=None if words is None else words.score,
         words_rank=None if words is None else words.rank,
+        meaning_score=None if meaning is None else meaning.score,
+        meaning_rank=None if meaning is None else meaning.rank,
         price=price,
         sales=sales,
         praise=praise,
