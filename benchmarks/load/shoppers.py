@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.ranking.model import RankModel
 from schemas.found import Hit
 from schemas.query.fields import Fields
 from schemas.query.question import Question
@@ -47,15 +48,16 @@ class Asked:
 
 
 class SimulatedShop:
-    """`taste`: 1: shoppers want what the rule below says; 0: they click on anything."""
+    """`taste`: 1: shoppers want what the rule below says; 0: they click on anything. `pool`: candidates a question."""
 
-    def __init__(self, seed: int, products: int = 2000, taste: float = 1.0) -> None:
+    def __init__(self, seed: int, products: int = 2000, taste: float = 1.0, pool: int = POOL) -> None:
         random = self.random = np.random.default_rng(seed)
         self._looks = _unit(random.standard_normal((products, _DIMENSION)))
         self._prices = np.round(random.lognormal(3.5, 0.7, products), 2)
         self._sales = random.lognormal(5.0, 1.5, products).astype(int)
         self._praise = np.round(random.beta(4, 2, products), 2)
         self._taste = taste
+        self._pool = pool
 
     @cached_property
     def _worth(self) -> NDArray[np.float64]:
@@ -67,7 +69,7 @@ class SimulatedShop:
     def question(self) -> Asked:
         """What somebody looks for by a photo."""
         cosines = self._looks @ _unit(self.random.standard_normal((1, _DIMENSION)))[0]
-        nearest = np.argsort(-cosines, kind="stable")[:POOL]
+        nearest = np.argsort(-cosines, kind="stable")[: self._pool]
         odds = self._taste * (9.0 * (cosines[nearest] - 0.6) + self._worth[nearest] - 1.5) - 1.8
         return Asked([self._hit(number, cosines[number]) for number in nearest], 1.0 / (1.0 + np.exp(-odds)))
 
@@ -85,7 +87,7 @@ class SimulatedShop:
         for number in range(answers):
             asked = self.question()
             at_ms = FIRST_DAY_MS + day * DAY_MS + number * (DAY_MS // (answers + 1))
-            yield self._answered(asked, order(asked, rank)[:_SHOWN], at_ms)
+            yield self._answered(asked, order(asked, rank), at_ms)
 
     def _answered(self, asked: Asked, shown: list[Ranked], at_ms: int) -> tuple[SearchRecord, list[ClickRecord]]:
         search_id = self.random.bytes(16).hex()
@@ -110,16 +112,17 @@ class SimulatedShop:
         )  # fmt: skip
         return record, clicks
 
-    def mean_ndcg(self, questions: int, *orders: Callable[[Asked], list[str]]) -> list[float]:
+    def mean_ndcg(self, questions: int, *orders: Callable[[Asked], list[Ranked]]) -> list[float]:
         """Of each order over the same fresh questions, by what pleases."""
         asked = [self.question() for _ in range(questions)]
-        return [float(np.mean([each.ndcg(products(each)) for each in asked])) for products in orders]
+        return [float(np.mean([each.ndcg([one.hit.product_id for one in order(each)]) for each in asked]))
+                for order in orders]  # fmt: skip
 
 
-def order(asked: Asked, rank: RankProfile | None, **further: object) -> list[Ranked]:
-    """The first page of 100, by the blender's own ranking."""
-    question = Question(rank=rank, limit=100)
-    ranking = Ranking(question, Candidates(look=asked.hits), now_ms=FIRST_DAY_MS, **further)  # type: ignore[arg-type]
+def order(asked: Asked, rank: RankProfile | None = None, model: RankModel | None = None) -> list[Ranked]:
+    """The first page, by the blender's own ranking."""
+    question = Question(rank=rank if model is None else RankProfile(learned=True), limit=_SHOWN)
+    ranking = Ranking(question, Candidates(look=asked.hits), now_ms=FIRST_DAY_MS, model=model)
     return list(ranking.page().results)
 
 

@@ -71,7 +71,7 @@ class RankModel:
         """
         fit = rows[:, : len(FIT)].astype(np.float64)
         enough: NDArray[np.bool_] = ((fit >= self.least) & (fit > 0.0)).any(axis=1)
-        return enough | ~fit.any()
+        return enough | ~fit.any(axis=1)
 
 
 def _table(splits: Splits, number: int, trees: int) -> tuple[NDArray[np.float64], NDArray[np.uint16]]:

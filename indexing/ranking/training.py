@@ -69,16 +69,18 @@ def too_few(given: Lessons) -> str:
     return ""
 
 
-def train_model(given: Lessons, seed: int, most_rows: int = MOST_ROWS) -> Learned:
-    """Raises `ValueError` for lessons that are `too_few`, `OperatorError` where LightGBM cannot be loaded."""
+def train_model(given: Lessons, seed: int, looked_at: Propensity | None = None, most_rows: int = MOST_ROWS) -> Learned:
+    """`looked_at`: where it is known; None: it is estimated from the lessons.
+
+    Raises `ValueError` for lessons that are `too_few`, `OperatorError` where LightGBM cannot be loaded."""
     if problem := too_few(given):
         raise ValueError(problem)
     learning, held = _divided(given)
-    looked_at = estimated(given.of(learning), seed)
+    looked_at = looked_at or estimated(given.of(learning), seed)
     model = _grown(given.of(learning & given.clicked), looked_at, seed, most_rows)
     tested = given.of(held & given.clicked)
     gains = tested.values / looked_at.of(tested.positions)
-    mine = gained(tested, gains, ranked(model, tested.rows))
+    mine = gained(tested, gains, model.raw(tested.rows))
     declared = {name: gained(tested, gains, scores) for name, scores in tested.declared.items()}
     declared[SHOWN] = gained(tested, gains, -tested.positions.astype(np.float64))
     best = max(declared, key=lambda name: declared[name].ndcg)
@@ -109,11 +111,6 @@ def train_model(given: Lessons, seed: int, most_rows: int = MOST_ROWS) -> Learne
             "seed": seed,
         },
     )
-
-
-def ranked(model: RankModel, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The order of what was shown by that model, as scores."""
-    return model.raw(rows)
 
 
 def _worth(mine: Gained, declared: Gained, name: str) -> tuple[bool, str]:
