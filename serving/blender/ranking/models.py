@@ -83,8 +83,8 @@ class LearnedRanks:
     def _decode(self, generation: Generation, entry: LearnedPart, data: bytes) -> RankModel | None:
         found = part.read(data, entry)
         if found.features_id != FEATURES_ID or entry.inputs.get("extractor_id") != generation.extractor_id:
-            log.warning("event=learned_rank_of_others generation=%s features=%s here=%s", generation.name,
-                        found.features_id, FEATURES_ID)  # fmt: skip
+            log.warning("event=learned_rank_of_others generation=%s inputs=%s here=%s extractor=%s", generation.name,
+                        entry.inputs, FEATURES_ID, generation.extractor_id)  # fmt: skip
             return None
         log.info("event=learned_rank_used generation=%s trees=%d", generation.name, len(found.leaves))
         return found
