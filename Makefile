@@ -10,7 +10,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
 CODE := disk schemas vision feature_store indexing messaging generations sample jobs serving vitrine_client cli benchmarks
-BENCHES := freshness updates queries shard delisted churn scale swap hung store extraction retrieval filters words meaning build hosts recovery tail
+BENCHES := freshness updates queries shard delisted churn scale swap hung store extraction retrieval filters words meaning ranking build hosts recovery tail
 UV := 0.13.8
 
 .PHONY: help setup setup-dev browser run stop status test check check-code check-units format lock bench $(BENCHES:%=bench-%) clean distclean

@@ -64,7 +64,8 @@ class SimulatedShop:
         """Cheap is better; sold much is better where it is praised, and worse where it is not."""
         cheap = 40.0 / (40.0 + self._prices)
         sold = self._sales / (self._sales + 150.0)
-        return 3.0 * cheap + 5.0 * (self._praise - 0.6) * (0.5 + sold)
+        worth: NDArray[np.float64] = 3.0 * cheap + 5.0 * (self._praise - 0.6) * (0.5 + sold)
+        return worth
 
     def question(self) -> Asked:
         """What somebody looks for by a photo."""
@@ -127,4 +128,5 @@ def order(asked: Asked, rank: RankProfile | None = None, model: RankModel | None
 
 
 def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    divided: NDArray[np.float64] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return divided

@@ -56,7 +56,7 @@ def grow(
         "num_threads": 1,
         "verbose": -1,
     }
-    data = lightgbm.Dataset(rows, labels, weight=weights, group=groups, feature_name=list(FEATURES))
+    data = lightgbm.Dataset(rows, labels, weight=weights, group=groups, feature_name=list(FEATURES), params=parameters)
     dumped = lightgbm.train(parameters, data, TREES).dump_model()
     return _model(dumped, least)
 

@@ -70,8 +70,9 @@ class RankModel:
         has no fit, and is answered by the rest.
         """
         fit = rows[:, : len(FIT)].astype(np.float64)
-        enough: NDArray[np.bool_] = ((fit >= self.least) & (fit > 0.0)).any(axis=1)
-        return enough | ~fit.any(axis=1)
+        enough = ((fit >= self.least) & (fit > 0.0)).any(axis=1)
+        inside: NDArray[np.bool_] = enough | ~fit.any(axis=1)
+        return inside
 
 
 def _table(splits: Splits, number: int, trees: int) -> tuple[NDArray[np.float64], NDArray[np.uint16]]:

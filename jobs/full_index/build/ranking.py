@@ -55,6 +55,14 @@ def _learned(folder: Path, generation: Generation, settings: Settings) -> Genera
     if not is_there(settings.kafka):
         return None
     given = read_lessons(settings, _of_same_look(settings.layout.generations, generation.extractor_id), now_ms())
+    return with_lessons(folder, generation, given)
+
+
+def with_lessons(folder: Path, generation: Generation, given: Lessons) -> Generation | None:
+    """`generation` with the order learned from these, used or not; None where they are too few.
+
+    Raises `OperatorError` where LightGBM cannot be loaded.
+    """
     if problem := too_few(given):
         log.info("event=ranking_left_out generation=%s problem=%r", generation.name, problem)
         return None
