@@ -32,19 +32,26 @@ MEASURED: dict[str, tuple[Field, Measure]] = {
 }
 """How price, sales and praise count. Trees compare with thresholds, so that another half would learn the same."""
 
+PRICE, SALES, PRAISE = (field for field, _ in MEASURED.values())
+_PRICE, _SALES, _PRAISE = (measure for _, measure in MEASURED.values())
+
 Row = tuple[float, ...]
 
 
 def row(look: Rung | None, words: Rung | None, meaning: Rung | None, price: float, sales: float, praise: float) -> Row:
-    """In the order of `FEATURES`, each 0..1 and 0 where there is none. NaN: a number that is not known."""
-    figures = (price, sales, praise)
+    """In the order of `FEATURES`, each 0..1 and 0 where there is none. NaN: a number that is not known.
+
+    Written out, as it is called for each of 400 candidates.
+    """
     return (
         bounded_look(look),
         reciprocal_rank(look),
         0.0 if words is None else bounded_words(words.score),
         reciprocal_rank(words),
         bounded_look(meaning),
-        *(normalised(*MEASURED[name], value, 0.0) for name, value in zip(MEASURES, figures, strict=True)),
+        normalised(PRICE, _PRICE, price, 0.0),
+        normalised(SALES, _SALES, sales, 0.0),
+        normalised(PRAISE, _PRAISE, praise, 0.0),
     )
 
 

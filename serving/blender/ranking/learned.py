@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from indexing.ranking.features import FEATURES, MEASURED, Row, matrix, row
+from indexing.ranking.features import FEATURES, PRAISE, PRICE, SALES, Row, matrix, row
 from indexing.ranking.model import RankModel
 from schemas.query.fields import Values
 from schemas.query.rank import figure_in
@@ -40,7 +40,8 @@ def learned_score(model: RankModel, fit: Fit, values: Values) -> LearnedScore:
 
 
 def _row(fit: Fit, values: Values) -> Row:
-    return row(fit.look, fit.words, fit.meaning, *(figure_in(values, field) for field, _ in MEASURED.values()))
+    price, sales, praise = figure_in(values, PRICE), figure_in(values, SALES), figure_in(values, PRAISE)
+    return row(fit.look, fit.words, fit.meaning, price, sales, praise)
 
 
 def _squeezed(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
