@@ -47,7 +47,12 @@ class Lessons:
             self.rows[kept],
             self.positions[kept],
             self.values[kept],
-            np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp),
+            starts_of(sizes),
             self.days[chosen],
             {name: scores[kept] for name, scores in self.declared.items()},
         )
+
+
+def starts_of(sizes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where each of so many rows begins, one answer after the other, and the end."""
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexing.ranking.features import Row, matrix, row
-from indexing.ranking.lessons import Lessons
+from indexing.ranking.lessons import Lessons, starts_of
 from jobs.search_report.figures import clicks_on
 from schemas.query.body import Weights
 from schemas.query.fields import MEASURES, Values
@@ -31,12 +31,17 @@ RELEVANCE = "relevance"
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
+    """In arrays, which take a tenth of the room of numbers: an answer may show a hundred products.
+
+    `declared` (orders, n): what each declared order scores them with.
+    """
+
     search_id: str
     day: int
-    positions: list[int]
-    rows: list[Row]
-    values: list[float]
-    declared: list[list[float]]
+    positions: NDArray[np.int64]
+    rows: NDArray[np.float32]
+    values: NDArray[np.float32]
+    declared: NDArray[np.float64]
 
 
 class LessonsOf:
@@ -67,10 +72,10 @@ class LessonsOf:
             _Answer(
                 search.search_id,
                 search.at_ms // DAY_MS,
-                [each.position for each in shown],
-                [_row(each) for each in shown],
-                [values.get(each.position, 0.0) for each in shown],
-                self._scores(search, shown),
+                np.array([each.position for each in shown], np.int64),
+                matrix([_row(each) for each in shown]),
+                np.array([values.get(each.position, 0.0) for each in shown], np.float32),
+                np.array(self._scores(search, shown), np.float64),
             )
         )
         if len(self._answers) >= 2 * self._most:
@@ -101,28 +106,24 @@ class LessonsOf:
         """Of all that are kept, by day, and of a day by their ids."""
         self._thin()
         answers = sorted(self._answers, key=lambda each: (each.day, each.search_id))
-        sizes = [len(each.rows) for each in answers]
+        whole = np.concatenate([np.zeros((len(self._declared), 0)), *(each.declared for each in answers)], axis=1)
         return Lessons(
-            matrix(list(chain.from_iterable(each.rows for each in answers))),
-            np.array(list(chain.from_iterable(each.positions for each in answers)), np.int64),
-            np.array(list(chain.from_iterable(each.values for each in answers)), np.float32),
-            np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp),
+            np.concatenate([matrix([]), *(each.rows for each in answers)]),
+            np.concatenate([np.zeros(0, np.int64), *(each.positions for each in answers)]),
+            np.concatenate([np.zeros(0, np.float32), *(each.values for each in answers)]),
+            starts_of(np.array([len(each.rows) for each in answers], np.intp)),
             np.array([each.day for each in answers], np.int64),
-            {
-                name: np.array(list(chain.from_iterable(each.declared[number] for each in answers)), np.float64)
-                for number, name in enumerate(self._declared)
-            },
+            dict(zip(self._declared, whole, strict=True)),
         )
 
 
 def joined(parts: list[Lessons]) -> Lessons:
     """The lessons of several days, in their order, one after the other; of one declaration each. At least one."""
-    sizes = np.concatenate([np.diff(part.starts) for part in parts])
     return Lessons(
         np.concatenate([part.rows for part in parts]),
         np.concatenate([part.positions for part in parts]),
         np.concatenate([part.values for part in parts]),
-        np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp),
+        starts_of(np.concatenate([np.diff(part.starts) for part in parts])),
         np.concatenate([part.days for part in parts]),
         {name: np.concatenate([part.declared[name] for part in parts]) for name in parts[0].declared},
     )

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 MOST_DAYS = 30
 MOST_ANSWERS = 200_000
+MOST_ROWS = 4_000_000
+"""Products shown, in 60 bytes each."""
 READ_S = 600.0
 """After so long no further day is read."""
 PHASE = "ranking"
@@ -89,7 +91,8 @@ def read_lessons(settings: Settings, wanted: Callable[[str], bool], now_ms: int)
             if wanted(search.generation):
                 of_day.add(search, clicks)
         parts.append(of_day.lessons())
-        if sum(len(each.days) for each in parts) >= MOST_ANSWERS or time.monotonic() - began > READ_S:
+        answers, rows = sum(len(each.days) for each in parts), sum(len(each.rows) for each in parts)
+        if answers >= MOST_ANSWERS or rows >= MOST_ROWS or time.monotonic() - began > READ_S:
             break
     return joined(parts[::-1])
 
