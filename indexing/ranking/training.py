@@ -27,7 +27,7 @@ LEAST_CLICKED = 500
 LEAST_HELD = 100
 """Answers with a click to compare by, at least."""
 MOST_ROWS = 500_000
-"""Rows to learn from: a minute of one core."""
+"""Rows to learn from: ten seconds of one core."""
 LEAST_GAIN = 0.01
 LEAST_ERRORS = 3.0
 """A model is used whose NDCG@10 is by this much greater than that of the best declared order, and by so many standard
