@@ -12,6 +12,8 @@ DONE := .cache/done
 CODE := disk schemas vision feature_store indexing messaging generations sample jobs serving vitrine_client cli benchmarks
 BENCHES := freshness updates queries shard delisted churn scale swap hung store extraction retrieval filters words meaning ranking build hosts recovery tail
 UV := 0.13.8
+# Files are shared out among processes; whole systems come last, in one of them (tests/conftest.py).
+PYTEST = $(PY) -m pytest --numprocesses=$(or $(WORKERS),2) --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: help setup setup-dev browser run stop status test check check-code check-units format lock bench $(BENCHES:%=bench-%) clean distclean
 
@@ -43,10 +45,10 @@ check-code: $(DONE)/packages-dev
 	$(PY) -m mypy --strict $(CODE:%=-p %)
 
 check-units: $(DONE)/packages-dev $(DONE)/jars
-	$(PY) -m pytest -q tests/unit
+	$(PYTEST) -q tests/unit
 
 test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data  ## all tests on real Kafka, Flink and Chromium, beside a running system
-	$(PY) -m pytest tests --durations=25
+	$(PYTEST) tests --durations=25
 
 format: $(DONE)/packages-dev
 	$(PY) -m ruff check --fix .

@@ -204,7 +204,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=50_000, help="of the shard whose searches are timed")
     parser.add_argument("--dimension", type=int, default=768)
     parser.add_argument("--calls", type=int, default=2000, help="searches that are timed")
-    parser.add_argument("--queries", type=int, default=50_000, help="of each simulation")
+    parser.add_argument("--queries", type=int, default=10_000, help="of each simulation")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--name", default="tail", help="name of the result file")
     arguments = parser.parse_args(argv)

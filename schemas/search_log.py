@@ -23,10 +23,10 @@ _T = TypeVar("_T")
 class ShownProduct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A product of an answer, and by what a ranking may have known that it fits.
 
-    `position`: from 1, counted over pages; `look_...`, `words_...`: score (inner
-    product; BM25) and rank from 1 in the list that there was, None where the
-    product was not in it; `meaning_...`: by what the words look like. `price`,
-    `sales`, `praise` as they were at that moment.
+    `position`: from 1, counted over pages; `look_...`, `words_...`, `meaning_...`:
+    score (inner product; BM25; inner product with what the words look like) and
+    rank from 1 in the list that there was, None where the product was not in it.
+    `price`, `sales`, `praise` as they were at that moment.
     """
 
     product_id: str
@@ -36,11 +36,11 @@ class ShownProduct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     look_rank: int | None = None
     words_score: float | None = None
     words_rank: int | None = None
-    meaning_score: float | None = None
-    meaning_rank: int | None = None
     price: float | None = None
     sales: int | None = None
     praise: float | None = None
+    meaning_score: float | None = None
+    meaning_rank: int | None = None
 
 
 class SearchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -72,7 +72,7 @@ class Found(_message.Message):
     def __init__(self, counts: _Optional[_Iterable[int]] = ..., image_ids: _Optional[bytes] = ..., product_ids: _Optional[_Iterable[str]] = ..., scores: _Optional[_Iterable[float]] = ..., urls: _Optional[_Iterable[str]] = ..., prices: _Optional[_Iterable[float]] = ..., sales: _Optional[_Iterable[int]] = ..., praises: _Optional[_Iterable[float]] = ..., attributes: _Optional[_Iterable[bytes]] = ..., state_seqs: _Optional[_Iterable[int]] = ..., attributes_omitted: _Optional[_Iterable[int]] = ..., vectors: _Optional[bytes] = ..., keys: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("found", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation", "refused_images", "listed", "facets", "matches", "corrected", "plan", "suggestions")
+    __slots__ = ("found", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation", "refused_images", "listed", "facets", "matches", "corrected", "plan", "suggestions", "version")
     class CorrectedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +94,7 @@ class SearchResponse(_message.Message):
     CORRECTED_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     SUGGESTIONS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     found: Found
     watermark_ms: int
     pending_images: int
@@ -108,15 +109,18 @@ class SearchResponse(_message.Message):
     corrected: _containers.ScalarMap[str, str]
     plan: _containers.RepeatedScalarFieldContainer[str]
     suggestions: _containers.RepeatedCompositeFieldContainer[Suggestion]
-    def __init__(self, found: _Optional[_Union[Found, _Mapping]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ..., refused_images: _Optional[int] = ..., listed: _Optional[_Union[Found, _Mapping]] = ..., facets: _Optional[bytes] = ..., matches: _Optional[int] = ..., corrected: _Optional[_Mapping[str, str]] = ..., plan: _Optional[_Iterable[str]] = ..., suggestions: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ...) -> None: ...
+    version: int
+    def __init__(self, found: _Optional[_Union[Found, _Mapping]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ..., refused_images: _Optional[int] = ..., listed: _Optional[_Union[Found, _Mapping]] = ..., facets: _Optional[bytes] = ..., matches: _Optional[int] = ..., corrected: _Optional[_Mapping[str, str]] = ..., plan: _Optional[_Iterable[str]] = ..., suggestions: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class Suggestion(_message.Message):
-    __slots__ = ("text", "products")
+    __slots__ = ("text", "products", "field")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     PRODUCTS_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
     text: str
     products: int
-    def __init__(self, text: _Optional[str] = ..., products: _Optional[int] = ...) -> None: ...
+    field: str
+    def __init__(self, text: _Optional[str] = ..., products: _Optional[int] = ..., field: _Optional[str] = ...) -> None: ...
 
 class DetailsRequest(_message.Message):
     __slots__ = ("product_ids", "generation", "max_bytes")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from schemas.errors import RejectedError
+from schemas.errors import RejectedError, TransientError
 from schemas.search_pb2 import (
     DetailsRequest,
     DetailsResponse,
@@ -25,10 +25,18 @@ from schemas.search_pb2 import (
 EXTRACTOR_MISMATCH = "extractor_mismatch"
 INVALID_QUERY = "invalid_query"
 NOT_READY = "not_ready"
+OTHER_VERSION = "other_version"
 OVERDUE = "overdue"
 OVERLOADED = "overloaded"
 UNREACHABLE = "unreachable"
 UNKNOWN_GENERATION = "unknown_generation"
+
+VERSION = 1
+"""What of a request this version applies. Every answer says it, since Protobuf passes over fields it does not know.
+
+Grows with each field of a request that changes what is found or counted. 0: of before it was said, which may know the
+nearest vectors alone; 1: filter, words, lists and their order, counts, images' vectors, suggestions.
+"""
 
 MAX_IMAGES_PER_QUERY = 65_536
 """Most images that one query may ask for: 100 products, each with the 500 images that a product may have, and more."""
@@ -42,6 +50,19 @@ def is_plain(request: SearchRequest) -> bool:
     return request.count > 0 and not (
         request.filter or request.words or request.facets or request.listing or request.with_vectors or request.explain
     )
+
+
+def check_applied(request: SearchRequest, answer: SearchResponse, who: str) -> None:
+    """An answer of a version that passed over what was asked is none: it would show what the filter forbids, say.
+
+    `who` answered. Raises `TransientError('other_version', ...)`, unless the nearest images alone were asked for.
+    """
+    if answer.version < VERSION and not is_plain(request):
+        raise TransientError(
+            OTHER_VERSION,
+            f"{who} is of an earlier version ({answer.version}, this is {VERSION}) and passed over the filter, the "
+            "words or the counts that were asked for; vitrine stop, vitrine start",
+        )
 
 
 def unknown_generation(name: str, held: Iterable[str]) -> RejectedError:
@@ -63,7 +84,10 @@ class SearchBackend(Protocol):
     """
 
     async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
-        """The best images per query, best first. A broker names shards without an answer in `missing_shards`."""
+        """The best images per query, best first. A broker names shards without an answer in `missing_shards`.
+
+        Whoever asks checks with `check_applied` that all of the request was applied.
+        """
 
     async def product(self, request: ProductRequest, timeout_s: float) -> ProductResponse:
         """What every replica of the product's shard holds of it, in every generation or in that named."""

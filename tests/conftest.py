@@ -25,9 +25,26 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
+SYSTEMS = ("e2e", "hostile/doors", "hostile/events", "hostile/openapi", "hostile/resources", "integration/runtime")
+"""Folders of tests that need whole systems, which take both cores: one after the other, in one process."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the shared system last, in their order: it lives to the session's end, and beside nobody else's work."""
-    items.sort(key=lambda item: "system" in getattr(item, "fixturenames", ()))
+    """Whole systems last, and the shared one after those of their own: it lives to the session's end.
+
+    With pytest-xdist, as `make test` runs it, all others are shared out by
+    files; whole systems are one group, which one process takes at last.
+    """
+    items.sort(key=lambda item: (group(item) == "systems", "system" in getattr(item, "fixturenames", ())))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
+def group(item: pytest.Item) -> str:
+    """"systems", or the test's file."""
+    file = item.path.relative_to(Path(__file__).parent).as_posix()
+    whole = file.startswith(SYSTEMS) or "system" in getattr(item, "fixturenames", ())
+    return "systems" if whole else file
 
 
 @pytest.fixture(scope="session")

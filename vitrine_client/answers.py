@@ -160,10 +160,15 @@ class BatchEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
-    """The text as it may go on, and how many products have its last word."""
+    """The text with its last word completed, and how many products have that word; or a whole name that it begins.
+
+    `field`: of a name, whose value it is ("brand", "category", "title"); `products` then have it, of a title at least
+    so many.
+    """
 
     text: str
     products: int
+    field: str | None = None
 
 
 class ImageReceipt(msgspec.Struct, frozen=True, kw_only=True):

@@ -131,7 +131,7 @@ def batch(queries: Sequence[Question]) -> Call[list[BatchEntry]]:
 
 
 def suggest(q: str, *, limit: int | None = None) -> Call[list[Suggestion]]:
-    """How a text that is being typed may go on: words of products on sale, the most frequent first."""
+    """How a text that is being typed may go on: words, brands, categories and titles of products on sale."""
     parameters = {"q": q} if limit is None else {"q": q, "limit": str(limit)}
     return Call(method="GET", path="/v1/suggest", read=read_suggestions, parameters=parameters)
 

@@ -47,11 +47,15 @@ class Weights(TypedDict, total=False):
 
 
 class Facet(TypedDict):
-    """A field to count products by. `ranges`: bounds, ascending; `limit`: values that are counted, at most."""
+    """A field to count products by. `ranges`: bounds, ascending; `limit`: values that are counted, at most.
+
+    `exclude_own`: as if the filter said nothing of the field, so that what else could be chosen is counted.
+    """
 
     field: str
     ranges: NotRequired[Sequence[float | str]]
     limit: NotRequired[int]
+    exclude_own: NotRequired[bool]
 
 
 class Measure(TypedDict):
@@ -79,10 +83,10 @@ class Options(_Common, total=False):
 
     `limit`: products wanted; `offset`: products passed by; `cursor`: of the page before; `generation`: a full index by
     name. `match`: how many of the words a product needs. `filter`: as JSON has it, or in the short form
-    ("brand:Acme;price:10..50"). `facets`: "brand", "price:20,50" or a `Facet` without `limit`. `rank`: a profile by
-    name; `sort`: a numeric field, - before it for the greatest first. `max_per`: products of one value of a field
-    ({"brand": 2}); `mmr`: 0, as different as can be, to 1. `min_score`: least relevance; `explain`: how scores came
-    about.
+    ("brand:Acme;price:10..50"). `facets`: "brand", "price:20,50", "!brand" (as `exclude_own`) or a `Facet` without
+    `limit`. `rank`: a profile by name; `sort`: a numeric field, - before it for the greatest first. `max_per`: products
+    of one value of a field ({"brand": 2}); `mmr`: 0, as different as can be, to 1. `min_score`: least relevance;
+    `explain`: how scores came about.
     """
 
     filter: Filter | str | None
@@ -200,7 +204,8 @@ def _short_facet(facet: str | Facet) -> str:
     if "limit" in facet:
         raise ValueError(f"facet {facet['field']}: only search, pages and batch take the limit of a facet")
     ranges = ",".join(str(each) for each in facet.get("ranges", ()))
-    return f"{facet['field']}:{ranges}" if ranges else facet["field"]
+    field = "!" * bool(facet.get("exclude_own")) + facet["field"]
+    return f"{field}:{ranges}" if ranges else field
 
 
 def _plain(value: Any) -> Any:

@@ -26,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     example.add_argument("--like", metavar="PRODUCT", help="products that look like this one")
     parser.add_argument("--text", metavar="WORDS", help="products that have these words")
     parser.add_argument("--filter", metavar="TERMS", help='those alone that pass: "brand:Acme;price:10..50", or JSON')
-    parser.add_argument("--facets", metavar="FIELDS", help='count what matches: "brand;price:20,50"')
+    parser.add_argument(
+        "--facets",
+        metavar="FIELDS",
+        help='count what matches: "brand;price:20,50"; "!brand": as if it were not filtered by',
+    )
     parser.add_argument("--sort", metavar="FIELD", help="by a numeric field; --sort=-FIELD for the greatest first")
     parser.add_argument("--rank", metavar="PROFILE", help="by a profile of the setting rank_profiles")
     parser.add_argument("--explain", action="store_true", help="say how each score came about")

@@ -6,7 +6,7 @@ for it. Every count is exact for what the columns hold while it is made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from indexing.attributes.columns import Columns
 from indexing.attributes.figures import FigureColumn
 from indexing.attributes.keyword_lists import ListColumn
-from indexing.attributes.keywords import KeywordColumn
+from indexing.attributes.keywords import KeywordColumn, among
 from indexing.attributes.names import NONE, Names, ancestors
 from schemas.query.facets import FacetCounts, FacetWanted
 from schemas.query.fields import FieldKind
+from schemas.query.filters import Filter
+from schemas.query.scopes import scope_of
 
 
 def distinct_products(columns: Columns, rows: NDArray[np.int64]) -> int:
@@ -45,6 +47,26 @@ def _products(columns: Columns, rows: NDArray[np.int64]) -> NDArray[np.intp]:
 def _room(products: NDArray[np.intp]) -> int:
     """A cell for each product and, as the last one, one for rows (-1) whose product is not known yet."""
     return int(products.max(initial=-1)) + 2
+
+
+def count_within(
+    columns: Columns,
+    tree: Filter | None,
+    wanted: Sequence[FacetWanted],
+    matching: Callable[[Filter | None], NDArray[np.int64]],
+) -> list[FacetCounts]:
+    """What is wanted, in that order, each over what matches within its scope of the filter `tree`. Any thread.
+
+    matching: the rows, (n,), ascending, that match within a filter; asked once for each filter that there is.
+    """
+    scopes: dict[Filter | None, list[int]] = {}
+    for place, facet in enumerate(wanted):
+        scopes.setdefault(scope_of(facet, tree), []).append(place)
+    counts: dict[int, FacetCounts] = {}
+    for scope, places in scopes.items():
+        found = count(columns, matching(scope), [wanted[place] for place in places])
+        counts.update(zip(places, found, strict=True))
+    return [counts[place] for place in range(len(wanted))]
 
 
 def count(columns: Columns, rows: NDArray[np.int64], wanted: Sequence[FacetWanted]) -> list[FacetCounts]:
@@ -96,6 +118,12 @@ def _keywords(field: str, column: KeywordColumn, codes: NDArray[np.int32]) -> Fa
                 totals[ancestor] = totals.get(ancestor, 0) + products
         found.values, found.counts = list(totals), list(totals.values())
     return found
+
+
+def products_with(column: KeywordColumn, codes: NDArray[np.int32], value: str) -> int:
+    """How many of these products, by the code of each, (n,), have the value; of a path, it or what lies below it."""
+    wanted = column.names.below([value]) if column.kind is FieldKind.PATH else column.names.of([value])
+    return int(np.count_nonzero(among(codes, wanted, column.names)))
 
 
 def _named(field: str, names: Names, per_code: NDArray[np.int64], products: int) -> FacetCounts:

@@ -6,14 +6,15 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from indexing.attributes.facets import count, distinct_products
+from indexing.attributes.facets import count_within, distinct_products
 from indexing.rows.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES
 from indexing.shard.attributes import ProductAttributes
+from indexing.shard.listing import Listing
+from indexing.shard.naming import Name, names
 from indexing.shard.passing import PassingRows, hit_that_passes
 from indexing.shard.question import ShardAnswer, ShardQuestion
 from indexing.shard.reader import ShardReader
 from indexing.shard.state import ShardState
-from indexing.words.query import parse_words
 from schemas.found import Hit
 from schemas.query.filters import Filter
 
@@ -51,21 +52,31 @@ class Answering:
         if question.tree is None:
             answer.found = self._reader.search(question.vectors, question.limit, nprobe, question.with_vectors)
             plan = f"no filter, {nprobe} of {len(self._state.lists)} lists scanned"
-            matching = np.flatnonzero(columns.passing(None, searchable=True)) if question.facets else None
+            own = self._findable(None) if question.facets else None
         else:
             passing = PassingRows(self._state, self._attributes, question.tree, nprobe)
-            matching = passing.rows() if question.facets else None
+            own = passing.rows() if question.facets else None
             answer.found = self._reader.search_passing(question.vectors, question.limit, passing, question.with_vectors)
             plan = passing.plan
-        if matching is not None:
-            answer.facets = count(columns, matching, question.facets)
-            answer.matches = distinct_products(columns, matching)
+        if own is not None:
+            found = own
+            answer.facets = count_within(
+                columns,
+                question.tree,
+                question.facets,
+                lambda scope: found if scope is question.tree else self._findable(scope),
+            )
+            answer.matches = distinct_products(columns, own)
         return plan
+
+    def _findable(self, tree: Filter | None) -> NDArray[np.int64]:
+        """The rows, ascending, that can be found by their vector and pass."""
+        return np.flatnonzero(self._attributes.columns.passing(tree, searchable=True))
 
     def _list(self, question: ShardQuestion, answer: ShardAnswer) -> str:
         for look in range(_LOOKS + 1):
             writes = self._attributes.columns.writes
-            listing = _Listing(self._state, self._attributes, question)
+            listing = Listing(self._state, self._attributes, question)
             hits = []
             dropped = False
             room = ANSWER_ATTRIBUTES_BYTES
@@ -87,7 +98,7 @@ class Answering:
             # Where both are asked for, what is near a vector is what is counted.
             answer.matches = listing.products
             if question.facets:
-                answer.facets = count(self._attributes.columns, listing.matching_rows(), question.facets)
+                answer.facets = listing.facets()
         return listing.plan
 
     def _hit(self, question: ShardQuestion, writes: int, number: int, score: float, longest: int) -> Hit | None:
@@ -105,117 +116,10 @@ class Answering:
                 return hit
         return None
 
+    def names(self, text: str, limit: int) -> list[Name]:
+        """See `Shard.names`."""
+        return names(self._state, self._attributes, text, limit)
+
 
 def _always(_product: int) -> bool:
     return True
-
-
-class _Listing:
-    """Products on sale that pass the filter and have the words, each shown by one image, as of one moment."""
-
-    def __init__(self, state: ShardState, attributes: ProductAttributes, question: ShardQuestion) -> None:
-        self._state = state
-        self._attributes = attributes
-        self._columns = columns = attributes.columns
-        self._rows: NDArray[np.int64] | None = None
-        self._shown: NDArray[np.int64] | None = None
-        self._mask: NDArray[np.bool_] | None = None
-        self._one_each = False
-        self.corrected: dict[str, str] = {}
-        if question.tree is None and question.words and not question.order_by:
-            # Only products on sale have words: there is no need to look at all rows for those of a few products.
-            listed = None
-            self.plan = "no filter"
-        else:
-            listed = self._look_at_rows(question.tree)
-            self.plan = f"{len(self._all_rows())} of {len(columns)} rows pass"
-        if question.words:
-            query = parse_words(question.words, attributes.indexed.language)
-            matches = attributes.words.search(
-                query, listed, all_words=not question.any_word, limit=None if question.order_by else question.list_limit
-            )
-            self._matched = matches.matched
-            self._numbers, self._scores = matches.products, matches.scores
-            self.products = int(np.count_nonzero(matches.matched))
-            self.corrected = {
-                reading.word: ", ".join(reading.corrections) for reading in matches.readings if reading.corrections
-            }
-        else:
-            assert listed is not None, "a list without words is of rows"
-            self._matched = listed
-            self._numbers = np.flatnonzero(listed)
-            self._scores = np.zeros(len(self._numbers), dtype=np.float32)
-            self.products = len(self._numbers)
-        self.plan += f", {self.products} products listed"
-        self._key = self._keys(question.order_by)
-
-    def _look_at_rows(self, tree: Filter | None) -> NDArray[np.bool_]:
-        """Which products have a row that passes; and which row stands for each of them."""
-        columns = self._columns
-        mask = columns.passing(tree, searchable=False)
-        rows = np.flatnonzero(mask)
-        products = columns.product[rows]
-        shown = np.full(self._attributes.products, -1, dtype=np.int64)
-        shown[products] = rows
-        self._rows, self._shown = rows, shown
-        self._mask = mask
-        listed: NDArray[np.bool_] = shown >= 0
-        self._one_each = int(np.count_nonzero(listed)) == len(rows)
-        return listed
-
-    def _row_of(self, product: int) -> int:
-        """The row that shows a product, -1 where it has none any more.
-
-        Of several images one with a vector, then the least id: the same in whatever order they came.
-        """
-        if self._shown is not None and self._one_each:
-            return int(self._shown[product])
-        columns = self._columns
-        passes = columns.valid if self._mask is None else self._mask
-        key = int(self._attributes.hashes(np.array([product]))[0]).to_bytes(8, "little")
-        there = self._state.rows.of_product(key)
-        rows = [row for row in there if row < len(passes) and passes[row]]
-        if len(rows) > 1:
-            return min(rows, key=lambda row: (not columns.searchable[row], self._state.forward.read(row).image_id))
-        # None passes where an image was replaced just now: who shows it follows it.
-        return next(iter(rows or there), -1)
-
-    def _keys(self, order_by: str) -> NDArray[np.float64]:
-        """What the products are ordered by, ascending."""
-        if not order_by:
-            return np.zeros(len(self._numbers))
-        assert self._shown is not None, "an order is of rows"
-        figures: NDArray[np.float64] = self._columns.figures(order_by.removeprefix("-"))[self._shown[self._numbers]]
-        return -figures if order_by.startswith("-") else figures
-
-    def best(self, limit: int) -> list[tuple[int, float, float]]:
-        """(row, score, key) of the first `limit` products: by key, unknown ones last, then score, then product.
-
-        Row -1: the product changed meanwhile.
-        """
-        unknown = np.isnan(self._key)
-        scores = self._scores
-        chosen = np.arange(len(self._numbers))
-        if len(chosen) > 4 * limit:
-            first = np.where(unknown, np.inf, self._key) if self._key.any() else -scores
-            chosen = np.flatnonzero(first <= np.partition(first, limit - 1)[limit - 1]) if limit else chosen[:0]
-        hashes = self._attributes.hashes(self._numbers[chosen])
-        order = np.lexsort((hashes, -scores[chosen], self._key[chosen], unknown[chosen]))[:limit]
-        best = chosen[order]
-        rows = [self._row_of(product) for product in self._numbers[best].tolist()]
-        return list(zip(rows, scores[best].tolist(), self._key[best].tolist(), strict=True))
-
-    def matching_rows(self) -> NDArray[np.int64]:
-        """The rows of all listed products that pass."""
-        rows = self._all_rows()
-        products = self._columns.product[rows]
-        matched = np.zeros(1 + int(products.max(initial=-1)), dtype=np.bool_)
-        matched[: len(self._matched)] = self._matched[: len(matched)]
-        matching: NDArray[np.int64] = rows[matched[products]]
-        return matching
-
-    def _all_rows(self) -> NDArray[np.int64]:
-        """Those that pass, whatever their words."""
-        if self._rows is None:
-            self._rows = np.flatnonzero(self._columns.passing(None, searchable=False))
-        return self._rows

@@ -21,7 +21,8 @@ class ShardQuestion:
     enough. listing: without words, all that passes is listed. order_by: a
     numeric field, "-" before it for descending; "": by score. list_limit:
     products wanted in the list. facets: counted over what matches: with
-    vectors all that can be found and passes, else all that is listed.
+    vectors all that can be found and passes, else all that is listed; one that
+    excludes its own filter over what would match without it.
     """
 
     vectors: NDArray[np.float32]

@@ -33,6 +33,7 @@ from indexing.rows.results import ImageState, ProductState, ShardStats
 from indexing.shard.answering import Answering
 from indexing.shard.attributes import ProductAttributes
 from indexing.shard.contents import ShardContents
+from indexing.shard.naming import Name
 from indexing.shard.progress import SourceProgress
 from indexing.shard.question import ShardAnswer, ShardQuestion
 from indexing.shard.reader import ShardReader
@@ -138,6 +139,12 @@ class Shard:
         if self._answering is None:
             raise ValueError("this shard knows no words: open_attributes comes first")
         return self._answering.suggest(text, limit)
+
+    def names(self, text: str, limit: int) -> list[Name]:
+        """Whole names of products on sale that the text may become, see `indexing.shard.naming`. Any thread."""
+        if self._answering is None:
+            raise ValueError("this shard knows no words: open_attributes comes first")
+        return self._answering.names(text, limit)
 
     def product(self, product_id: str) -> list[ImageState]:
         """All images of a product that this shard knows, removed ones too, by image id. Any thread."""

@@ -171,6 +171,7 @@ class WordIndex:
         matching: NDArray[np.bool_] | None = None,
         all_words: bool = True,
         limit: int | None = None,
+        counted: NDArray[np.bool_] | None = None,
     ) -> Matches:
         """All products that match, and the best of them in order.
 
@@ -179,9 +180,10 @@ class WordIndex:
         all. all_words: every word must be there, or one that it may stand for;
         else one of them is enough. Phrases must be there in any case. limit:
         how many are put in order, with those that score as the last of them does;
-        None: all. An empty query matches nothing.
+        None: all. counted: who may match though others are put in order, those of
+        `matching` among them; None: these. An empty query matches nothing.
         """
-        return search(self._state, query, matching, all_words, limit)
+        return search(self._state, query, matching, all_words, limit, counted)
 
     def suggest(self, prefix_text: str, limit: int, is_alive: Callable[[int], bool]) -> list[Completion]:
         """Words that the last word of the text may become, or is, the most frequent first.

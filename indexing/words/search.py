@@ -34,7 +34,8 @@ class Matches:
     those that score as the last of them does: which of these come first is the
     caller's to say, by something that is the same in every shard.
     matched: all that match, by product number, as long as the mask that was
-    given, or as there are products. readings: of the words, in their order.
+    given (`counted`, where there is one), or as there are products. readings: of
+    the words, in their order.
     """
 
     products: NDArray[np.int32]
@@ -49,8 +50,10 @@ def search(
     matching: NDArray[np.bool_] | None = None,
     all_words: bool = True,
     limit: int | None = None,
+    counted: NDArray[np.bool_] | None = None,
 ) -> Matches:
     """See `WordIndex.search`. Any thread."""
+    most = matching if counted is None else counted
     vocabulary, documents = state
     phrase_words = list(dict.fromkeys(word for phrase in query.phrases for word in phrase))
     # What is present is copied before a posting is read: its documents have all of theirs. Its words
@@ -64,18 +67,20 @@ def search(
         if vocabulary.removals == removals:
             break
     needed = len(postings) if all_words else len(in_phrases)
-    allowed = None if matching is None else _resized(matching, len(present))
+    allowed = None if most is None else _resized(most, len(present))
     scores, found = _scored(documents, present, allowed, postings[:needed], postings[needed:])
     for phrase in query.phrases if len(found) else ():
         numbers = [in_phrases[phrase_words.index(word)].itself[0] for word in phrase]
         found = found.compress(phrase_stands(numbers, present.take(found), *documents.words_in_order()))
-    matched = np.zeros(len(present) if matching is None else max(len(matching), len(present)), np.bool_)
+    matched = np.zeros(len(present) if most is None else max(len(most), len(present)), np.bool_)
     matched[found] = True
+    if matching is not None and counted is not None:
+        found = found.compress(_resized(matching, len(present)).take(found))
     products, best = _best(found, scores, limit)
     return Matches(
         products,
         best,
-        matched if matching is None else matched[: len(matching)],
+        matched if most is None else matched[: len(most)],
         tuple(word.reading(vocabulary) for word in resolved),
     )
 

@@ -64,11 +64,15 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FacetAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A field to count products by. `ranges`: bounds between which numbers and times are counted, ascending."""
+    """A field to count products by. `ranges`: bounds between which numbers and times are counted, ascending.
+
+    `exclude_own`: without the filter's own conditions on the field, so that what else could be chosen is counted.
+    """
 
     field: str
     ranges: Annotated[tuple[float | str, ...], Meta(max_length=MAX_RANGES)] = ()
     limit: Annotated[int, Meta(ge=1, le=256)] = DEFAULT_FACET_LIMIT
+    exclude_own: bool = False
 
 
 class DiversityAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,8 +129,8 @@ _REMEDIES = {
     "weights": '{"look": 1, "words": 1, "meaning": 1}, each from 0 to 100',
     "fusion": "rrf or linear",
     "filter": 'an object such as {"brand": "Strider"}',
-    "facets": f'up to {MAX_FACETS}, each a field or {{"field": "price", "ranges": [20, 50], "limit": 10}}; '
-    f"up to {MAX_RANGES} ranges, limit from 1 to 256",
+    "facets": f'up to {MAX_FACETS}, each a field or {{"field": "price", "ranges": [20, 50], "limit": 10, '
+    f'"exclude_own": true}}; up to {MAX_RANGES} ranges, limit from 1 to 256',
     "rank": 'a profile\'s name, or {"relevance": 1, "sales": {"weight": 0.3, "half": 500}}',
     "sort": "a numeric field, with - before it for the greatest first",
     "diversity": '{"max_per": {"brand": 2}, "mmr": 0.7}; max_per from 1 to 100, mmr from 0 to 1',

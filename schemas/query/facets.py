@@ -14,10 +14,14 @@ from schemas.query.fields import Fields
 
 
 class FacetWanted(msgspec.Struct, frozen=True):
-    """Counts of one field. `ranges`: bounds of a numeric field's buckets, ascending, each once."""
+    """Counts of one field. `ranges`: bounds of a numeric field's buckets, ascending, each once.
+
+    `exclude_own`: counted as if the filter said nothing of the field (`schemas.query.scopes`).
+    """
 
     field: str
     ranges: tuple[float, ...] = ()
+    exclude_own: bool = False
 
 
 class FacetCounts(msgspec.Struct):

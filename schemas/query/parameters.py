@@ -24,8 +24,9 @@ _AS_THEY_ARE = frozenset(
 def read_parameters(parameters: Sequence[tuple[str, str]], fields: Fields) -> tuple[QuestionBody, Filter | None]:
     """What the parameters ask. An empty value is as good as none, as browsers send empty inputs of a form.
 
-    `facets` is `brand;price:20,50,100`, `max_per` is `brand:2;colour:1`, `filter` the short form or JSON. Raises
-    `RejectedError('invalid_question', ...)` or `('invalid_filter', ...)`.
+    `facets` is `brand;price:20,50,100`, with `!` before a field that is to be counted without its own filter, `max_per`
+    is `brand:2;colour:1`, `filter` the short form or JSON. Raises `RejectedError('invalid_question', ...)` or
+    `('invalid_filter', ...)`.
     """
     given: dict[str, str] = {}
     for name, value in parameters:
@@ -66,9 +67,9 @@ def _facets(text: str) -> list[dict[str, Any]]:
         wanted = term.strip()
         if not wanted:
             continue
-        name, _, ranges = wanted.partition(":")
+        name, _, ranges = wanted.removeprefix("!").partition(":")
         bounds = [_bound(each.strip()) for each in ranges.split(",", MAX_RANGES + 1)] if ranges else []
-        facets.append({"field": name.strip(), "ranges": bounds})
+        facets.append({"field": name.strip(), "ranges": bounds, "exclude_own": wanted.startswith("!")})
     return facets
 
 

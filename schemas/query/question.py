@@ -245,5 +245,5 @@ def _facets(wanted: tuple[FacetAsked | str, ...], fields: Fields) -> tuple[Facet
             raise invalid(f"{where}.ranges", f"{field.name} is a {field.kind}, which one of the bounds is not")
         if any(low >= high for low, high in pairwise(ranges)):
             raise invalid(f"{where}.ranges", "bounds must ascend, each once")
-        facets[field.name] = Facet(FacetWanted(field.name, ranges), asked.limit)
+        facets[field.name] = Facet(FacetWanted(field.name, ranges, asked.exclude_own), asked.limit)
     return tuple(facets.values())

@@ -253,15 +253,20 @@ class BatchAnswer(msgspec.Struct, frozen=True):
     answers: list[BatchEntry]
 
 
-class Suggestion(msgspec.Struct, frozen=True):
-    """The text as it may go on, and how many products have its last word."""
+class Suggestion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The text with its last word completed, and how many products have that word; or a whole name that it begins.
+
+    `field`: of a name, whose value it is (`brand`, `category`, `title`);
+    `products` then have it, of a title at least so many.
+    """
 
     text: str
     products: int
+    field: str | None = None
 
 
 class Suggestions(msgspec.Struct, frozen=True):
-    """The most frequent first."""
+    """Words, the most frequent first, then brands and categories, then titles."""
 
     suggestions: list[Suggestion]
 

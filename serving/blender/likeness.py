@@ -83,6 +83,12 @@ class Likeness:
         return normalised(total.astype("<f4"), self._extractor_id)
 
 
+def vector_of(numbers: Sequence[float]) -> Vector:
+    """As float32. A number beyond that becomes infinite, which `normalised` refuses."""
+    with np.errstate(over="ignore"):
+        return np.array(numbers, dtype=np.float64).astype("<f4")
+
+
 def normalised(vector: Vector, extractor_id: str) -> Vector:
     """The vector at length 1. Raises `RejectedError` for another dimension, numbers not finite, and zeros alone."""
     dimension = dimension_of(extractor_id)

@@ -237,12 +237,7 @@ class Questions:
             exhausted=exhausted,
         )
         return Ranking(
-            question,
-            candidates,
-            now_ms=watermark_of(found),
-            shown=asked.seen,
-            without=asked.without,
-            model=model,
+            *(question, candidates), now_ms=watermark_of(found), shown=asked.seen, without=asked.without, model=model
         )
 
     def _enough(self, asked: Asked, page: Page, found: list[Found], images: int) -> bool:

@@ -76,7 +76,9 @@ class SearchLog:
             generation=answer.generation,
             watermark_ms=watermark_ms,
             took_ms=answer.took_ms.total,
-            shown=tuple(_shown(result, position, fits) for position, result in enumerate(answer.results, before + 1)),
+            shown=tuple(
+                shown_product(result, position, fits) for position, result in enumerate(answer.results, before + 1)
+            ),
             before=before,
             partial=answer.partial,
             matches=answer.matches,
@@ -131,7 +133,8 @@ def kinds_of(
     return tuple(asked)
 
 
-def _shown(result: Result, position: int, fits: Mapping[str, Fit] | None) -> ShownProduct:
+def shown_product(result: Result, position: int, fits: Mapping[str, Fit] | None) -> ShownProduct:
+    """A product of an answer, as it is logged; `fits`: None where its score is of the look."""
     product_id, score = result["product_id"], result["score"]
     price, sales, praise = result["price"], result["sales"], result["praise"]
     if fits is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from schemas.errors import TransientError
 from schemas.found import Hit, decode_found
 from schemas.search_pb2 import SearchRequest, SearchResponse
-from serving.backend import OVERDUE, SearchBackend
+from serving.backend import OVERDUE, SearchBackend, check_applied
 from serving.blender.embedding.batching import MicroBatcher
 from serving.blender.metrics import BlenderMetrics
 
@@ -110,15 +110,10 @@ class Searches:
 
     async def _call(self, queries: list[Query]) -> list[Found]:
         """Queries that differ in their vectors alone."""
-        wanted = queries[0].wanted
         left_s = max(0.0, max(query.deadline for query in queries) - time.monotonic())
-        answer = await self._backend.search(_request(queries), left_s)
-        if ((wanted.words or wanted.listing) and not answer.listed.counts) or (wanted.facets and not answer.facets):
-            raise TransientError(
-                "other_version",
-                "an answer without the list or the counts that were asked for: broker and searchers must be of one "
-                "version with the blender; vitrine stop, vitrine start",
-            )
+        request = _request(queries)
+        answer = await self._backend.search(request, left_s)
+        check_applied(request, answer, "the broker")
         listed = decode_found(answer.listed, 1)[0] if answer.listed.counts else []
         hits = decode_found(answer.found, len(queries)) if queries[0].vector else [[] for _ in queries]
         return [Found(near, listed, answer) for near in hits]

@@ -17,7 +17,7 @@ from schemas.query.question import Question
 from schemas.query.rank import RankProfile
 from schemas.search_log import Kind
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, StatusRequest, StatusResponse
-from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, unknown_generation
+from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, check_applied, unknown_generation
 from serving.blender.answers import (
     IndexStatus,
     ProductReceipt,
@@ -29,7 +29,7 @@ from serving.blender.answers import (
 from serving.blender.details import shown
 from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
 from serving.blender.embedding.meanings import Meanings
-from serving.blender.likeness import SIMILAR_VECTORS, Likeness, Vector, normalised
+from serving.blender.likeness import SIMILAR_VECTORS, Likeness, Vector, normalised, vector_of
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.products import collapse
 from serving.blender.publication import Publication
@@ -179,7 +179,7 @@ class BlenderService:
             pictures = [(each.data, each.weight) for each in question.images] + [(data, 1.0) for data in photos]
             await likeness.add_photos(pictures)
             embed_s = time.perf_counter() - began if pictures else 0.0
-            given = [(np.array(each.vector, dtype=np.float64).astype("<f4"), each.weight) for each in question.vectors]
+            given = [(vector_of(each.vector), each.weight) for each in question.vectors]
             if vector is not None:
                 given.append((vector, 1.0))
             likeness.add_vectors(given)
@@ -201,11 +201,12 @@ class BlenderService:
             return await self._questions.answer(asked)
 
     async def suggest(self, text: str, limit: int) -> Suggestions:
-        """How the last word of the text may go on, by the words of products on sale."""
+        """How the text may go on: by words, and by the names, of products on sale."""
         async with self._in_time():
             request = SearchRequest(suggest=text, list_limit=limit)
             answer = await self._backend.search(request, TIMEOUT_S)
-        return Suggestions([Suggestion(each.text, each.products) for each in answer.suggestions])
+            check_applied(request, answer, "the broker")
+        return Suggestions([Suggestion(each.text, each.products, each.field or None) for each in answer.suggestions])
 
     async def _vectors_of(self, product_id: str, generation: str) -> list[Vector]:
         return (await self._searchable(product_id, generation))[1]

@@ -8,8 +8,9 @@ answers take, so that few queries are asked twice.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -18,19 +19,24 @@ from schemas.errors import RejectedError, TransientError
 from schemas.found import merge_found, merge_listed
 from schemas.ids import shard_of_product
 from schemas.query.facets import decode_counts, encode_counts, merge_facets
-from schemas.search_pb2 import DetailsRequest, DetailsResponse, SearchRequest, SearchResponse, Suggestion
-from serving.backend import NOT_READY, OVERDUE, UNREACHABLE, SearchBackend
+from schemas.search_pb2 import DetailsRequest, DetailsResponse, SearchRequest, SearchResponse
+from serving.backend import NOT_READY, OTHER_VERSION, OVERDUE, UNREACHABLE, VERSION, check_applied
 from serving.broker.coverage import Coverage
 from serving.broker.metrics import BrokerMetrics
 from serving.broker.replicas import Replicas
+from serving.broker.suggesting import merged_suggestions
+from serving.guarded import Guarded
+
+log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
-_Call = Callable[[SearchBackend, float], Coroutine[None, None, _Answer]]
+_Call = Callable[[Guarded, float], Coroutine[None, None, _Answer]]
 
 
 LEAST_HEDGE_S = 0.01
 _REMEMBERED = 256
 _FEW = 32
+_WARN_EVERY_S = 60.0
 
 
 class Patience:
@@ -66,10 +72,12 @@ class Asking:
         self._replicas = replicas
         self._patience = Patience(hedge_after_s)
         self._metrics = metrics
+        self._warned_at = -_WARN_EVERY_S
 
     async def ask_shards(self, request: SearchRequest, route: Coverage, budget_s: float) -> SearchResponse:
         """The answer of `route`, all its shards merged; those that did not answer are in `missing_shards`.
 
+        A searcher that passed over a part of the request (`check_applied`) has not answered.
         Raises `TransientError('not_ready', ...)` when no shard answers, and `RejectedError` as soon as one says so.
         """
         began = time.perf_counter()
@@ -77,10 +85,11 @@ class Asking:
         named.CopyFrom(request)
         named.generation = route.name
 
-        async def ask(backend: SearchBackend, left_s: float) -> SearchResponse:
+        async def ask(backend: Guarded, left_s: float) -> SearchResponse:
             answer = await backend.search(named, left_s)
             if answer.generation != route.name:
                 raise TransientError(NOT_READY, f"asked for {route.name}, a searcher answered from {answer.generation}")
+            check_applied(request, answer, backend.name)
             return answer
 
         outcomes = await asyncio.gather(
@@ -88,29 +97,29 @@ class Asking:
             return_exceptions=True,
         )
         answers: list[SearchResponse] = []
-        missing: list[int] = []
-        problem = ""
+        missing: dict[int, str] = {}
         for shard, outcome in enumerate(outcomes):
             match outcome:
                 case SearchResponse():
                     answers.append(outcome)
                 case TransientError():
-                    missing.append(shard)
-                    problem = problem or str(outcome)
+                    missing[shard] = str(outcome)
                     self._metrics.missing_shards.labels(str(shard)).inc()
                 case BaseException():
                     raise outcome
         if not answers:
+            problem = next(iter(missing.values()))
             raise TransientError(NOT_READY, f"no shard answered ({problem}); see GET /v1/index for every searcher")
         return SearchResponse(
             found=merge_found([answer.found for answer in answers], request.count, request.limit),
-            **_merged_lists(request, answers),
+            **_merged_lists(request, answers, missing),
             watermark_ms=min(answer.watermark_ms for answer in answers),
             pending_images=sum(answer.pending_images for answer in answers),
             refused_images=sum(answer.refused_images for answer in answers),
-            missing_shards=missing,
+            missing_shards=list(missing),
             extractor_id=answers[0].extractor_id,
             generation=route.name,
+            version=min(VERSION, *(answer.version for answer in answers)),
             search_ms=(time.perf_counter() - began) * 1000,
         )
 
@@ -164,7 +173,7 @@ class Asking:
                         answer = work.result()
                     except TransientError as error:
                         problem = error
-                        self._metrics.second_tries.labels("failed").inc()
+                        self._note(error)
                     else:
                         self._patience.note(time.monotonic() - began)
                         return answer
@@ -175,8 +184,16 @@ class Asking:
                 with suppress(asyncio.CancelledError, TransientError, RejectedError):
                     await work
 
+    def _note(self, error: TransientError) -> None:
+        """A replica failed. One of another version is for whoever runs it to mend, so that the log says it too."""
+        of_another = error.reason == OTHER_VERSION
+        self._metrics.second_tries.labels(OTHER_VERSION if of_another else "failed").inc()
+        if of_another and time.monotonic() - self._warned_at >= _WARN_EVERY_S:
+            self._warned_at = time.monotonic()
+            log.warning("event=searcher_of_another_version next=its_answers_are_not_taken problem=%s", error)
 
-def _merged_lists(request: SearchRequest, answers: list[SearchResponse]) -> dict[str, Any]:
+
+def _merged_lists(request: SearchRequest, answers: list[SearchResponse], missing: dict[int, str]) -> dict[str, Any]:
     """Those parts of the answer that few questions have. A product lies in one shard, so counts add up."""
     parts: dict[str, Any] = {}
     if request.words or request.listing:
@@ -185,17 +202,10 @@ def _merged_lists(request: SearchRequest, answers: list[SearchResponse]) -> dict
     if request.facets:
         parts["facets"] = encode_counts(merge_facets([decode_counts(answer.facets) for answer in answers]))
     if request.suggest:
-        parts["suggestions"] = _merged_suggestions(request, answers)
+        parts["suggestions"] = merged_suggestions(answers, request.list_limit)
     if request.explain:
         parts["plan"] = [line for answer in answers for line in answer.plan]
+        parts["plan"] += [f"shard {shard}: no answer ({problem})" for shard, problem in missing.items()]
     if parts:
         parts["matches"] = sum(answer.matches for answer in answers)
     return parts
-
-
-def _merged_suggestions(request: SearchRequest, answers: list[SearchResponse]) -> list[Suggestion]:
-    products = Counter[str]()
-    for answer in answers:
-        products.update({each.text: each.products for each in answer.suggestions})
-    best = sorted(products.items(), key=lambda each: (-each[1], each[0]))[: request.list_limit]
-    return [Suggestion(text=text, products=count) for text, count in best]

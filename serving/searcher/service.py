@@ -39,6 +39,7 @@ from serving.backend import (
     MAX_DETAILS,
     MAX_IMAGES_PER_QUERY,
     NOT_READY,
+    VERSION,
     is_plain,
 )
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
@@ -187,6 +188,7 @@ class SearcherService:
             extractor_id=self.extractor_id,
             search_ms=elapsed_s * 1000,
             generation=self.generation,
+            version=VERSION,
         )
 
     def _answer(self, request: SearchRequest) -> SearchResponse:
@@ -194,11 +196,16 @@ class SearcherService:
         began = time.perf_counter()
         index = self._ready_index(request.generation)
         if request.suggest:
-            suggestions = index.suggest(request.suggest, request.list_limit)
+            words = index.suggest(request.suggest, request.list_limit)
+            names = index.names(request.suggest, request.list_limit)
             return SearchResponse(
-                suggestions=[Suggestion(text=text, products=products) for text, products in suggestions],
+                suggestions=[
+                    *(Suggestion(text=text, products=products) for text, products in words),
+                    *(Suggestion(text=name.text, products=name.products, field=name.field) for name in names),
+                ],
                 watermark_ms=index.watermark_ms(),
                 generation=self.generation,
+                version=VERSION,
             )
         fields = self.indexed.fields
         question = ShardQuestion(
@@ -233,6 +240,7 @@ class SearcherService:
             extractor_id=self.extractor_id,
             search_ms=elapsed_s * 1000,
             generation=self.generation,
+            version=VERSION,
         )
 
     def _order_by(self, name: str) -> str:

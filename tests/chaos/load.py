@@ -27,7 +27,7 @@ PREFIX = "chaos"
 _PICTURES = 40
 _DOUBLED = 0.1
 _TICK_S = 0.1
-_PAUSE_S = 0.05
+_PAUSE_S = 0.15
 _TIMEOUT_S = 20.0
 
 

@@ -150,7 +150,7 @@ def test_no_word_and_no_name_is_left_in_memory(seed: int, images: int, language:
         shard, _ = restore(Path(folder))
         shard.open_attributes(indexed)
         assert not any(b"gone" in data.lower() for data in reachable_from(shard._state))
-    assert shard.suggest("go", 5) == []
+    assert shard.suggest("go", 5) == shard.names("go", 5) == []
     assert shard.suggest("keptw", 5) == [("keptword3", 1)]
 
 

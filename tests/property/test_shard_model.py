@@ -23,6 +23,7 @@ from schemas.deltas.delta import DeltaBatch, Progress, decode_deltas, encode_del
 from schemas.found import Hit
 from schemas.ids import image_id
 from schemas.query.facets import FacetCounts
+from schemas.query.filters import Filter
 from tests.support.shard_model import (
     DIMENSION,
     EXTRACTOR,
@@ -30,6 +31,7 @@ from tests.support.shard_model import (
     INDEXED,
     NO_VECTORS,
     ORDERS,
+    OWN,
     PRODUCTS,
     QUERIES,
     TREES,
@@ -41,6 +43,7 @@ from tests.support.shard_model import (
     attributes_of,
     by_product,
     check_counts,
+    check_names,
     expected_hits,
     expected_products,
     keys_of,
@@ -206,12 +209,16 @@ class ShardMachine(RuleBasedStateMachine):
     def same_answers_within_a_filter(self) -> None:
         tree, limit = self.random.choice(TREES), self.random.choice([1, 3, 50])
         found = passing(self.model, tree)
-        answer = self.shard.answer(ShardQuestion(QUERIES, limit, nprobe=3, tree=tree, facets=FACETS))
+        answer = self.shard.answer(ShardQuestion(QUERIES, limit, nprobe=3, tree=tree, facets=(*FACETS, *OWN)))
         for query, hits in zip(QUERIES, answer.found, strict=True):
             assert [(hit.score, hit.image_id) for hit in hits] == expected_hits(found, query, limit)
-        counted = by_product({key: image for key, image in found.items() if image.searchable})
-        assert answer.matches == len(counted)
-        check_counts(counted, answer.facets)
+
+        def findable(within: Filter | None) -> dict[str, list[ModelImage]]:
+            images = passing(self.model, within)
+            return by_product({key: image for key, image in images.items() if image.searchable})
+
+        assert answer.matches == len(findable(tree))
+        check_counts(answer.facets, tree, findable)
 
     @invariant()
     def same_lists(self) -> None:
@@ -219,14 +226,14 @@ class ShardMachine(RuleBasedStateMachine):
         tree, words, any_word, order = pick([None, *TREES]), pick(["", *WORDS]), pick([True, False]), pick(ORDERS)
         asked = ShardQuestion(
             NO_VECTORS, 1, tree=tree, words=words, any_word=any_word, listing=not words, order_by=order, list_limit=50,
-            facets=FACETS,
+            facets=(*FACETS, *OWN),
         )  # fmt: skip
         answer = self.shard.answer(asked)
         wanted = expected_products(self.model, tree, words, any_word)
         assert Counter(hit.product_id for hit in answer.listed) == Counter(wanted.keys())
         assert answer.matches == len(wanted)
         assert not answer.corrected
-        check_counts(wanted, answer.facets)
+        check_counts(answer.facets, tree, lambda within: expected_products(self.model, within, words, any_word))
         for hit in answer.listed:
             images = wanted[hit.product_id]
             best = min(images, key=lambda image: (not image.searchable, image_id(image.product_id, image.url)))
@@ -245,6 +252,7 @@ class ShardMachine(RuleBasedStateMachine):
         assert dict(self.shard.suggest("the " + begun, 20)) == {
             "the " + word: products for word, products in suggested(self.model, begun).items()
         }
+        check_names(self.model, begun, self.shard.names(begun, 20))
 
     @invariant()
     def same_products(self) -> None:

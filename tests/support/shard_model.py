@@ -6,7 +6,7 @@ import json
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.rows.digest import NO_VECTOR, add_digest, digest_bytes, image_digest, vector_hash
+from indexing.shard.naming import Name
 from indexing.words.query import parse_words
 from indexing.words.tokens import words_of
 from schemas.deltas.delta import DeltaBatch
@@ -59,6 +60,8 @@ FILTERS: list[dict[str, Any]] = [
     {"any": [{"brand": "nord"}, {"price": {"lt": 2}}, {"listed": {"gt": "2026-01-02"}}]},
     {"price": {"exists": False}},
     {"sales": {"gt": 20}, "category": {"exists": True}},
+    {"brand": ["acme", "nord"], "category": "shoes", "not": {"brand": "7"}, "colour": "red"},
+    {"any": [{"colour": "red"}, {"colour": "blue"}], "price": {"gte": 1, "exists": True}, "labels": "a"},
 ]
 TREES = [parse_filter(each, INDEXED.fields) for each in FILTERS]
 WORDS = [
@@ -79,6 +82,13 @@ FACETS = (
     *(FacetWanted(name) for name in ("brand", "category", "colour", "labels", "material")),
     *(FacetWanted("price", (2.0, 20.0)), FacetWanted("weight"), FacetWanted("sales", (10.0,))),
 )
+
+OWN = tuple(
+    FacetWanted(each.field, each.ranges, exclude_own=True)
+    for each in FACETS
+    if each.field in ("brand", "category", "colour", "price", "labels")
+)
+"""Counted as if the filter said nothing of the field."""
 
 
 def attributes_of(chance: random.Random) -> bytes:
@@ -233,6 +243,18 @@ def passing(model: dict[bytes, ModelImage], tree: Filter | None) -> dict[bytes, 
     return valid if tree is None else {key: image for key, image in valid.items() if holds(tree, image.values)}
 
 
+def without_own(tree: Filter | None, field: str) -> Filter | None:
+    """One of `TREES` without what its JSON says of that field and of no other."""
+    if tree is None:
+        return None
+    kept = {}
+    for name, value in FILTERS[TREES.index(tree)].items():
+        of = {"not": [value], "any": value}.get(name, [{name: value}])
+        if {inner for each in of for inner in each} != {field}:
+            kept[name] = value
+    return parse_filter(kept, INDEXED.fields)
+
+
 def by_product(images: dict[bytes, ModelImage]) -> dict[str, list[ModelImage]]:
     products = defaultdict(list)
     for image in images.values():
@@ -280,22 +302,29 @@ def expected_products(
     return {product: images for product, images in products.items() if has_words(texts[product], words, any_word)}
 
 
-def check_counts(products: Mapping[str, list[ModelImage]], facets: list[FacetCounts]) -> None:
-    """Products by value. Where the images of one differ, any of those that pass stands for it."""
-    assert [each.field for each in facets] == [each.field for each in FACETS]
-    for wanted, counts in zip(FACETS, facets, strict=True):
-        had = {product: [image.values[wanted.field] for image in images] for product, images in products.items()}
-        certain, possible = Counter[str](), Counter[str]()
-        for values in had.values():
-            kinds = [_kinds(wanted, value) for value in values]
-            certain.update(set.intersection(*kinds))
-            possible.update(set.union(*kinds))
-        shown = dict(zip(counts.values, counts.counts, strict=True))
-        shown |= {str(place): count for place, count in enumerate(counts.bucket_counts) if count}
-        shown |= {"any": counts.products} if counts.products else {}
-        assert shown.keys() <= possible.keys()
-        for kind, count in possible.items():
-            assert certain[kind] <= shown.get(kind, 0) <= count, (wanted.field, kind)
+def check_counts(
+    facets: list[FacetCounts], tree: Filter | None, matching: Callable[[Filter | None], dict[str, list[ModelImage]]]
+) -> None:
+    """Of `FACETS` and `OWN`, products by value. `matching`: those that match within a filter, with their images."""
+    assert [each.field for each in facets] == [each.field for each in (*FACETS, *OWN)]
+    for wanted, counts in zip((*FACETS, *OWN), facets, strict=True):
+        _check_count(matching(without_own(tree, wanted.field) if wanted.exclude_own else tree), wanted, counts)
+
+
+def _check_count(products: dict[str, list[ModelImage]], wanted: FacetWanted, counts: FacetCounts) -> None:
+    """Where the images of a product differ, any of those that pass stands for it."""
+    had = {product: [image.values[wanted.field] for image in images] for product, images in products.items()}
+    certain, possible = Counter[str](), Counter[str]()
+    for values in had.values():
+        kinds = [_kinds(wanted, value) for value in values]
+        certain.update(set.intersection(*kinds))
+        possible.update(set.union(*kinds))
+    shown = dict(zip(counts.values, counts.counts, strict=True))
+    shown |= {str(place): count for place, count in enumerate(counts.bucket_counts) if count}
+    shown |= {"any": counts.products} if counts.products else {}
+    assert shown.keys() <= possible.keys()
+    for kind, count in possible.items():
+        assert certain[kind] <= shown.get(kind, 0) <= count, (wanted, kind)
 
 
 def _kinds(wanted: FacetWanted, value: tuple[str, ...] | float) -> set[str]:
@@ -327,3 +356,27 @@ def suggested(model: dict[bytes, ModelImage], begun: str) -> dict[str, int]:
     for texts in texts_on_sale(model).values():
         words.update({word for text in texts for word in text if word.startswith(begun)})
     return dict(words)
+
+
+def check_names(model: dict[bytes, ModelImage], begun: str, names: list[Name]) -> None:
+    """Names of products on sale with a word that begins so; where the images of one differ, any stands for it."""
+    certain, possible = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for images in by_product(passing(model, None)).values():
+        had = [_names_of(image.decoded, begun) for image in images]
+        certain.update(set.intersection(*had))
+        possible.update(set.union(*had))
+    shown = {(name.field, name.text): name.products for name in names}
+    assert len(shown) == len(names)
+    assert certain.keys() <= shown.keys() <= possible.keys()
+    assert all(certain[name] <= number <= possible[name] for name, number in shown.items())
+
+
+def _names_of(attributes: dict[str, Any], begun: str) -> set[tuple[str, str]]:
+    path = str(attributes.get("category", "")).split("/")
+    names = {("category", "/".join(path[: end + 1])) for end in range(len(path))}
+    names |= {(field, str(attributes.get(field, ""))) for field in ("brand", "title")}
+    return {
+        (field, name)
+        for field, name in names
+        if any(word.startswith(begun) for word in words_of(name.split("/")[-1] if field == "category" else name))
+    }

@@ -146,7 +146,7 @@ class _Routes:
             return BatchEntry(error=ErrorBody(error.reason, error.detail))
 
     async def suggest(self, request: Request) -> Response:
-        """Words that the last word of `q` may become, of products on sale, the most frequent first."""
+        """Words that the last word of `q` may become, and names that begin with it, of products on sale."""
         parameters = dict(request.query_params)
         text, limit = parameters.pop("q", ""), parameters.pop("limit", "8")
         if parameters or not limit.isdecimal() or not 1 <= int(limit) <= MAX_SUGGESTIONS or len(text) > 2000:
@@ -211,7 +211,7 @@ _SCHEMAS: dict[str, tuple[dict[str, Any], str]] = {
     "text": ({"type": "string", "maxLength": 2000}, "Words beside what is searched with."),
     "match": ({"type": "string", "enum": ["auto", "all", "any"]}, "How many of the words a product needs."),
     "filter": (_TEXT, "category:shoes;price:10..50;-brand:Acme, or JSON."),
-    "facets": (_TEXT, "brand;category;price:20,50,100"),
+    "facets": (_TEXT, "!brand;category;price:20,50,100"),
     "rank": (_TEXT, "A rank profile by name."),
     "sort": (_TEXT, "A numeric field, - before it for descending."),
     "max_per": (_TEXT, "brand:2"),

@@ -17,6 +17,7 @@ from schemas.query.body import DEFAULT_LIMIT, MAX_IMAGES, MAX_LIMIT
 from serving.backend import OVERLOADED
 from serving.blender.embedding.memory import FreedMemory
 from serving.blender.http.allowance import ALLOWANCE, Allowance
+from serving.blender.likeness import vector_of
 
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
 """Boundaries, part headers and small fields around a photo."""
@@ -171,8 +172,7 @@ async def _vector_of(request: Request, query_limit: int, hold: _Hold) -> tuple[N
         raise RejectedError("malformed_body", f"not JSON: {error}") from error
     if not 1 <= query.limit <= MAX_LIMIT:
         raise RejectedError("invalid_query", f"limit {query.limit}; ask for 1 to {MAX_LIMIT} products")
-    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which the service refuses
-        return np.array(query.vector, dtype=np.float64).astype("<f4"), query.limit
+    return vector_of(query.vector), query.limit
 
 
 def _charged(request: Request, hold: _Hold) -> _Hold:

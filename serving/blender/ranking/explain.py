@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
+from schemas.query.relevance import Rung
+
 
 class ListPart(TypedDict):
     """Where a product stands in one list: its score there (inner product, or BM25), and its rank from 1."""
@@ -48,3 +50,7 @@ class Explain(TypedDict):
     measures: dict[str, MeasurePart]
     learned: NotRequired[LearnedScore]
     score: float
+
+
+def list_part(rung: Rung | None) -> ListPart | None:
+    return None if rung is None else ListPart(score=rung.score, rank=rung.rank)

@@ -16,10 +16,9 @@ from schemas.ids import product_hash
 from schemas.query.fields import Field, Values
 from schemas.query.question import Question, Sort
 from schemas.query.rank import scored
-from schemas.query.relevance import Rung
 from serving.blender.ranking.candidates import Candidates, best_images
 from serving.blender.ranking.diversity import Quotas, by_marginal_relevance, first_allowed
-from serving.blender.ranking.explain import Explain, ListPart
+from serving.blender.ranking.explain import Explain, list_part
 from serving.blender.ranking.fusion import NO_FIT, Fit, fuse
 from serving.blender.ranking.learned import learned_score, learned_scores
 from serving.blender.ranking.pages import MAX_SHOWN
@@ -200,14 +199,14 @@ class Ranking:
             return None
         profile = self._question.rank
         explain = Explain(
-            look=_list_part(each.fit.look),
-            words=_list_part(each.fit.words),
+            look=list_part(each.fit.look),
+            words=list_part(each.fit.words),
             relevance=each.fit.relevance,
             relevance_weight=1.0 if profile is None else profile.relevance,
             measures={} if profile is None else measure_parts(profile, self._values(each.hit), self._now_s),
             score=each.score,
         )
-        if (meant := _list_part(each.fit.meaning)) is not None:
+        if (meant := list_part(each.fit.meaning)) is not None:
             explain["meaning"] = meant
         if self._model is not None:
             explain["learned"] = learned_score(self._model, each.fit, self._values(each.hit))
@@ -249,7 +248,3 @@ def _matrix(pool: Sequence[_Scored], vectors: Vectors) -> NDArray[np.float32]:
         if vector is not None:
             matrix[row] = vector
     return matrix
-
-
-def _list_part(rung: Rung | None) -> ListPart | None:
-    return None if rung is None else ListPart(score=rung.score, rank=rung.rank)

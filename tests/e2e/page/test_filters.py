@@ -40,7 +40,7 @@ def counts(page: Page, name: str) -> dict[str, int]:
 
 
 def counts_are(page: Page, name: str, wanted: dict[str, int]) -> None:
-    """The counts of a field that is filtered by come with an answer of their own, a moment later."""
+    """The counts come with the answer; the panel before stays until then."""
     becomes(page, lambda: counts(page, name), wanted)
 
 

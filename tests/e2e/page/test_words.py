@@ -58,6 +58,15 @@ def test_suggestion_is_chosen_by_the_keyboard(page: Page, shop: Shop) -> None:
     expect(page.locator("a.product")).to_have_count(len(having(shop, text)))
 
 
+def test_suggested_brand_is_chosen_as_a_filter(page: Page, shop: Shop) -> None:
+    (brand, count), *_ = Counter(product["brand"] for product in shop.products).most_common(1)
+    page.get_by_role("combobox", name="Words to search for").press_sequentially(brand[:4].lower())
+    page.get_by_role("option", name=re.compile(rf"^{brand}\W+Brand\b")).click()
+    expect(page.get_by_role("button", name=f"Remove the filter Brand: {brand}")).to_be_visible()
+    expect(page.locator("#words")).to_have_value("")
+    expect(page.locator("a.product")).to_have_count(min(24, count))
+
+
 def test_suggestions_close_by_escape_and_go_round_by_arrows(page: Page) -> None:
     box = page.get_by_role("combobox", name="Words to search for")
     box.press_sequentially("s")
@@ -251,3 +260,4 @@ def test_products_that_only_look_as_the_words_sound_are_not_said_to_have_them(
     page.route("**/v1/search", by_meaning)
     ask_words(page, "boot mug")
     expect(page.locator("#understood")).to_contain_text(told)
+    expect(page.locator("#counted")).to_contain_text("of these words" if matches else "not counted here")

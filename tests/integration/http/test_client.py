@@ -129,7 +129,7 @@ async def test_every_option_is_taken_by_every_search(ask: Ask) -> None:
         "offset": 1,
         "match": "any",
         "filter": "colour:red,blue;price:1..",
-        "facets": ["brand", "price:20,40", {"field": "sales", "ranges": [100, 200]}],
+        "facets": ["brand", {"field": "price", "ranges": [20, 40], "exclude_own": True}, "!sales:100,200"],
         "rank": "popular",
         "max_per": {"brand": 2},
         "mmr": 0.9,
@@ -145,7 +145,11 @@ async def test_every_option_is_taken_by_every_search(ask: Ask) -> None:
         "weights": {"look": 0.5, "words": 1},
         "fusion": "linear",
         "filter": {"colour": ["red", "blue"], "price": {"gte": 1}},
-        "facets": ["brand", {"field": "price", "ranges": [20, 40]}, {"field": "sales", "ranges": [100], "limit": 3}],
+        "facets": [
+            "brand",
+            {"field": "price", "ranges": [20, 40], "exclude_own": True},
+            {"field": "sales", "ranges": [100], "limit": 3},
+        ],
     }
     for answer in (
         await ask("search_text", "number", **options),
@@ -159,6 +163,7 @@ async def test_every_option_is_taken_by_every_search(ask: Ask) -> None:
         assert max(Counter(result.brand for result in answer.results).values()) <= 2
         assert answer.facets.keys() == {"brand", "price", "sales"}
         assert sum(bucket.count for bucket in answer.facets["price"].buckets) == answer.facets["price"].products
+        assert answer.facets["price"].low == 0, "a red one costs nothing, which the filter leaves out"
         first = answer.results[0].explain
         assert first.score == pytest.approx(0.1 * first.relevance + first.measures["sales"].part)
         assert answer.explain.shards
@@ -183,6 +188,9 @@ async def test_batch_answers_each_and_says_what_is_wrong_with_one(ask: Ask) -> N
 
 async def test_typing_is_helped_on(ask: Ask) -> None:
     assert await ask("suggest", "red bo", limit=1) == [sdk.Suggestion(text="red boot", products=20)]
+    assert await ask("suggest", "acm") == [
+        sdk.Suggestion(text="acme", products=21), sdk.Suggestion(text="Acme", products=21, field="brand")
+    ]  # fmt: skip
 
 
 async def test_receipt_index_and_readiness(ask: Ask) -> None:

@@ -189,6 +189,37 @@ async def test_facets_count_products_exactly_and_without_those_removed(client: h
         assert {each["value"]: each["count"] for each in facets["labels"]["values"]} == {"person": 119, "outdoor": 59}
 
 
+async def test_facets_without_their_own_filter_count_what_else_could_be_chosen(
+    client: httpx.AsyncClient, shop: Shop
+) -> None:
+    shop.remove("p4")
+    left = {product: fields for product, fields in PRODUCTS.items() if product != "p4"}
+    tree = {"brand": "Acme", "colour": ["red", "blue"], "price": {"lt": 60}}
+    asked = [{"field": field, "exclude_own": True} for field in ("brand", "colour", "category")] + ["material"]
+    short = {"filter": "brand:Acme;colour:red,blue;price:0..59", "facets": "!brand;!colour;!category;material"}
+    word = {"q": "number", **short}
+    vector = direction(7).tolist()
+    answers = [
+        await ask(client, **each, filter=tree, facets=asked) for each in ({"text": "number"}, {"vectors": [vector]}, {})
+    ]
+    answers += [
+        await client.get("/v1/search/text", params=word),
+        await client.post("/v1/search/vector", params=short, json={"vector": vector}),
+    ]
+    cheap = [each for each in left.values() if each["price"] < 60]
+    passing = [each for each in cheap if each["brand"] == "Acme" and each["colour"] in ("red", "blue")]
+    for answer in map(httpx.Response.json, answers):
+        counted = {
+            field: {each["value"]: each["count"] for each in facet["values"]}
+            for field, facet in answer["facets"].items()
+        }
+        assert answer["matches"] == len(passing)
+        assert counted["brand"] == Counter(each["brand"] for each in cheap if each["colour"] in ("red", "blue"))
+        assert counted["colour"] == Counter(each["colour"] for each in cheap if each["brand"] == "Acme")
+        assert counted["material"] == Counter(each["material"] for each in passing)
+        assert counted["category"]["shoes"] == sum(1 for each in passing if each["category"].startswith("shoes/"))
+
+
 async def test_pages_neither_repeat_nor_skip_while_the_index_changes(client: httpx.AsyncClient, shop: Shop) -> None:
     seen: list[str] = []
     cursor, page = "", 0
@@ -283,14 +314,27 @@ async def test_batch_answers_each_question_and_names_what_is_wrong_with_one(clie
     assert error(await client.post("/v1/search/batch", json={"queries": [{}] * 65})) == (422, "invalid_question")
 
 
-async def test_suggestions_are_words_of_products_on_sale(client: httpx.AsyncClient, shop: Shop) -> None:
-    shop.list("rare", [direction(2)], title="Scarecrow")
-    suggested = (await client.get("/v1/suggest?q=red scar")).json()["suggestions"]
-    scarves = len(matching(lambda each: "scarf" in each["title"]))
-    assert suggested == [{"text": "red scarf", "products": scarves}, {"text": "red scarecrow", "products": 1}]
+async def test_suggestions_are_words_and_names_of_products_on_sale(client: httpx.AsyncClient, shop: Shop) -> None:
+    shop.list("rare", [direction(2)], title="A red scarecrow", brand="Scargill", category="garden/scary")
+    suggested = (await client.get("/v1/suggest?q=red scar&limit=20")).json()["suggestions"]
+    scarves = matching(lambda each: "scarf" in each["title"])
+    assert suggested[:4] == [
+        {"text": "red scarf", "products": len(scarves)},
+        *({"text": f"red {word}", "products": 1} for word in ("scary", "scargill", "scarecrow")),
+    ]
+    red = {PRODUCTS[each]["title"] for each in scarves if PRODUCTS[each]["colour"] == "red"}
+    assert {each["text"] for each in suggested[4:]} == {"A red scarecrow", *red}
+    assert all((each["products"], each["field"]) == (1, "title") for each in suggested[4:])
+    values = (await client.get("/v1/suggest?q=sca")).json()["suggestions"]
+    assert [each for each in values if each.get("field") in ("brand", "category")] == [
+        {"text": "accessories/scarf", "products": len(scarves), "field": "category"},
+        {"text": "Scargill", "products": 1, "field": "brand"},
+    ]
     apply(shop._of("rare"), removed(DeltaBatch(batch().extractor_id), "rare", 1))
-    suggested = (await client.get("/v1/suggest?q=red scar")).json()["suggestions"]
-    assert [each["text"] for each in suggested] == ["red scarf"]
+    left = (await client.get("/v1/suggest?q=red scar&limit=20")).json()["suggestions"]
+    assert {each["text"] for each in left} == {"red scarf", *red}
+    left = (await client.get("/v1/suggest?q=scarg")).json()["suggestions"]
+    assert left == []
 
 
 async def test_least_score_cuts_what_is_below(client: httpx.AsyncClient) -> None:

@@ -151,7 +151,7 @@ def test_numbers_that_json_or_float32_has_not_are_refused() -> None:
 
 def test_options_go_into_the_url_in_their_short_forms() -> None:
     assert parameters(
-        facets=["brand", "price:20,50", {"field": "sales", "ranges": [10, 100]}],
+        facets=["brand", "price:20,50", {"field": "sales", "ranges": [10, 100], "exclude_own": True}],
         filter="brand:Acme",
         max_per={"brand": 2, "colour": 1},
         explain=True,
@@ -162,7 +162,7 @@ def test_options_go_into_the_url_in_their_short_forms() -> None:
         ("limit", "7"),
         ("generation", "g1"),
         ("filter", "brand:Acme"),
-        ("facets", "brand;price:20,50;sales:10,100"),
+        ("facets", "brand;price:20,50;!sales:10,100"),
         ("max_per", "brand:2;colour:1"),
         ("min_score", "0.25"),
         ("explain", "true"),

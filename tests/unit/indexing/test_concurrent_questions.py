@@ -18,7 +18,7 @@ from schemas.found import Hit
 from schemas.ids import image_id
 from schemas.query.facets import FacetWanted
 from schemas.query.fields import values_of
-from schemas.query.filters import holds, parse_filter
+from schemas.query.filters import And, AnyOf, holds, parse_filter
 from schemas.query.indexed import Indexed
 from tests.support.catalogue import EXTRACTOR, random_vectors
 
@@ -190,6 +190,8 @@ def test_product_whose_image_is_replaced_is_found_all_the_while() -> None:
 def test_counts_are_of_whole_products() -> None:
     shard = filled()
     facets = (FacetWanted("brand"), FacetWanted("labels"), FacetWanted("price", (50.0,)))
+    own = (FacetWanted("brand", exclude_own=True), FacetWanted("colour"))
+    chosen = And((EITHER, AnyOf("brand", ("acme",))))
 
     def counts() -> None:
         asked = ShardQuestion(NO_VECTORS, 1, tree=EITHER, listing=True, facets=facets)
@@ -205,4 +207,25 @@ def test_counts_are_of_whole_products() -> None:
             shard.answer(ShardQuestion(random_vectors(1, DIMENSION), 3, tree=EITHER, facets=facets)).matches == PRODUCTS
         )
 
-    beside_a_writer(shard, counts, near)
+    def without_their_own_filter() -> None:
+        for asked in (
+            ShardQuestion(NO_VECTORS, 1, tree=chosen, words="boot ", list_limit=1, facets=own),
+            ShardQuestion(random_vectors(1, DIMENSION), 1, tree=chosen, facets=own),
+        ):
+            answer = shard.answer(asked)
+            assert sum(answer.facets[0].counts) == PRODUCTS
+            assert STEADY <= answer.matches <= PRODUCTS
+
+    beside_a_writer(shard, counts, near, without_their_own_filter)
+
+
+def test_names_are_of_what_is_on_sale_whatever_changes() -> None:
+    shard = filled()
+
+    def names() -> None:
+        (brand,) = shard.names("acm", 5)
+        assert (brand.field, brand.text) == ("brand", "acme")
+        assert STEADY <= brand.products <= PRODUCTS
+        assert ("title", "boot alpha 1") in {(name.field, name.text) for name in shard.names("boot alpha 1", 5)}
+
+    beside_a_writer(shard, names, new_images=True)

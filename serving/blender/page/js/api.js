@@ -42,10 +42,7 @@ const post = (address, body, signal) =>
 /** Any question: photos, words, products and filters together; docs/search.md says what may stand in it. */
 export const search = (question, signal) => post("v1/search", question, signal);
 
-/** Several questions; each is answered with `answer` or `error`. */
-export const batch = async (queries, signal) => (await post("v1/search/batch", { queries }, signal)).answers;
-
-/** How the last word of `text` may go on, with the number of products that have it. */
+/** How `text` may go on: by words, and by names with their `field`, with the number of products that have them. */
 export const suggestions = async (text, limit, signal) =>
   (await json(`v1/suggest?q=${encodeURIComponent(text)}&limit=${limit}`, { signal })).suggestions;
 

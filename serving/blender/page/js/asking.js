@@ -1,7 +1,7 @@
 // From a question to answers: its first page with counts, further pages, and how scores came about.
 
 import * as api from "./api.js";
-import { FIELDS, filterOf, isLooking } from "./question.js";
+import { FIELDS, filterOf } from "./question.js";
 
 export const PAGE = 24;
 const MOST_VALUES = 100;
@@ -12,7 +12,7 @@ const WAITS_MS = [1000, 2000, 3000, 5000, 5000, 10_000, 10_000, 15_000]; // whil
  * @typedef {{values?: {value: string, count: number}[], low?: number, high?: number, products: number}} Facet
  */
 
-const facetOf = (field) => (field === "price" ? "price" : { field, limit: MOST_VALUES });
+const FACETS = [...FIELDS.keys(), "price"].map((field) => ({ field, limit: MOST_VALUES, exclude_own: true }));
 
 export class Asking {
   /** @param {(question: Question, signal: AbortSignal) => Promise<string[]>} photosOf its photos, in base64 */
@@ -24,17 +24,10 @@ export class Asking {
    * The first page. A field that is filtered by is counted as if it were not: that is what else could be chosen.
    *
    * @param {Question} question
-   * @returns {Promise<{answer: object, facets: Record<string, Facet>}>}
+   * @returns {Promise<object>} the answer, with `facets` (`Record<string, Facet>`)
    */
   async first(question, signal) {
-    const fields = [...FIELDS.keys(), "price"];
-    const filter = filterOf(question);
-    const free = fields.filter((field) => !(field in filter));
-    const [answer, others] = await Promise.all([
-      api.search({ ...(await this.body(question, signal)), facets: free.map(facetOf) }, signal),
-      this.others(question, fields.filter((field) => field in filter), signal),
-    ]);
-    return { answer, facets: { ...answer.facets, ...others } };
+    return api.search({ ...(await this.body(question, signal)), facets: FACETS }, signal);
   }
 
   /** The page after `cursor`. @param {Question} question */
@@ -45,27 +38,6 @@ export class Asking {
   /** The page after `cursor` ("": the first), and how it came about. @param {Question} question */
   async explained(question, cursor) {
     return api.search({ ...(await this.body(question)), cursor, explain: true });
-  }
-
-  /** Counts of fields that are filtered by, each without its own filter. Without them the page works as well. */
-  async others(question, fields, signal) {
-    if (!fields.length) return {};
-    try {
-      // Counts with something to look like are the same whatever that is: a vector costs least.
-      const look = isLooking(question) ? { vectors: [await unitVector()] } : {};
-      const queries = fields.map((field) => ({
-        ...look,
-        ...(question.words ? { text: question.words } : {}),
-        filter: filterOf(question, field),
-        facets: [facetOf(field)],
-        limit: 1,
-      }));
-      const answers = await api.batch(queries, signal);
-      return Object.assign({}, ...answers.map((each) => each.answer?.facets ?? {}));
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      return {};
-    }
   }
 
   async body(question, signal) {
@@ -79,11 +51,6 @@ export class Asking {
       limit: PAGE,
     };
   }
-}
-
-async function unitVector() {
-  const { status } = await api.index();
-  return Array.from({ length: status.dimension }, (_, place) => (place === 0 ? 1 : 0));
 }
 
 /** `work`, again after a while for as long as the server says that it will pass; `waiting(error)` tells. */

@@ -6,8 +6,9 @@ import * as words from "./words.js";
 
 const WAIT_MS = 150;
 const MOST = 8;
+const KINDS = { brand: "Brand", category: "Category" }; // a title says itself what it is
 
-/** Suggestions below `input`, in `list`; `choose(text)` is called for the one that is taken. */
+/** Suggestions below `input`, in `list`; `choose(text, field)` is called for the one taken; a word has no field. */
 export class Combobox {
   constructor(input, list, choose) {
     this.input = input;
@@ -57,15 +58,18 @@ export class Combobox {
   show(found) {
     this.mark(-1);
     this.list.replaceChildren(
-      ...found.map(({ text, products }, place) => {
+      ...found.map(({ text, products, field = "" }, place) => {
         const option = element("li", "suggestion");
         option.id = `suggestion-${place}`;
         option.setAttribute("role", "option");
         option.setAttribute("aria-selected", "false");
         option.dataset.text = text;
+        option.dataset.field = field;
         const count = element("span", "count", words.count(products));
         count.append(unseen(products === 1 ? " product" : " products"));
-        option.append(element("span", "", text), unseen(", "), count);
+        const name = element("span", "", field === "category" ? words.category(text) : text);
+        const kind = field in KINDS ? [unseen(", "), element("span", "kind", KINDS[field])] : [];
+        option.append(name, ...kind, unseen(", "), count);
         return option;
       }),
     );
@@ -93,10 +97,10 @@ export class Combobox {
   }
 
   take(option) {
-    const { text } = option.dataset;
+    const { text, field } = option.dataset;
     this.input.value = text;
     this.close();
-    this.choose(text);
+    this.choose(text, field);
   }
 
   key(event) {

@@ -60,8 +60,9 @@ export class Filters {
     return item;
   }
 
-  /** @param {Record<string, import("./asking.js").Facet>} facets */
-  show(question, facets, matches) {
+  /** @param {{facets: Record<string, import("./asking.js").Facet>}} answer */
+  show(question, answer) {
+    const { facets } = answer;
     for (const each of this.fields) {
       const chosen = question.chosen[each.field] ?? [];
       const arranged = ARRANGED[each.field] ?? ((choices) => choices);
@@ -70,7 +71,9 @@ export class Filters {
     this.price.show(facets.price, question.price);
     const none = [...this.fields, this.price].every((each) => each.box.hidden);
     at("filters").hidden = none && !isFiltered(question);
-    at("filters-done").textContent = `Show ${words.plural(matches ?? 0, "product")}`;
+    at("filters-done").textContent = `Show ${words.found(answer)}`;
+    at("counted").textContent = words.counted(answer);
+    at("counted").hidden = !answer.by_meaning;
   }
 }
 

@@ -109,11 +109,11 @@ async function search(narrowed = false) {
     say("Searching");
   }
   try {
-    const { answer, facets } = await patiently(() => asking.first(asked, signal), signal, tellWaiting);
+    const answer = await patiently(() => asking.first(asked, signal), signal, tellWaiting);
     if (signal.aborted) return;
     hideProblem();
     pages.show(asked, answer, signal);
-    filters.show(asked, facets, answer.matches);
+    filters.show(asked, answer);
     showAnswer(answer, asked);
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
@@ -129,17 +129,17 @@ function tellWaiting(error) {
 }
 
 function showAnswer(answer, asked) {
-  const found = Math.max(answer.matches ?? 0, answer.results.length);
+  const found = words.found(answer);
   const none = answer.results.length === 0;
   const asOf = answer.watermark ? ` · as of ${words.timeOfDay(new Date(answer.watermark))}` : "";
   const order = ask.isLooking(asked) && !asked.words && !asked.sort ? ", the most alike first" : "";
-  at("took").textContent = none ? "" : `${words.plural(found, "product")}${order} · in ${words.count(Math.ceil(answer.took_ms.total))} ms${asOf}`;
+  at("took").textContent = none ? "" : `${found}${order} · in ${words.count(Math.ceil(answer.took_ms.total))} ms${asOf}`;
   showUnderstood(asked, answer);
   const missing = showGaps(answer);
   at("empty").hidden = !none;
   at("empty-words").textContent = words.nothing(asked.words, ask.isLooking(asked), ask.isFiltered(asked));
   at("empty-clear").hidden = !ask.isFiltered(asked);
-  say([none ? "No products found" : `${words.plural(found, "product")} found`, missing].filter(Boolean).join(". "));
+  say([none ? "No products found" : `${found} found`, missing].filter(Boolean).join(". "));
 }
 
 function showError(error, asked) {
@@ -179,10 +179,16 @@ function askWords() {
   go({ ...next, all: !text && !ask.isLooking(next) });
 }
 
+/** A suggested brand or category: it takes the place of the words, as if it was chosen in the panel. */
+function choose(field, value) {
+  const chosen = { ...question.chosen, [field]: [value] };
+  go({ ...question, words: "", chosen, all: !ask.isLooking(question) });
+}
+
 for (const [value, name] of ask.SORTS) at("sort").append(new Option(name, value));
 at("sort").addEventListener("change", () => change(() => ({ sort: at("sort").value })));
 
-const combobox = new Combobox(at("words"), at("suggestions"), askWords);
+const combobox = new Combobox(at("words"), at("suggestions"), (text, field) => (ask.FIELDS.has(field) ? choose(field, text) : askWords()));
 at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   askWords();

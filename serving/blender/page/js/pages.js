@@ -52,6 +52,7 @@ export class Pages {
     this.pageOf = new Map(); // product id -> the cursor that its page was asked with
     this.explanations = new Map(); // that cursor -> the answer with explanations, on its way or there
     this.matches = null;
+    this.byMeaning = false;
     this.loading = false;
     this.stopped = false; // after a failure only the button goes on
   }
@@ -61,6 +62,7 @@ export class Pages {
     this.list.replaceChildren();
     this.begin(question, answer.cursor ?? "", signal);
     this.matches = answer.matches ?? null;
+    this.byMeaning = answer.by_meaning ?? false;
     this.append(answer, "");
   }
 
@@ -93,7 +95,8 @@ export class Pages {
   of(shown) {
     const all = Math.max(shown, this.matches ?? shown);
     if (!this.cursor && shown < all) return `${words.plural(shown, "product")} shown; there is no further page`;
-    return this.cursor || shown < all ? `${words.count(shown)} of ${words.plural(all, "product")} shown` : `All ${words.plural(shown, "product")} shown`;
+    const found = words.found({ matches: all, results: [], by_meaning: this.byMeaning, cursor: this.cursor });
+    return this.cursor || shown < all ? `${words.count(shown)} of ${found} shown` : `All ${words.plural(shown, "product")} shown`;
   }
 
   /** @param {boolean} pressed by somebody, whom the focus takes to the first card that comes */

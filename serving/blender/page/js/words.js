@@ -8,6 +8,12 @@ export const count = (number) => whole.format(number);
 
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 
+/** How many products an answer has: those that only look as the words sound are in no number of it. */
+export function found({ matches, results, by_meaning: byMeaning, cursor }) {
+  const number = Math.max(matches ?? 0, results.length);
+  return `${byMeaning && cursor ? "more than " : ""}${plural(number, "product")}`;
+}
+
 /** A price; events carry no currency of their own, but a shop may send `currency` as an attribute. */
 export function price(product) {
   if (typeof product.price !== "number") return "";
@@ -81,6 +87,12 @@ export function problem(error) {
 }
 
 export const GONE = "This search is not possible: a product that it looks like is no longer in the catalogue. Remove it, or search anew.";
+
+/** What the numbers beside the filters count, where products are shown that they do not. */
+export const counted = ({ matches }) =>
+  matches
+    ? "The numbers count products that have some of these words, not those that only look as they sound."
+    : "No product has these words, and those that only look as they sound are not counted here.";
 
 /** Why nothing was found, and what to do. */
 export function nothing(text, looking, filtered) {

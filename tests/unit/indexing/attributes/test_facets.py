@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexing.attributes.columns import Columns
-from indexing.attributes.facets import count, distinct_products, one_row_each
+from indexing.attributes.facets import count, count_within, distinct_products, one_row_each
 from schemas.errors import TransientError
 from schemas.query.facets import FacetCounts, FacetWanted, merge_facets
 from schemas.query.fields import Fields
+from schemas.query.filters import Filter, parse_filter
 
 FIELDS = Fields()
 WANTED = [
@@ -104,6 +105,26 @@ def test_of_no_rows_there_is_nothing_to_count() -> None:
 def test_unknown_field_is_an_error() -> None:
     with pytest.raises(KeyError, match="nothing"):
         count(columns_of([]), np.empty(0, np.int64), [FacetWanted("nothing")])
+
+
+def test_rows_are_asked_for_once_for_each_filter_that_is_counted_within() -> None:
+    columns = columns_of([(0, {"brand": "a"}, 1.0), (1, {"brand": "b"}, 1.0), (2, {"brand": "b"}, 9.0)])
+    tree = parse_filter({"brand": "a", "price": {"lt": 5}}, FIELDS)
+    asked: list[Filter | None] = []
+
+    def matching(scope: Filter | None) -> np.ndarray[Any, np.dtype[np.int64]]:
+        asked.append(scope)
+        return np.flatnonzero(columns.mask(scope, len(columns)) if scope is not None else np.ones(3, np.bool_))
+
+    wanted = [FacetWanted("size", exclude_own=True), FacetWanted("brand"), FacetWanted("brand", exclude_own=True),
+              FacetWanted("price", exclude_own=True), FacetWanted("category")]  # fmt: skip
+    size, brand, others, price, category = count_within(columns, tree, wanted, matching)
+    assert (size.field, category.field) == ("size", "category")
+    assert named(brand) == {"a": 1}
+    assert named(others) == {"a": 1, "b": 1}
+    assert (price.low, price.high) == (1.0, 1.0)
+    assert len(asked) == 3
+    assert tree in asked
 
 
 _products = st.integers(0, 5)

@@ -141,6 +141,16 @@ def test_a_mask_says_who_may_match_and_changes_no_score() -> None:
     assert index.search(query, np.ones(9, np.bool_)).matched.tolist() == [True] * 6 + [False] * 3
 
 
+def test_who_may_match_besides_is_counted_and_not_put_in_order() -> None:
+    index = WordIndex.bulk([(0, title("red shoe")), (1, title("shoe")), (2, title("hat")), (3, title("shoe shoe"))])
+    shown, counted = np.array([True, False, True]), np.array([True, True, True, False, False])
+    found = index.search(parse_words("shoe", ""), shown, counted=counted)
+    assert found.products.tolist() == [0]
+    assert found.matched.tolist() == [True, True, False, False, False]
+    alone = index.search(parse_words("shoe", ""), shown)
+    assert (found.products.tolist(), found.scores.tolist()) == (alone.products.tolist(), alone.scores.tolist())
+
+
 def test_equal_scores_come_in_the_order_of_products_and_none_of_those_at_the_cut_is_left_out() -> None:
     texts = [(product, title("same words" if product else "same")) for product in reversed(range(50))]
     index = WordIndex.bulk([*texts, (50, title("same words and more of them"))])

@@ -33,7 +33,7 @@ def from_json(**body: Any) -> Question:
 def test_a_url_says_what_json_says(filter_text: str) -> None:
     assert from_url(
         ("q", "red shoe"), ("limit", "5"), ("offset", "20"), ("match", "any"), ("filter", filter_text),
-        ("facets", "brand;category;price:20,50,100;listed:1970-01-02T00:00:00Z,1970-01-03;material"),
+        ("facets", "brand;category;price:20,50,100;listed:1970-01-02T00:00:00Z,1970-01-03;!material"),
         ("rank", "popular"), ("sort", "-price"), ("max_per", "brand:2;material:1"), ("min_score", "0.2"),
         ("explain", "1"), ("generation", "g1"),
     ) == from_json(
@@ -41,7 +41,8 @@ def test_a_url_says_what_json_says(filter_text: str) -> None:
         filter={"category": "shoes", "price": {"gte": 10, "lte": 50}} if filter_text[0] == "{"
         else {"all": [{"category": "shoes"}, {"price": {"gte": 10, "lte": 50}}]},
         facets=["brand", "category", {"field": "price", "ranges": [20, 50, 100]},
-                {"field": "listed", "ranges": [86_400, 172_800]}, "material"],
+                {"field": "listed", "ranges": [86_400, 172_800]},
+                {"field": "material", "exclude_own": True}],
         rank="popular", sort="-price", diversity={"max_per": {"brand": 2, "material": 1}}, min_score=0.2,
         explain=True, generation="g1",
     )  # fmt: skip
@@ -74,6 +75,7 @@ def test_a_route_may_have_what_is_searched_with_itself() -> None:
         ("explain", "yes", "explain"), ("colour", "red", "no such parameter; there are limit"),
         ("facets", "nix", "no field 'nix'"), ("facets", "price:20,nan", "ranges"),
         ("facets", "price:50,20", "ascend"), ("facets", "brand:20", "ranges are for numbers"),
+        ("facets", "!!brand", "no field '!brand'"),
         ("facets", "brand;" * 17, "up to 16"), ("max_per", "brand", "brand:2;colour:1"),
         ("max_per", "brand:x", "max_per"), ("max_per", "price:2", "price is a number"),
         ("max_per", "brand:1;brand:2", "twice"), ("rank", "fancy", "there are: popular"),

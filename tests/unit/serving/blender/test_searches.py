@@ -10,6 +10,7 @@ import pytest
 from schemas.errors import RejectedError, TransientError
 from schemas.found import encode_found, merge_listed
 from schemas.query.facets import FacetWanted, encode_wanted
+from schemas.query.filters import AnyOf, encode_filter
 from schemas.search_pb2 import Found, SearchRequest, SearchResponse
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.searching import NOTHING_ELSE, Aim, Query, Searches, Wanted
@@ -26,7 +27,9 @@ class BackendOfTheVersionBefore(LocalBackend):
         if not request.count:
             return SearchResponse(found=Found(), extractor_id=EXTRACTOR)
         old = SearchRequest(vectors=request.vectors, count=request.count, limit=request.limit)
-        return await super().search(old, timeout_s)
+        answer = await super().search(old, timeout_s)
+        answer.ClearField("version")
+        return answer
 
 
 def searches(kind: type[LocalBackend] = LocalBackend) -> Searches:
@@ -63,7 +66,9 @@ async def test_plain_search_is_answered_by_the_version_before() -> None:
 
 async def test_question_that_the_version_before_passes_over_is_no_empty_page() -> None:
     asked = searches(BackendOfTheVersionBefore)
-    for query in (by_words("lamp"), near(Wanted(facets=encode_wanted([FacetWanted("brand")])))):
+    of_nobody = encode_filter(AnyOf("brand", ("Nobody",)))
+    facets = encode_wanted([FacetWanted("brand")])
+    for query in (by_words("lamp"), near(Wanted(facets=facets)), near(Wanted(filter=of_nobody))):
         with pytest.raises(TransientError, match=r"other_version.*vitrine stop"):
             await asked.all([query])
 

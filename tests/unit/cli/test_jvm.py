@@ -1,0 +1,60 @@
+"""What Kafka's and Flink's JVMs are started with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.runtime.class_data import class_data, class_options, recording
+from cli.runtime.flink.jvm import (
+    JOB_MANAGER_MEMORY,
+    TASK_MANAGER_MEMORY,
+    client_command,
+    doors_option,
+    job_manager_command,
+    task_manager_command,
+)
+from schemas.layout import Layout
+
+
+def test_archive_is_used_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_JARS", str(tmp_path))
+    assert class_options("kafka", "a.jar") == ["-cp", "a.jar"]
+    class_data().mkdir()
+    archive = class_data() / "kafka.jsa"
+    archive.touch()
+    assert class_options("kafka", "a.jar")[0] == f"-XX:SharedArchiveFile={archive}"
+    assert class_options("flink-client", "a.jar") == ["-cp", "a.jar"]
+
+
+def test_recording_writes_down_classes_and_uses_no_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_JARS", str(tmp_path))
+    class_data().mkdir()
+    (class_data() / "kafka.jsa").touch()
+    with recording(tmp_path) as recorded:
+        options = class_options("kafka", "a.jar:b.jar")
+    assert options == [f"-XX:DumpLoadedClassList={recorded.classes('kafka')}", "-cp", "a.jar:b.jar"]
+    assert recorded.programs == {"kafka": "a.jar:b.jar"}
+    assert "SharedArchiveFile" in class_options("kafka", "a.jar:b.jar")[0]
+
+
+def test_heap_and_direct_memory_are_what_the_configuration_divides(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    manager, worker = job_manager_command(layout), task_manager_command(layout)
+    assert f"-Xmx{JOB_MANAGER_MEMORY['heap.size']}m" in manager
+    assert "-Xmx813m" in worker
+    assert "-XX:MaxDirectMemorySize=704m" in worker
+    totals = [
+        sum(size for name, size in memory.items() if not name.endswith(".min"))
+        for memory in (JOB_MANAGER_MEMORY, TASK_MANAGER_MEMORY)
+    ]
+    assert totals == [896, 2112]
+
+
+def test_every_jvm_of_flink_has_closed_doors_and_the_distribution_last(tmp_path: Path) -> None:
+    for command in (job_manager_command(Layout(tmp_path)), client_command(Layout(tmp_path))):
+        assert doors_option() in command
+        class_path = command[command.index("-cp") + 1].split(":")
+        assert Path(class_path[-1]).name.startswith("flink-dist")
+        assert class_path[:-1] == sorted(class_path[:-1])
