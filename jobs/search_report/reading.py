@@ -85,6 +85,12 @@ class SearchLogDays:
             if begin_ms <= search.at_ms < end_ms:
                 yield search, clicks.get(search.search_id, ())
 
+    def goes_back_beyond(self, at_ms: int) -> bool:
+        """Whether it has an answer from before then. Raises `TransientError` when Kafka does not answer."""
+        return offsets_at(self._kafka, SEARCH_LOG, max(0, at_ms - CLOCKS_APART_MS)) != offsets_at(
+            self._kafka, SEARCH_LOG, 0
+        )
+
     def _between(self, topic: str, begin_ms: int, end_ms: int, decode: Callable[[bytes], T]) -> Iterator[T]:
         """Records stamped then; a minute more at both ends, where clocks of several blenders meet."""
         begins = offsets_at(self._kafka, topic, max(0, begin_ms - CLOCKS_APART_MS))

@@ -87,12 +87,14 @@ def read_lessons(settings: Settings, wanted: Callable[[str], bool], now_ms: int)
     parts: list[Lessons] = []
     for ago in range(min(MOST_DAYS, settings.search_log_days + 1)):
         of_day = LessonsOf(settings.profiles)
-        for search, clicks in days.day(day_of(now_ms) - ago * DAY_MS):
+        begin_ms = day_of(now_ms) - ago * DAY_MS
+        for search, clicks in days.day(begin_ms):
             if wanted(search.generation):
                 of_day.add(search, clicks)
         parts.append(of_day.lessons())
         answers, rows = sum(len(each.days) for each in parts), sum(len(each.rows) for each in parts)
-        if answers >= MOST_ANSWERS or rows >= MOST_ROWS or time.monotonic() - began > READ_S:
+        enough = answers >= MOST_ANSWERS or rows >= MOST_ROWS or time.monotonic() - began > READ_S
+        if enough or not days.goes_back_beyond(begin_ms):
             break
     return joined(parts[::-1])
 

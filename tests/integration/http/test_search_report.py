@@ -9,7 +9,7 @@ import pytest
 
 from cli.main import main
 from jobs.full_index.build.ranking import read_lessons, with_ranking
-from jobs.search_report.reading import read_report
+from jobs.search_report.reading import SearchLogDays, day_of, read_report
 from messaging.admin import describe, ensure_topics
 from messaging.producer import now_ms
 from schemas.topics import CLICKS, DAY_MS, SEARCH_LOG
@@ -44,7 +44,8 @@ def test_build_reads_what_was_clicked_and_leaves_too_few_clicks(
     old = given.of(given.days == NOON_MS // DAY_MS)
     # Of the answers of that day two have two products; one of them was clicked, at its second.
     assert (old.values.tolist(), old.positions.tolist()) == ([0.0, 1.0, 0.0, 0.0], [1, 2, 1, 2])
-    assert len(read_lessons(settings, lambda generation: False, now_ms()).days) == 0
+    log = SearchLogDays(logged_kafka)
+    assert log.goes_back_beyond(day_of(now_ms())) and not log.goes_back_beyond(day_of(NOON_MS))
     generation = build_generation(settings_in(tmp_path), stocked(10), [0, 0])
     with caplog.at_level("INFO"):
         assert with_ranking(tmp_path, generation, settings) == generation
