@@ -40,8 +40,7 @@ def test_build_reads_what_was_clicked_and_leaves_too_few_clicks(
     logged_kafka: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = system_settings(tmp_path, kafka_bootstrap=logged_kafka, search_log=True)
-    given = read_lessons(settings, lambda generation: generation == "live", now_ms())
-    old = given.of(given.days == NOON_MS // DAY_MS)
+    old = read_lessons(settings, lambda generation: generation == "live", NOON_MS)
     # Of the answers of that day two have two products; one of them was clicked, at its second.
     assert (old.values.tolist(), old.positions.tolist()) == ([0.0, 1.0, 0.0, 0.0], [1, 2, 1, 2])
     log = SearchLogDays(logged_kafka)
