@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.harness.result import REPOSITORY, RESULTS
-from benchmarks.rows.asking import filters, meaning, words
+from benchmarks.rows.asking import filters, meaning, ranking, words
 from benchmarks.rows.index import build, churn, delisted, scale, shard
 from benchmarks.rows.row import Result, Row
 from benchmarks.rows.serving import hung, queries, retrieval, swap
@@ -46,6 +46,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "filters": filters,
     "words": words,
     "meaning": meaning,
+    "ranking": ranking,
     "swap": swap,
     "hung": hung,
     "build": build,

@@ -48,7 +48,7 @@ class SearchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     `words`: None where there were none, or the shop keeps none; `match`: how many
     of them a product needed. `filter`: the fields filtered by, not their values;
-    `sort`: a field, `-` before it for descending; `rank`: the weights of a profile;
+    `sort`: a field, `-` before it for descending; `rank`: the weights of a profile, of the learned one `learned`;
     `diverse`: places were given for variety too. `matches`: products that match,
     None where they were not counted.
     """

@@ -23,7 +23,7 @@ from schemas.errors import OperatorError
 from schemas.layout import Layout
 from schemas.query.fields import Fields
 from schemas.query.indexed import Indexed
-from schemas.query.rank import RankProfile, RankTable, declared_profiles
+from schemas.query.rank import LEARNED, RankProfile, RankTable, declared_profiles
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=4096)]
@@ -168,6 +168,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Days that both topics keep it for; a change takes effect with the next `vitrine start`."""
     search_log_text: Literal["words", "none"] = "words"
     """Whether the words that were asked for are kept with the rest, or only that there were words."""
+    learned_rank: bool = True
+    """Builds learn an order from the search log, and questions may ask for it as the profile `learned`, which is used
+    where it is better than what was declared (docs/search.md)."""
 
     fetch_allowed_hosts: list[str] = []
     """Hosts that images may be fetched from (exact, or *.example.com); empty: any public host."""
@@ -259,8 +262,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def profiles(self) -> dict[str, RankProfile]:
-        """The rank profiles by name. Raises `OperatorError` for one that cannot be."""
-        return declared_profiles(self.rank_profiles, self.indexed.fields)
+        """The rank profiles by name, the learned one included. Raises `OperatorError` for one that cannot be."""
+        declared = declared_profiles(self.rank_profiles, self.indexed.fields)
+        return {**declared, LEARNED: RankProfile(learned=True)} if self.learned_rank else declared
 
     @property
     def tier(self) -> TierAccess:

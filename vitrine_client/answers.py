@@ -23,10 +23,19 @@ class MeasurePart(msgspec.Struct, frozen=True, kw_only=True):
     part: float
 
 
+class LearnedScore(msgspec.Struct, frozen=True, kw_only=True):
+    """What a learned order made of a product; `within`: it fits as well as what the order was learned from."""
+
+    raw: float
+    within: bool
+    features: dict[str, float]
+
+
 class Explain(msgspec.Struct, frozen=True, kw_only=True):
-    """score = relevance_weight * relevance + the sum of the measures' parts.
+    """score = relevance_weight * relevance + the sum of the measures' parts; or that of the learned order.
 
     `look`, `words` and `meaning`: None where the product is not in that list, or the list was not asked for.
+    `learned`: where the order is learned from clicks.
     """
 
     look: ListPart | None
@@ -36,6 +45,7 @@ class Explain(msgspec.Struct, frozen=True, kw_only=True):
     measures: dict[str, MeasurePart]
     score: float
     meaning: ListPart | None = None
+    learned: LearnedScore | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,8 +120,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     their vector, `refused_images` could not be used. `generation`: the full index that answered.
 
     Where it was asked for: `matches`: products that match; `facets`: counts over all of them, by field; `cursor`: of
-    the next page, None at the end; `match`: how many of the words a product needs; `by_meaning`:
-    some were found by what the words look like; `corrected`: words that no product
+    the next page, None at the end; `match`: how many of the words a product needs; `by_meaning`: some were found by
+    what the words look like; `learned_rank`: their order is learned from clicks; `corrected`: words that no product
     has, and what was searched for instead; `explain`: how it was searched. `search_id`: where the shop keeps a search
     log, the answer's name, for `click`.
     """
@@ -129,6 +139,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None = None
     match: str | None = None
     by_meaning: bool = False
+    learned_rank: bool = False
     corrected: dict[str, str] | None = None
     explain: SearchedHow | None = None
     search_id: str | None = None

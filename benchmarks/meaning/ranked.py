@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from indexing.words.index import WordIndex
 from indexing.words.query import parse_words
+from schemas.query.relevance import RANK_CONSTANT, bounded_words
 from serving.blender.ranking.candidates import POOL
-from serving.blender.ranking.fusion import RANK_CONSTANT, bounded_words
 
 Scores = NDArray[np.float64]
 """By product; -inf where the list does not have it."""

@@ -1,4 +1,4 @@
-"""Rows of filters, words and meaning."""
+"""Rows of filters, words, meaning and ranking."""
 
 from __future__ import annotations
 
@@ -97,6 +97,33 @@ def meaning(result: Result) -> list[Row]:
             f"in any order precision@10 {found['clothing']['any_order_precision']:.2f}",
             ", ".join(f"{voice} {_with_error(found['clothing'][voice])}" for voice in ("labels", "other words")),
             "",
+        )
+    )
+    return rows
+
+
+def ranking(result: Result) -> list[Row]:
+    figures = result["figures"]
+    rows = []
+    for name, how in (("log_as_declared", "the declared order"), ("log_by_relevance", "the order of relevance")):
+        ndcg = figures[name]["ndcg_at_10"]
+        rows.append(
+            (
+                f"order learned from clicks, {result['parameters']['answers']:,} answers logged in {how}",
+                f"best possible NDCG@10 1; declared weights {ndcg['declared']:.3f}, relevance {ndcg['relevance']:.3f}",
+                f"{ndcg['learned']:.3f}; from clicks as they are {ndcg['learned_from_clicks_as_they_are']:.3f}, "
+                f"applied to all candidates {ndcg['learned_for_all_candidates']:.3f}",
+                f"{figures[name]['training_s']:.1f} s of one core to learn",
+            )
+        )
+    chance, cost = figures["random_clicks"], figures["cost"]
+    rows.append(
+        (
+            "order learned from random clicks",
+            "none is used",
+            f"{chance['used']} of {chance['shops']} shops",
+            f"a page of 400 candidates takes {cost['page_learned_ms']:.1f} ms learned, "
+            f"{cost['page_declared_ms']:.1f} declared, {cost['page_by_relevance_ms']:.1f} by relevance",
         )
     )
     return rows

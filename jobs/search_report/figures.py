@@ -83,7 +83,8 @@ class DayFigures:
     def add(self, search: SearchRecord, clicks: Iterable[ClickRecord] = ()) -> None:
         """One answer, with the clicks that name it, in any order; those of another time or product are left out."""
         counts = self._counts
-        clicked = self._clicked(search, clicks)
+        clicked, not_shown = clicks_on(search, clicks)
+        counts["not_shown"] += not_shown
         if search.before:
             counts["further_pages"] += 1
         else:
@@ -112,19 +113,6 @@ class DayFigures:
             self._words.add(text)
             if not search.shown:
                 self._words_in_vain.add(text)
-
-    def _clicked(self, search: SearchRecord, clicks: Iterable[ClickRecord]) -> list[ClickRecord]:
-        """Those that can be."""
-        shown = {(each.product_id, each.position) for each in search.shown}
-        found = []
-        for click in clicks:
-            if not -CLOCKS_APART_MS <= click.at_ms - search.at_ms <= CLICK_WITHIN_MS:
-                continue
-            if (click.product_id, click.position) in shown:
-                found.append(click)
-            else:
-                self._counts["not_shown"] += 1
-        return found
 
     def merge(self, other: DayFigures) -> None:
         """Adds the figures of other answers of the same day."""
@@ -167,6 +155,14 @@ class DayFigures:
             clicks_not_shown=counts["not_shown"],
             sampled=not (self._products.exact and self._words.exact),
         )
+
+
+def clicks_on(search: SearchRecord, clicks: Iterable[ClickRecord]) -> tuple[list[ClickRecord], int]:
+    """(those that can be, how many are on what the answer had not shown there), of clicks that name this answer."""
+    shown = {(each.product_id, each.position) for each in search.shown}
+    in_time = [click for click in clicks if -CLOCKS_APART_MS <= click.at_ms - search.at_ms <= CLICK_WITHIN_MS]
+    found = [click for click in in_time if (click.product_id, click.position) in shown]
+    return found, len(in_time) - len(found)
 
 
 def _top(words: Tally) -> list[WordsCount]:

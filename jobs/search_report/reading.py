@@ -1,4 +1,4 @@
-"""The report of the last days, read from the log: a day at a time, so that memory holds one day's clicks and counts."""
+"""The log of the last days, read a day at a time, so that memory holds one day's clicks; and the report of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from messaging.consumer import PartitionsReader
 from messaging.ranges import drain
 from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError
-from schemas.search_log import ClickRecord, decode_click, decode_search
+from schemas.search_log import ClickRecord, SearchRecord, decode_click, decode_search
 from schemas.topics import CLICKS, DAY_MS, SEARCH_LOG
 
 T = TypeVar("T")
@@ -47,27 +47,49 @@ def read_report(kafka: Kafka, days: int, now_ms: int) -> SearchReport:
             "there is no search log: set VITRINE_SEARCH_LOG=true, then vitrine start (it makes the topics), and "
             "restart the blender (vitrine stop blender, vitrine start)"
         )
-    log = _Log(kafka)
-    today_ms = now_ms - now_ms % DAY_MS
-    found = [log.day(today_ms - DAY_MS * ago) for ago in range(days - 1, -1, -1)]
+    log = SearchLogDays(kafka)
+    today_ms = day_of(now_ms)
+    found = [_report(log, today_ms - DAY_MS * ago) for ago in range(days - 1, -1, -1)]
     return SearchReport(found, log.unreadable)
 
 
-class _Log:
+def day_of(at_ms: int) -> int:
+    """When that day (UTC) began."""
+    return at_ms - at_ms % DAY_MS
+
+
+def _report(log: SearchLogDays, begin_ms: int) -> DayReport:
+    figures = DayFigures()
+    for search, clicks in log.day(begin_ms):
+        figures.add(search, clicks)
+    return figures.report(datetime.fromtimestamp(begin_ms / 1000, UTC).date().isoformat())
+
+
+class SearchLogDays:
+    """`unreadable`: records so far that are none of the log's."""
+
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self.unreadable = 0
 
-    def day(self, begin_ms: int) -> DayReport:
+    def day(self, begin_ms: int) -> Iterator[tuple[SearchRecord, Sequence[ClickRecord]]]:
+        """The answers of the day (UTC) that begins then, each with all clicks that name it, whether they can be or not.
+
+        Raises `TransientError` when Kafka does not answer.
+        """
         end_ms = begin_ms + DAY_MS
         clicks: dict[str, list[ClickRecord]] = defaultdict(list)
         for click in self._between(CLICKS, begin_ms, end_ms + CLICK_WITHIN_MS, decode_click):
             clicks[click.search_id].append(click)
-        figures = DayFigures()
         for search in self._between(SEARCH_LOG, begin_ms, end_ms, decode_search):
             if begin_ms <= search.at_ms < end_ms:
-                figures.add(search, clicks.get(search.search_id, ()))
-        return figures.report(datetime.fromtimestamp(begin_ms / 1000, UTC).date().isoformat())
+                yield search, clicks.get(search.search_id, ())
+
+    def goes_back_beyond(self, at_ms: int) -> bool:
+        """Whether it has an answer from before then. Raises `TransientError` when Kafka does not answer."""
+        return offsets_at(self._kafka, SEARCH_LOG, max(0, at_ms - CLOCKS_APART_MS)) != offsets_at(
+            self._kafka, SEARCH_LOG, 0
+        )
 
     def _between(self, topic: str, begin_ms: int, end_ms: int, decode: Callable[[bytes], T]) -> Iterator[T]:
         """Records stamped then; a minute more at both ends, where clocks of several blenders meet."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import msgspec
 
 from schemas.errors import OperatorError, RejectedError
-from schemas.query.fields import Field, FieldKind, Fields
+from schemas.query.fields import Field, FieldKind, Fields, Values
 
 INVALID_QUESTION = "invalid_question"
 MAX_WEIGHT = 100.0
@@ -21,6 +21,8 @@ RELEVANCE = "relevance"
 """The key of a table that weighs how well a product fits; a field of that name cannot be ranked by."""
 HALF_LIFE_DAYS = 30.0
 """Of a time field whose measure names none."""
+LEARNED = "learned"
+"""The profile that is learned from clicks; none that is declared can have its name."""
 _DAY_S = 86_400.0
 
 
@@ -41,10 +43,14 @@ RankTable = dict[str, float | Measure]
 
 
 class RankProfile(msgspec.Struct, frozen=True):
-    """A checked table: `relevance` (0 to 100), and the measures in the order of their fields' names."""
+    """A checked table: `relevance` (0 to 100), and the measures in the order of their fields' names.
+
+    `learned`: the order that the full index learned from clicks instead, where it has one; else by relevance.
+    """
 
     relevance: float = 1.0
     measures: tuple[tuple[Field, Measure], ...] = ()
+    learned: bool = False
 
 
 def checked_profile(table: Mapping[str, float | Measure], fields: Fields, where: str = "rank") -> RankProfile:
@@ -81,6 +87,8 @@ def checked_profile(table: Mapping[str, float | Measure], fields: Fields, where:
 
 def declared_profiles(tables: Mapping[str, RankTable], fields: Fields) -> dict[str, RankProfile]:
     """The profiles of the setting `rank_profiles`, by name. Raises `OperatorError` that names what to mend."""
+    if LEARNED in tables:
+        raise OperatorError(f"rank_profiles.{LEARNED}: the name is that of the order learned from clicks; rename it")
     try:
         return {name: checked_profile(table, fields, f"rank_profiles.{name}") for name, table in tables.items()}
     except RejectedError as error:
@@ -102,3 +110,20 @@ def normalised(field: Field, measure: Measure, value: float, now_s: float) -> fl
         return min(1.0, max(0.0, value))
     # As v / (v + half), but without a sum that could be beyond float64.
     return 1.0 / (1.0 + measure.half / value) if value > 0 else 0.0
+
+
+def scored(profile: RankProfile, relevance: float, values: Values, now_s: float) -> float:
+    """relevance * its weight + sum of each measure in 0..1 * its weight, in the order of the fields' names.
+
+    `values`: of all the profile's fields; `now_s`: Unix seconds of the answer's watermark.
+    """
+    score = profile.relevance * relevance
+    for field, measure in profile.measures:
+        score += measure.weight * normalised(field, measure, figure_in(values, field), now_s)
+    return score
+
+
+def figure_in(values: Values, field: Field) -> float:
+    """A product's number of that field; NaN where it has none."""
+    value = values[field.name]
+    return value if isinstance(value, float) else math.nan

@@ -90,9 +90,11 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     with words, facets or without a look to compare. `facets`: counts over all of
     them, by field. `cursor`: asks for the next page. `match`: how many of the
     words a product needs. `by_meaning`: products are among them that were found
-    by what the words look like, as no product has all of them. `corrected`: words that no product has, and what was
-    searched for instead. `explain`: how it was searched. `search_id`: where the
-    search log is on, the answer's name, which its clicks refer to.
+    by what the words look like, as no product has all of them. `learned_rank`:
+    their order is that learned from clicks. `corrected`: words that no product
+    has, and what was searched for instead. `explain`: how it was searched.
+    `search_id`: where the search log is on, the answer's name, which its clicks
+    refer to.
     """
 
     results: list[Result]
@@ -108,6 +110,7 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     cursor: str | None = None
     match: str | None = None
     by_meaning: bool = False
+    learned_rank: bool = False
     corrected: dict[str, str] | None = None
     explain: SearchedHow | None = None
     search_id: str | None = None

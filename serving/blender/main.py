@@ -33,6 +33,7 @@ from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Fetch, Pictures
 from serving.blender.publication import Publication
+from serving.blender.ranking.models import LearnedRanks
 from serving.blender.search_log import SearchLog
 from serving.blender.service import BlenderService
 from serving.grpc_api import GrpcBackend
@@ -122,6 +123,7 @@ async def _serve(
         profiles=settings.profiles,
         search_log=SearchLog(settings.kafka, metrics, words=words) if kept else None,
         meanings=Meanings(settings.layout.generations, metrics) if settings.meaning else None,
+        ranks=LearnedRanks(settings.layout.generations, metrics) if settings.learned_rank else None,
     )
     uploads = Uploads(settings.query_max_bytes, settings.http_max_upload_bytes, memory)
     pictures = Pictures(_file_fetch(settings))

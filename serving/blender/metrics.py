@@ -70,6 +70,9 @@ class BlenderMetrics:
         self.meaning_failures = Counter(
             "vitrine_blender_meaning_failures", "Maps from words to a look that could not be used", registry=r
         )
+        self.learned_rank_failures = Counter(
+            "vitrine_blender_learned_rank_failures", "Learned orders that could not be used", registry=r
+        )
         self.partial = Counter("vitrine_blender_partial_answers", "Answers that lack a shard", registry=r)
         self.generation = Gauge("vitrine_index_generation_info", "1 for what serves", ["generation"], registry=r)
         self.searchable = Gauge("vitrine_index_searchable_images", "Images that can be found", registry=r)

@@ -11,6 +11,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
+from indexing.ranking.model import RankModel
 from schemas.errors import RejectedError, TransientError
 from schemas.found import Hit
 from schemas.query.facets import FacetCounts, decode_counts, encode_wanted
@@ -31,6 +32,7 @@ from serving.blender.embedding.meanings import Meanings, Meant
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.ranking import pages
 from serving.blender.ranking.candidates import Candidates, products_wanted
+from serving.blender.ranking.models import LearnedRanks
 from serving.blender.ranking.ranking import Page, Ranking, Vectors
 from serving.blender.ranking.values import needs_attributes
 from serving.blender.search_log import SearchLog
@@ -92,6 +94,7 @@ class Questions:
         telling: Telling,
         search_log: SearchLog | None = None,
         meanings: Meanings | None = None,
+        ranks: LearnedRanks | None = None,
     ) -> None:
         self._backend = backend
         self._searches = searches
@@ -99,6 +102,7 @@ class Questions:
         self._telling = telling
         self._log = search_log
         self._meanings = meanings
+        self._ranks = ranks
 
     async def answer(self, asked: Asked) -> SearchAnswer:
         """The page that is asked for, of one generation."""
@@ -118,7 +122,8 @@ class Questions:
         while True:
             if needs_attributes(question):
                 found = await self._with_attributes(asked, found)
-            ranking = self._ranking(asked, found, images)
+            model = await self._model(question, first[0].answer.generation)
+            ranking = self._ranking(asked, found, images, model)
             page = ranking.page(_vectors(found) if question.mmr is not None else None)
             if self._enough(asked, page, found, images):
                 break
@@ -130,7 +135,7 @@ class Questions:
                 # A swap came in between: what is counted is of the generation that is shown.
                 first = more = await self._found(asked, wanted, asked.vectors, images)
             found = more if asked.meant is None else await self._with_meaning(asked, asked.meant, more, images)
-        return await self._shown(asked, page, first, found, match, search_began)
+        return await self._shown(asked, page, first, found, match, search_began, learned=model is not None)
 
     def _wanted(self, asked: Asked, *, any_word: bool) -> Wanted:
         question = asked.question
@@ -175,6 +180,12 @@ class Questions:
             return None
         return await self._meanings.vector(question.text, generation)
 
+    async def _model(self, question: Question, generation: str) -> RankModel | None:
+        """The order that this generation learned, where the question asks for it and there is one."""
+        if self._ranks is None or question.rank is None or not question.rank.learned:
+            return None
+        return await self._ranks.of(generation)
+
     async def _with_meaning(self, asked: Asked, meant: Meant, found: list[Found], images: int) -> list[Found]:
         """The same, and behind it what looks like the words, by the same generation; without it where that fails."""
         aim = Aim(meant.extractor_id, found[0].answer.generation)
@@ -210,7 +221,7 @@ class Questions:
 
         return [replace(part, hits=whole(part.hits), listed=whole(part.listed)) for part in found]
 
-    def _ranking(self, asked: Asked, found: list[Found], images: int) -> Ranking:
+    def _ranking(self, asked: Asked, found: list[Found], images: int, model: RankModel | None) -> Ranking:
         question = asked.question
         near = [hit for part in found for hit in part.hits] if asked.vectors else None
         listed = found[0].listed
@@ -225,7 +236,9 @@ class Questions:
             listed=listed if not question.text and not asked.vectors else None,
             exhausted=exhausted,
         )
-        return Ranking(question, candidates, now_ms=watermark_of(found), shown=asked.seen, without=asked.without)
+        return Ranking(
+            *(question, candidates), now_ms=watermark_of(found), shown=asked.seen, without=asked.without, model=model
+        )
 
     def _enough(self, asked: Asked, page: Page, found: list[Found], images: int) -> bool:
         """The page is full, or nothing more is to be had by asking for more images."""
@@ -234,7 +247,15 @@ class Questions:
         return images >= MAX_IMAGES_PER_QUERY or all(len(part.hits) < images for part in found)
 
     async def _shown(
-        self, asked: Asked, page: Page, first: list[Found], found: list[Found], match: str, search_began: float
+        self,
+        asked: Asked,
+        page: Page,
+        first: list[Found],
+        found: list[Found],
+        match: str,
+        search_began: float,
+        *,
+        learned: bool,
     ) -> SearchAnswer:
         question = asked.question
         answer = first[0].answer
@@ -256,6 +277,7 @@ class Questions:
             cursor=pages.encode(page.shown, asked.digest) if page.more else None,
             match=match if question.text else None,
             by_meaning=any(each.fit.meaning is not None for each in page.results),
+            learned_rank=learned and question.sort is None,
             corrected=dict(answer.corrected) or None,
             explain=SearchedHow(list(answer.plan)) if question.explain else None,
         )

@@ -12,6 +12,7 @@ from messaging.producer import EventProducer, now_ms
 from schemas.access.kafka import Kafka
 from schemas.query.filters import conditions
 from schemas.query.question import Question
+from schemas.query.rank import LEARNED
 from schemas.search_log import Kind, SearchRecord, ShownProduct, encode_record
 from schemas.topics import SEARCH_LOG
 from serving.blender.answers import Result, SearchAnswer
@@ -100,6 +101,8 @@ class SearchLog:
             "sort": "" if sort is None else "-" * sort.descending + sort.field.name,
             "rank": {}
             if rank is None
+            else {LEARNED: 1.0}
+            if rank.learned
             else {"relevance": rank.relevance, **{field.name: each.weight for field, each in rank.measures}},
             "diverse": bool(question.max_per) or question.mmr is not None,
         }

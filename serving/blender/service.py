@@ -34,6 +34,7 @@ from serving.blender.metrics import BlenderMetrics
 from serving.blender.products import collapse
 from serving.blender.publication import Publication
 from serving.blender.questions import Asked, Questions
+from serving.blender.ranking.models import LearnedRanks
 from serving.blender.receipts import index_status, product_receipt, waiting_for
 from serving.blender.search_log import SearchLog, kinds_of
 from serving.blender.searching import Aim, Query, Searches
@@ -70,8 +71,12 @@ class BlenderService:
         profiles: Mapping[str, RankProfile] | None = None,
         search_log: SearchLog | None = None,
         meanings: Meanings | None = None,
+        ranks: LearnedRanks | None = None,
     ) -> None:
-        """`search_log`: None where the shop keeps none; `meanings`: None where words are not to be mapped to a look."""
+        """`search_log`: None where the shop keeps none; `meanings`: None where words are not to be mapped to a look.
+
+        `ranks`: None where no order is to be learned from clicks.
+        """
         self.fields = fields or Fields()
         self.profiles = profiles or {}
         self._backend = backend
@@ -87,7 +92,8 @@ class BlenderService:
         self._log = search_log
         self._meanings = meanings
         self._telling = Telling(metrics, search_log)
-        self._questions = Questions(backend, self._searches, metrics, self._telling, search_log, meanings)
+        self._ranks = ranks
+        self._questions = Questions(backend, self._searches, metrics, self._telling, search_log, meanings, ranks)
 
     def start(self) -> None:
         """Begins to follow what serves and to load its encoder; needs the running loop."""
@@ -101,6 +107,8 @@ class BlenderService:
         await self._backend.close()
         if self._meanings is not None:
             self._meanings.close()
+        if self._ranks is not None:
+            self._ranks.close()
         if self._log is not None:
             await asyncio.to_thread(self._log.close)
 
@@ -286,6 +294,8 @@ class BlenderService:
         self._encoders.follow(status.serving_extractor_id, status.serving)
         if self._meanings is not None:
             self._meanings.follow(status.serving)
+        if self._ranks is not None:
+            self._ranks.follow(status.serving)
         self.metrics.serves(status.serving, index_status(status).searchable)
         if self._publication is not None:
             await self._publication.look(self.metrics)

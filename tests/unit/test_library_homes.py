@@ -22,6 +22,7 @@ HOMES = {
     "openvino": "vision/openvino",
     "rocksdict": "feature_store/rocks",
     "faiss": "indexing",
+    "lightgbm": "indexing/ranking/growing.py",
     "confluent_kafka": "messaging",
     "kafka": "messaging",
     "pyflink": "jobs",
@@ -58,7 +59,7 @@ def test_library_is_imported_at_its_home_alone(library: str, home: str) -> None:
 
 WITHOUT = {
     "serving.broker.main": ("faiss", "torch", "pyflink", "rocksdict"),
-    "serving.blender.main": ("faiss", "torch", "pyflink", "rocksdict"),
+    "serving.blender.main": ("faiss", "torch", "pyflink", "rocksdict", "lightgbm", "scipy"),
     "serving.heartbeat.main": ("faiss", "torch", "pyflink", "rocksdict", "pyarrow"),
     "jobs.realtime_index.main": ("faiss", "torch"),
     "cli.runtime.watchdog.main": ("faiss", "torch", "pyflink"),

@@ -1,4 +1,4 @@
-"""The last step of a build: what words look like, learned from the titles and the pictures that were just built.
+"""A last step of a build: what words look like, learned from the titles and the pictures that were just built.
 
 Bounded, whatever the catalogue's size: so many pictures, so many different
 texts. Nothing here fails a build: what cannot be learned is left out, and the log says why.

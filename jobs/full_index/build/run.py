@@ -3,8 +3,9 @@
 Steps: extract what a further extractor lacks (job `vitrine_build_missing`
 finds it, the stream's extraction stage extracts it); take the cut; build the
 shards, each a unit of work (job `vitrine_build`), and compare them with what
-the catalogue says; learn from them what words look like (`meaning`); seal, and make it a generation by a rename. A
-build that was killed at any moment is simply run again. See docs/adr/0012.
+the catalogue says; learn from them what words look like (`meaning`), and from
+clicks an order (`ranking`); seal, and make it a generation by a rename. A build
+that was killed at any moment is simply run again. See docs/adr/0012.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from jobs.full_index.build.folder import BuildFolder
 from jobs.full_index.build.meaning import with_meaning
 from jobs.full_index.build.missing import Extracted, MissingVectors
 from jobs.full_index.build.options import BuildOptions, BuildTarget, build_target
+from jobs.full_index.build.ranking import with_ranking
 from jobs.full_index.build.stages import (
     Answer,
     BuildPlan,
@@ -79,6 +81,8 @@ class Build:
             generation = build_generation(name, target, cut, unfinished, folder.work, self._tables)
             if self._settings.meaning:
                 generation = with_meaning(unfinished, generation)
+            if self._settings.learned_rank:
+                generation = with_ranking(unfinished, generation, self._settings)
             generation = msgspec.structs.replace(
                 generation,
                 settings=generation.settings | ({"extracted": msgspec.to_builtins(extracted)} if extracted else {}),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from generations.folder import Generations
+from generations.held import HeldParts
 from indexing.meaning import part
 from indexing.meaning.map import MeaningMap
-from schemas.full_index.generation import LIVE
+from schemas.full_index.generation import LIVE, Generation
+from schemas.full_index.learned import LearnedPart
 from serving.blender.metrics import BlenderMetrics
 from vision.text.encoder import TextEncoder, create_text_encoder
 
@@ -24,13 +25,10 @@ log = logging.getLogger(__name__)
 
 MOST_KNOWN = 1024
 """Texts whose look is kept."""
-MOST_HELD = 2
-"""Generations whose map is in memory, 8 MB each at most."""
 MOST_WAITING = 64
 """Texts that wait for the encoder; more are searched for by their words alone."""
 WAIT_S = 1.0
 """So long a question waits for its look, as while the encoder is being loaded; then it goes without."""
-TRY_AGAIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +37,6 @@ class Meant:
 
     vector: bytes
     extractor_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A generation's map, None where it has none that is used. `until`, of `time.monotonic`, it is believed."""
-
-    map: MeaningMap | None
-    until: float = float("inf")
 
 
 class Meanings:
@@ -59,11 +49,10 @@ class Meanings:
     def __init__(
         self, folder: Path, metrics: BlenderMetrics, load: Callable[[], TextEncoder] = create_text_encoder
     ) -> None:
-        self._generations = Generations(folder)
+        self._held = HeldParts(Generations(folder), part.KIND, self._decode)
         self._metrics = metrics
         self._load = load
         self._encoder: TextEncoder | None = None
-        self._held: OrderedDict[str, _Held] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], Meant | None] = OrderedDict()
         self._following = ""
         self._waiting = 0
@@ -114,42 +103,30 @@ class Meanings:
     def _safely(self, generation: str, text: str) -> tuple[Meant | None, bool]:
         """(what `text` looks like, whether that will stay so)."""
         try:
-            held = self._have(generation)
-            if held.map is None:
-                return None, held.until == float("inf")
-            return self._of(held.map, text), True
+            held = self._held.get(generation)
+            if held is None:
+                return None, self._held.is_sure(generation)
+            return self._of(held, text), True
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a map, the words are still there
-            self._held[generation] = _Held(None, time.monotonic() + TRY_AGAIN_S)
+            self._held.put_aside(generation)
             self._metrics.meaning_failures.inc()
             if str(error) not in self._complained:
                 self._complained.add(str(error))
                 log.error("event=meaning_unusable generation=%s next=words_alone problem=%s", generation, error)
             return None, False
 
-    def _have(self, generation: str) -> _Held:
-        held = self._held.get(generation)
-        if held is None or held.until < time.monotonic():
-            held = self._held[generation] = _Held(self._read(generation))
-        self._held.move_to_end(generation)
-        while len(self._held) > MOST_HELD:
-            self._held.popitem(last=False)
-        return held
-
-    def _read(self, name: str) -> MeaningMap | None:
-        generation = self._generations.read(name)
-        entry = next((each for each in generation.learned if each.kind == part.KIND), None)
-        if entry is None or not entry.used:
-            return None
-        found = part.read(self._generations.learned(name, entry), entry)
+    def _decode(self, generation: Generation, entry: LearnedPart, data: bytes) -> MeaningMap | None:
+        """8 MB at most."""
+        found = part.read(data, entry)
         if self._encoder is None:
             self._encoder = self._load()
             self._encoder.encode(["look"])  # it is loaded with its first text
         mine = self._encoder.text_encoder_id
         if found.text_encoder_id != mine or found.extractor_id != generation.extractor_id:
-            log.warning("event=meaning_of_others generation=%s text_encoder=%s extractor=%s here=%s", name,
+            log.warning("event=meaning_of_others generation=%s text_encoder=%s extractor=%s here=%s", generation.name,
                         found.text_encoder_id, found.extractor_id, mine)  # fmt: skip
             return None
-        log.info("event=meaning_used generation=%s texts=%d", name, len(found.support))
+        log.info("event=meaning_used generation=%s texts=%d", generation.name, len(found.support))
         return found
 
     def _of(self, meaning: MeaningMap, text: str) -> Meant | None:

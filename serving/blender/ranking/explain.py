@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
+from schemas.query.relevance import Rung
+
 
 class ListPart(TypedDict):
     """Where a product stands in one list: its score there (inner product, or BM25), and its rank from 1."""
@@ -21,12 +23,23 @@ class MeasurePart(TypedDict):
     part: float
 
 
+class LearnedScore(TypedDict):
+    """What a learned order made of a product. `raw`: what its trees add up to, of any size; `features`: 0..1 each.
+
+    `within`: it fits as well as what the order was learned from; the others follow by relevance.
+    """
+
+    raw: float
+    within: bool
+    features: dict[str, float]
+
+
 class Explain(TypedDict):
-    """score = relevance_weight * relevance + the sum of the measures' parts.
+    """score = relevance_weight * relevance + the sum of the measures' parts; or that of the learned order.
 
     `look` and `words`: null where the product is not in that list, or the list
     was not asked for. `meaning`: there where it was found by what the words look
-    like. `relevance`: of the lists together.
+    like; `learned`: where the order is learned from clicks. `relevance`: of the lists together.
     """
 
     look: ListPart | None
@@ -35,4 +48,9 @@ class Explain(TypedDict):
     relevance: float
     relevance_weight: float
     measures: dict[str, MeasurePart]
+    learned: NotRequired[LearnedScore]
     score: float
+
+
+def list_part(rung: Rung | None) -> ListPart | None:
+    return None if rung is None else ListPart(score=rung.score, rank=rung.rank)

@@ -10,16 +10,19 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.ranking.model import RankModel
 from schemas.found import Hit
 from schemas.ids import product_hash
 from schemas.query.fields import Field, Values
 from schemas.query.question import Question, Sort
+from schemas.query.rank import scored
 from serving.blender.ranking.candidates import Candidates, best_images
 from serving.blender.ranking.diversity import Quotas, by_marginal_relevance, first_allowed
-from serving.blender.ranking.explain import Explain, ListPart
-from serving.blender.ranking.fusion import NO_FIT, Fit, Rung, fuse
+from serving.blender.ranking.explain import Explain, list_part
+from serving.blender.ranking.fusion import NO_FIT, Fit, fuse
+from serving.blender.ranking.learned import learned_score, learned_scores
 from serving.blender.ranking.pages import MAX_SHOWN
-from serving.blender.ranking.profiles import measure_parts, scored
+from serving.blender.ranking.profiles import measure_parts
 from serving.blender.ranking.values import ranked_by, values_of_hit
 
 LEAST_MMR_POOL = 100
@@ -62,6 +65,7 @@ class Ranking:
     `now_ms`: the answer's watermark, by which ages are measured; `shown`:
     hashes of products on the pages before (`pages.decode`); `without`: ids of
     products to leave out besides those that the question names as examples.
+    `model`: the order learned from clicks, of a question that asks for it.
     The order is of score, or of the field to sort by, with equal ones by
     product id. Diversity is of one page: what it passes by comes on a later one.
     """
@@ -74,11 +78,13 @@ class Ranking:
         now_ms: int,
         shown: frozenset[bytes] = frozenset(),
         without: Collection[str] = (),
+        model: RankModel | None = None,
     ) -> None:
         self._question = question
         self._exhausted = candidates.exhausted
         self._now_s = now_ms / 1000
         self._shown = shown
+        self._model = model
         self._fields = ranked_by(question)
         self._known: dict[str, Values] = {}
         left_out = {*without, *(product.id for product in question.products)}
@@ -117,7 +123,7 @@ class Ranking:
             _pairs(words),
             question.weights,
             question.fusion,
-            bounded=question.rank is not None and bool(question.rank.measures),
+            bounded=self._model is not None or (question.rank is not None and bool(question.rank.measures)),
             meaning=_pairs(meaning),
         )
         least = question.min_score
@@ -127,7 +133,7 @@ class Ranking:
         listed = best_images(candidates.listed or (), left_out)
         # Of a product found in several ways, the image is shown that looks most like what is asked for.
         hits = {hit.product_id: hit for hit in chain(listed, words or (), meaning or (), look or ())}
-        order = []
+        kept = []
         for product, hit in hits.items():
             if self._shown and product_hash(product) in self._shown:
                 continue
@@ -135,16 +141,21 @@ class Ranking:
                 continue
             fit = fits.get(product, NO_FIT)
             if least is None or fit.relevance >= least:
-                order.append(_Scored(hit, fit, self._score(hit, fit)))
+                kept.append((hit, fit))
+        order = [_Scored(hit, fit, score) for (hit, fit), score in zip(kept, self._scores(kept), strict=True)]
         order.sort(key=lambda each: (-each.score, each.hit.product_id))
         if question.sort is not None:
             sort = question.sort
             order.sort(key=lambda each: _sort_key(sort, self._values(each.hit)))
         return order
 
-    def _score(self, hit: Hit, fit: Fit) -> float:
+    def _scores(self, products: Sequence[tuple[Hit, Fit]]) -> list[float]:
+        if self._model is not None:
+            return learned_scores(self._model, [(fit, self._values(hit)) for hit, fit in products])
         profile = self._question.rank
-        return fit.relevance if profile is None else scored(profile, fit.relevance, self._values(hit), self._now_s)
+        if profile is None:
+            return [fit.relevance for _, fit in products]
+        return [scored(profile, fit.relevance, self._values(hit), self._now_s) for hit, fit in products]
 
     def _values(self, hit: Hit) -> Values:
         """Read once a product."""
@@ -188,15 +199,17 @@ class Ranking:
             return None
         profile = self._question.rank
         explain = Explain(
-            look=_list_part(each.fit.look),
-            words=_list_part(each.fit.words),
+            look=list_part(each.fit.look),
+            words=list_part(each.fit.words),
             relevance=each.fit.relevance,
             relevance_weight=1.0 if profile is None else profile.relevance,
             measures={} if profile is None else measure_parts(profile, self._values(each.hit), self._now_s),
             score=each.score,
         )
-        if (meant := _list_part(each.fit.meaning)) is not None:
+        if (meant := list_part(each.fit.meaning)) is not None:
             explain["meaning"] = meant
+        if self._model is not None:
+            explain["learned"] = learned_score(self._model, each.fit, self._values(each.hit))
         return explain
 
 
@@ -235,7 +248,3 @@ def _matrix(pool: Sequence[_Scored], vectors: Vectors) -> NDArray[np.float32]:
         if vector is not None:
             matrix[row] = vector
     return matrix
-
-
-def _list_part(rung: Rung | None) -> ListPart | None:
-    return None if rung is None else ListPart(score=rung.score, rank=rung.rank)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from indexing.ranking.features import MEASURED
 from schemas.found import Hit
 from schemas.query.fields import MEASURES, Field, Values, figure_of, texts_of
 from schemas.query.question import Question
@@ -15,6 +16,8 @@ def ranked_by(question: Question) -> tuple[Field, ...]:
     fields: dict[str, Field] = {}
     if question.rank is not None:
         fields.update((field.name, field) for field, _ in question.rank.measures)
+        if question.rank.learned:
+            fields.update((field.name, field) for field, _ in MEASURED.values())
     if question.sort is not None:
         fields[question.sort.field.name] = question.sort.field
     fields.update((field.name, field) for field, _ in question.max_per)

@@ -312,9 +312,10 @@ ASKED = {
 ANSWERED = {"SearchAnswer": sdk.Answer} | {
     name: getattr(sdk, name)
     for name in (
-        "Result", "Explain", "ListPart", "MeasurePart", "TookMs", "FacetAnswer", "FacetValue", "FacetBucket",
-        "SearchedHow", "BatchEntry", "ErrorBody", "Suggestion", "ProductReceipt", "ReplicaReceipt", "ImageReceipt",
-        "ClicksAccepted", "ErasureAccepted", "IndexStatus", "SearcherStatus", "GenerationStatus", "Readiness",
+        "Result", "Explain", "ListPart", "MeasurePart", "LearnedScore", "TookMs", "FacetAnswer", "FacetValue",
+        "FacetBucket", "SearchedHow", "BatchEntry", "ErrorBody", "Suggestion", "ProductReceipt", "ReplicaReceipt",
+        "ImageReceipt", "ClicksAccepted", "ErasureAccepted", "IndexStatus", "SearcherStatus", "GenerationStatus",
+        "Readiness",
     )
 }  # fmt: skip
 WRAPPED = {

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from jobs.search_report.reading import read_report
+from jobs.full_index.build.ranking import read_lessons, with_ranking
+from jobs.search_report.reading import SearchLogDays, day_of, read_report
 from messaging.admin import describe, ensure_topics
 from messaging.producer import now_ms
 from schemas.topics import CLICKS, DAY_MS, SEARCH_LOG
+from tests.support.meaning import stocked
+from tests.support.search_log import NOON_MS
+from tests.support.serving.generations import build_generation, settings_in
 from tests.system import system_settings
 
 pytestmark = pytest.mark.integration
@@ -30,6 +34,21 @@ def test_clicks_are_joined_to_their_searches_day_by_day(logged_kafka: str) -> No
     assert [each.words for each in first.top_words_without_result] == ["zebra"]
     assert (second.searches, second.clicks, second.mrr) == (1, 1, 1.0)
     assert report.unreadable == 1
+
+
+def test_build_reads_what_was_clicked_and_leaves_too_few_clicks(
+    logged_kafka: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = system_settings(tmp_path, kafka_bootstrap=logged_kafka, search_log=True)
+    old = read_lessons(settings, lambda generation: generation == "live", NOON_MS)
+    # Of the answers of that day two have two products; one of them was clicked, at its second.
+    assert (old.values.tolist(), old.positions.tolist()) == ([0.0, 1.0, 0.0, 0.0], [1, 2, 1, 2])
+    log = SearchLogDays(logged_kafka)
+    assert log.goes_back_beyond(day_of(now_ms())) and not log.goes_back_beyond(day_of(NOON_MS))
+    generation = build_generation(settings_in(tmp_path), stocked(10), [0, 0])
+    with caplog.at_level("INFO"):
+        assert with_ranking(tmp_path, generation, settings) == generation
+    assert "ranking_left_out" in caplog.text
 
 
 def test_command_prints_tables_and_json(

@@ -33,6 +33,7 @@ from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.pictures import Pictures
 from serving.blender.publication import Publication
+from serving.blender.ranking.models import LearnedRanks
 from serving.blender.search_log import SearchLog
 from serving.blender.service import SEARCH_TIMEOUT_S, BlenderService
 from serving.broker.service import BrokerService
@@ -99,6 +100,7 @@ async def serving(
     search_log: SearchLog | None = None,
     clicks: Clicks | None = None,
     meanings: Meanings | None = None,
+    ranks: LearnedRanks | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a blender over `backend`, which it closes in the end; it begins with `EXTRACTOR`.
 
@@ -119,6 +121,7 @@ async def serving(
         profiles=profiles,
         search_log=search_log,
         meanings=meanings,
+        ranks=ranks,
     )
     policy = FetchPolicy(allowed_schemes=("file",), allowed_folders=(str(allowed_folder),) if allowed_folder else ())
     pictures = Pictures(lambda url: fetch(url, policy))

@@ -31,6 +31,8 @@ def test_settings_survive_the_environment_of_a_child(tmp_path: Path) -> None:
     ranked = load_settings({}, home=settings.home, rank_profiles=profiles, filter_attributes=["material:keyword"])
     assert load_settings(settings_environment(ranked)) == ranked
     assert ranked.profiles["popular"].measures[0][1].half == 500
+    assert ranked.profiles["learned"].learned
+    assert load_settings({}, home=settings.home, learned_rank=False).profiles == {}
 
 
 def test_child_gets_no_setting_of_its_parents_environment(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.query.body import Weights
-from serving.blender.ranking.fusion import Rung, fuse
+from schemas.query.relevance import Rung
+from serving.blender.ranking.fusion import fuse
 
 LOOK = [("a", 0.9), ("b", 0.5), ("c", -0.2)]
 WORDS = [("b", 20.0), ("d", 5.0)]

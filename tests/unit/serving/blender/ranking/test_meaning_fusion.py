@@ -11,8 +11,9 @@ from msgspec.structs import replace as changed
 from schemas.found import Hit
 from schemas.query.body import Weights
 from schemas.query.question import Question
+from schemas.query.relevance import Rung, bounded_words
 from serving.blender.ranking.candidates import Candidates
-from serving.blender.ranking.fusion import Rung, bounded_words, fuse
+from serving.blender.ranking.fusion import fuse
 from serving.blender.ranking.ranking import Ranking
 
 WORDS = [("a", 5.0), ("b", 1.0)]

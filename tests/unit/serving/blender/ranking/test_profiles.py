@@ -7,8 +7,8 @@ import math
 import pytest
 
 from schemas.query.fields import Fields
-from schemas.query.rank import Measure, RankProfile, checked_profile
-from serving.blender.ranking.profiles import measure_parts, scored
+from schemas.query.rank import Measure, RankProfile, checked_profile, scored
+from serving.blender.ranking.profiles import measure_parts
 
 FIELDS = Fields()
 
