@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import RejectedError
+from schemas.given_vector import check_given, version_of
 
 MAX_EVENT_BYTES = 1_000_000
 MAX_ENVELOPE_BYTES = 128
@@ -36,15 +37,22 @@ TEXT_ATTRIBUTES = ("title", "category", "brand", "colour")
 _TEXTS = frozenset(TEXT_ATTRIBUTES)
 
 
-class ImageRef(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A picture of the product. `version` (optional) changes when the bytes behind the same URL change."""
+class ImageRef(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A picture of the product. `version` (optional) changes when the bytes behind the same URL change.
+
+    `vector`: what the shop's own extractor made of it, of any length but zero.
+    The URL then names the image, may be shown, and is not fetched.
+    """
 
     url: str
     version: str | Int64 | None = None
+    vector: list[float] | None = None
 
     @property
     def version_text(self) -> str | None:
-        return None if self.version is None else str(self.version)
+        """With a vector, a version of its own for every other vector."""
+        version = None if self.version is None else str(self.version)
+        return version if self.vector is None else version_of(self.vector, version)
 
 
 class ProductAdded(msgspec.Struct, frozen=True, tag_field="type", tag="product_added", kw_only=True, gc=False):
@@ -208,12 +216,25 @@ def check_event(event: ProductEvent) -> None:
         return
     if event.product:
         check_attributes(event.product)
-    images = (event.images or []) if isinstance(event, ProductAdded) else event.images_added
+    images = images_of(event)
     if len(images) > MAX_IMAGES:
         raise RejectedError("invalid_event", f"{len(images)} images; a product may have {MAX_IMAGES}")
     for image in images:
         if not image.url or len(image.url.encode()) > MAX_URL_BYTES:
             raise RejectedError("invalid_event", f"image url must have 1 to {MAX_URL_BYTES} bytes")
+        if image.vector is not None:
+            check_given(image.vector)
+
+
+def images_of(event: ProductEvent) -> list[ImageRef]:
+    """The images that the event attaches."""
+    match event:
+        case ProductAdded():
+            return event.images or []
+        case ProductUpdated():
+            return event.images_added
+        case ProductRemoved() | ProductErased():
+            return []
 
 
 def check_attributes(product: dict[str, Any]) -> None:
