@@ -243,7 +243,17 @@ class CatalogueStage:
                 for entry in record.images
                 if entry.attached and entry.url in urls
             ]
-        known = {name: self._look_up(wanted, name, work.given, out) for name in config.extractors if wanted}
+        # Of a product that is not listed yet (or no longer) too: no later event brings the vector again.
+        brought = wanted + [
+            (record, entry, image_key(entry.url, entry.version))
+            for record, entry in work.given.images(work.records)
+            if not (record.listed and entry.attached)
+        ]
+        known = {
+            name: self._look_up(brought if is_external(name) else wanted, name, work.given, out)
+            for name in config.extractors
+            if brought
+        }
         outbox.add_vectors([(record, entry) for record, entry, _ in wanted], known)
         vectors = known.get(config.main, {})
         for product_id in work.erased:

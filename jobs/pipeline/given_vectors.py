@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from schemas.errors import RejectedError
 from schemas.given_vector import unit
@@ -62,6 +62,16 @@ class GivenVectors:
         for image in images_of(event):
             if image.vector is not None:
                 self._vectors[event.product_id, image.url, image.version_text] = image.vector
+
+    def images(self, records: Mapping[str, ProductRecord | None]) -> Iterator[tuple[ProductRecord, ImageEntry]]:
+        """The images of `records` (by product id), as they are now, whose vector came with this batch."""
+        for product_id in {product_id for product_id, _, _ in self._vectors}:
+            record = records.get(product_id)
+            if record is None:
+                continue
+            for entry in record.images:
+                if (product_id, entry.url, entry.version) in self._vectors:
+                    yield record, entry
 
     def of(self, record: ProductRecord, entry: ImageEntry) -> bytes | None:
         """That of the image as the record has it, at length 1; None where no event of the batch brought it."""

@@ -156,6 +156,16 @@ def test_of_two_vectors_in_one_batch_the_later_counts(world: World) -> None:
     assert world.stored("front", A) is None
 
 
+def test_vector_that_came_while_the_product_was_down_is_there_when_it_is_listed_again(world: World) -> None:
+    world.extract(world.feed(added("p1", front=A)))
+    world.feed({"type": "product_removed", "product_id": "p1"})
+    update = {"type": "product_updated", "product_id": "p1", "images_added": [{"url": "front", "vector": B}]}
+    world.extract(world.feed(update))
+    assert world.found(B) == []
+    world.feed({"type": "product_added", "product_id": "p1"})
+    assert world.found(B) == ["p1"]
+
+
 def test_length_does_not_matter(world: World) -> None:
     world.extract(world.feed(added("p1", front=[10 * number for number in A])))
     assert world.found(A) == ["p1"]
