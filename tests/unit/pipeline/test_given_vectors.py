@@ -12,102 +12,25 @@ import numpy as np
 import pytest
 
 from feature_store.open import feature_store
-from indexing.shard.shard import Shard
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
-from jobs.pipeline.extraction.extractors import ExtractorSpec
-from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
+from jobs.pipeline.catalogue import CatalogueStage
 from jobs.pipeline.stage import Out, Record
 from schemas.dead_letter import decode_dead_letter
-from schemas.deltas.delta import decode_deltas
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.feature import check_feature, decode_feature, refusals_of
-from schemas.given_vector import unit, version_of
-from schemas.ids import feature_partition, image_id, image_key, kafka_partition, routing_key
-from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
+from schemas.given_vector import unit
+from schemas.ids import feature_partition, image_id, image_key, routing_key
+from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES
+from tests.support.given_vectors import EXTRACTOR, A, B, GivenVectorsWorld, added, to
 from tests.support.metrics import CountingMetrics
 
-EXTRACTOR = "external:shop:3"
 NETWORK = "efficientnet_lite0-57934424-p1-1280"
-A, B = [1.0, 2.0, 2.0], [-2.0, 1.0, 2.0]
-
-
-class World:
-    """Both stages over one feature store; what the first asks of the second is handed on by `extract`."""
-
-    def __init__(self, folder: Path, *extractors: str) -> None:
-        self.folder = folder
-        self.metrics = CountingMetrics()
-        self.config = CatalogueConfig(
-            str(folder / "catalogue"), str(folder / "features"), event_partitions=1, feature_partitions=2,
-            delta_partitions=1, extractors=extractors or (EXTRACTOR,),
-        )  # fmt: skip
-        self.catalogue = CatalogueStage(self.config)
-        self.extraction = ExtractionStage(
-            ExtractionConfig(str(folder / "features"), 2, 1, (ExtractorSpec(EXTRACTOR, EXTRACTOR),))
-        )
-        self.catalogue.open(self.metrics)
-        self.extraction.open(self.metrics)
-        self.offset = 0
-        self.shard = Shard(EXTRACTOR, 3)
-
-    def feed(self, *events: dict[str, object]) -> list[Out]:
-        first, self.offset = self.offset, self.offset + len(events)
-        return self.again(first, *events)
-
-    def again(self, offset: int, *events: dict[str, object]) -> list[Out]:
-        """The same events at the same place of the log, as after a restart."""
-        records = [
-            Record(str(event["product_id"]).encode(), json.dumps(event).encode(), 0, offset + number, 1_700_000_000_000)
-            for number, event in enumerate(events)
-        ]
-        return self._taken(self.catalogue.process(records))
-
-    def extract(self, out: list[Out]) -> list[Out]:
-        """Hands the requests among `out` to the extraction stage."""
-        requests = to(EXTRACT_REQUESTS, out)
-        records = [
-            Record(each.key, each.value, kafka_partition(each.key or b"", 2), number, 0)
-            for number, each in enumerate(requests)
-        ]
-        return self._taken(self.extraction.process(records))
-
-    def stored(self, url: str, vector: list[float]) -> bytes | None:
-        reader = feature_store(self.folder / "features", 2).reader(catch_up_interval_ms=0)
-        try:
-            (found,) = reader.get_many([image_key(url, version_of(vector))], EXTRACTOR)
-        finally:
-            reader.close()
-        return None if found is None else found.vector
-
-    def found(self, vector: list[float]) -> list[str]:
-        query = np.frombuffer(unit(vector), "<f4").reshape(1, -1)
-        return [hit.product_id for hit in self.shard.search(query, 10)[0] if hit.score > 0.999]
-
-    def close(self) -> None:
-        self.catalogue.close()
-        self.extraction.close()
-
-    def _taken(self, out: list[Out]) -> list[Out]:
-        for record in to(INDEX_DELTAS, out):
-            self.shard.apply(decode_deltas(record.value))
-        return out
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
+def world(tmp_path: Path) -> Iterator[GivenVectorsWorld]:
+    world = GivenVectorsWorld(tmp_path)
     yield world
     world.close()
-
-
-def added(product_id: str, **vectors: list[float] | None) -> dict[str, object]:
-    """Images by name; None: one without a vector."""
-    images = [{"url": url} | ({"vector": vector} if vector else {}) for url, vector in vectors.items()]
-    return {"type": "product_added", "product_id": product_id, "images": images}
-
-
-def to(topic: str, out: list[Out]) -> list[Out]:
-    return [record for record in out if record.topic == topic]
 
 
 def letters(out: list[Out]) -> list[tuple[str, bool]]:
@@ -115,7 +38,7 @@ def letters(out: list[Out]) -> list[tuple[str, bool]]:
     return [(letter.reason, letter.transient) for letter in found]
 
 
-def test_given_vector_is_stored_and_searchable_without_a_fetch(world: World) -> None:
+def test_given_vector_is_stored_and_searchable_without_a_fetch(world: GivenVectorsWorld) -> None:
     answers = world.extract(world.feed(added("p1", front=A)))
     assert world.found(A) == ["p1"]
     assert world.stored("front", A) == unit(A)
@@ -127,7 +50,7 @@ def test_given_vector_is_stored_and_searchable_without_a_fetch(world: World) -> 
     assert world.metrics.counts["given"] == 1
 
 
-def test_known_vector_is_reused_and_not_sent_again(world: World) -> None:
+def test_known_vector_is_reused_and_not_sent_again(world: GivenVectorsWorld) -> None:
     event = added("p1", front=A)
     world.extract(world.feed(event))
     time.sleep(0.06)  # the catalogue stage reads the store as a secondary, which looks for news every 50 ms
@@ -141,7 +64,7 @@ def test_known_vector_is_reused_and_not_sent_again(world: World) -> None:
     assert world.found(A) == ["p1"]
 
 
-def test_another_vector_of_the_image_replaces_the_one_before(world: World) -> None:
+def test_another_vector_of_the_image_replaces_the_one_before(world: GivenVectorsWorld) -> None:
     world.extract(world.feed(added("p1", front=A)))
     asked = world.feed({"type": "product_updated", "product_id": "p1", "images_added": [{"url": "front", "vector": B}]})
     assert world.found(A) == []  # the old vector does not answer for the new content, also before the new one is there
@@ -150,13 +73,13 @@ def test_another_vector_of_the_image_replaces_the_one_before(world: World) -> No
     assert world.found(A) == []
 
 
-def test_of_two_vectors_in_one_batch_the_later_counts(world: World) -> None:
+def test_of_two_vectors_in_one_batch_the_later_counts(world: GivenVectorsWorld) -> None:
     world.extract(world.feed(added("p1", front=A), added("p1", front=B)))
     assert (world.found(A), world.found(B)) == ([], ["p1"])
     assert world.stored("front", A) is None
 
 
-def test_vector_that_came_while_the_product_was_down_is_there_when_it_is_listed_again(world: World) -> None:
+def test_vector_that_came_while_the_product_was_down_is_there_when_it_is_listed_again(world: GivenVectorsWorld) -> None:
     world.extract(world.feed(added("p1", front=A)))
     world.feed({"type": "product_removed", "product_id": "p1"})
     update = {"type": "product_updated", "product_id": "p1", "images_added": [{"url": "front", "vector": B}]}
@@ -166,12 +89,12 @@ def test_vector_that_came_while_the_product_was_down_is_there_when_it_is_listed_
     assert world.found(B) == ["p1"]
 
 
-def test_length_does_not_matter(world: World) -> None:
+def test_length_does_not_matter(world: GivenVectorsWorld) -> None:
     world.extract(world.feed(added("p1", front=[10 * number for number in A])))
     assert world.found(A) == ["p1"]
 
 
-def test_request_that_was_lost_with_the_task_is_sent_again(world: World) -> None:
+def test_request_that_was_lost_with_the_task_is_sent_again(world: GivenVectorsWorld) -> None:
     first = world.feed(added("p1", front=A))
     again = world.again(0, added("p1", front=A))
     assert [each.value for each in to(EXTRACT_REQUESTS, again)] == [each.value for each in to(EXTRACT_REQUESTS, first)]
@@ -189,7 +112,7 @@ def test_request_that_was_lost_with_the_task_is_sent_again(world: World) -> None
     ],
 )
 def test_unusable_vector_is_a_dead_letter_and_the_rest_goes_on(
-    world: World, images: dict[str, list[float] | None], reason: str
+    world: GivenVectorsWorld, images: dict[str, list[float] | None], reason: str
 ) -> None:
     out = world.feed(added("bad", **images), added("good", front=B))
     assert letters(out) == [(reason, False)]
@@ -198,7 +121,7 @@ def test_unusable_vector_is_a_dead_letter_and_the_rest_goes_on(
     assert world.found(A) == []
 
 
-def test_vector_for_an_index_that_makes_its_own_is_a_dead_letter(world: World) -> None:
+def test_vector_for_an_index_that_makes_its_own_is_a_dead_letter(world: GivenVectorsWorld) -> None:
     stage = CatalogueStage(replace(world.config, extractors=(NETWORK,), store_folder=str(world.folder / "other")))
     stage.open(CountingMetrics())
     value = json.dumps(added("p1", front=A)).encode()
@@ -208,7 +131,7 @@ def test_vector_for_an_index_that_makes_its_own_is_a_dead_letter(world: World) -
 
 
 def test_beside_a_network_images_may_have_a_vector_and_are_extracted_as_well(tmp_path: Path) -> None:
-    world = World(tmp_path, NETWORK, EXTRACTOR)
+    world = GivenVectorsWorld(tmp_path, NETWORK, EXTRACTOR)
     out = world.feed(added("p1", front=A, back=None))
     assert letters(out) == []
     asked = [decode_request(record.value) for record in to(EXTRACT_REQUESTS, out)]
@@ -229,7 +152,7 @@ def request(vector: bytes, extractor_id: str = EXTRACTOR) -> Out:
     return Out(EXTRACT_REQUESTS, routing_key(feature_partition(key, 2), 2), encode_request(asked))
 
 
-def test_image_whose_vector_never_came_is_given_up_and_not_pending_for_ever(world: World) -> None:
+def test_image_whose_vector_never_came_is_given_up_and_not_pending_for_ever(world: GivenVectorsWorld) -> None:
     out = world.extract([request(b"")])
     assert letters(out) == [("missing_vector", False)]
     reader = feature_store(world.folder / "features", 2).reader(catch_up_interval_ms=0)
@@ -238,5 +161,5 @@ def test_image_whose_vector_never_came_is_given_up_and_not_pending_for_ever(worl
 
 
 @pytest.mark.parametrize("vector", [unit([1.0, 2.0]), b"abc", np.full(3, np.nan, "<f4").tobytes(), bytes(12)])
-def test_forged_vector_is_a_dead_letter(world: World, vector: bytes) -> None:
+def test_forged_vector_is_a_dead_letter(world: GivenVectorsWorld, vector: bytes) -> None:
     assert letters(world.extract([request(vector)])) == [("invalid_request", False)]
