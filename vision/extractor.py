@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import OperatorError
-from schemas.given_vector import MAX_NUMBERS, MIN_NUMBERS
+from schemas.events.given_vector import MAX_NUMBERS, MIN_NUMBERS
 
 PREPROCESSING_VERSION = 1
 """Raise it when the same image bytes would give other model inputs, or the same inputs other features."""

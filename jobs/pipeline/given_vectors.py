@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from schemas.errors import RejectedError
-from schemas.given_vector import unit
+from schemas.events.given_vector import unit
 from schemas.product_event import ProductEvent, images_of
 from schemas.product_record import ImageEntry, ProductRecord
 from vision.extractor import dimension_of, is_external

@@ -14,7 +14,7 @@ from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.stage import Out, Record
 from schemas.deltas.delta import decode_deltas
-from schemas.given_vector import unit, version_of
+from schemas.events.given_vector import unit, version_of
 from schemas.ids import image_key, kafka_partition
 from schemas.topics import EXTRACT_REQUESTS, INDEX_DELTAS
 from tests.support.metrics import CountingMetrics

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import RejectedError
+from schemas.events.attributes import MAX_DEPTH
 from schemas.product_event import (
-    MAX_DEPTH,
     MAX_ENVELOPE_BYTES,
     MAX_EVENT_BYTES,
     Forwarded,
