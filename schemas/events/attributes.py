@@ -9,7 +9,8 @@ from schemas.errors import RejectedError
 MAX_DEPTH = 32
 """Lists and objects within one another in an attribute's value."""
 
-_TEXTS = frozenset(("title", "category", "brand", "colour"))
+TEXT_ATTRIBUTES = ("title", "category", "brand", "colour")
+_TEXTS = frozenset(TEXT_ATTRIBUTES)
 
 
 def check_attributes(product: dict[str, Any]) -> None:
