@@ -13,15 +13,17 @@ from feature_store.open import catalogue_store, feature_store
 from feature_store.products import ProductReader
 from indexing.build.builder import BuildSettings
 from jobs.full_index.build.cut import Cut
+from jobs.full_index.build.missing import Extracted, MissingVectors
 from jobs.full_index.build.options import BuildTarget
 from jobs.full_index.build.stages import BuildPlan, BuildShard, BuildWork, Built, FindMissing, Found
 from jobs.full_index.replay.erasures import erased_features, erasure_request
-from jobs.full_index.truth.audit import PartitionAudit, Truth
-from jobs.pipeline.extraction.extractors import ExtractorSpec
+from jobs.full_index.truth.audit import MissingFeature, PartitionAudit, Truth
+from jobs.pipeline.extraction.extractors import ExtractorSpec, configured
 from jobs.pipeline.stage import Out
 from schemas.deltas.delta import Progress
 from schemas.extract_request import encode_request
 from schemas.ids import feature_partition, routing_key
+from schemas.settings import load_settings
 from schemas.topics import EXTRACT_REQUESTS
 from tests.support.given_vectors import EXTRACTOR, FEATURE_PARTITIONS, A, B, GivenVectorsWorld, added
 from tests.support.metrics import CountingMetrics
@@ -87,6 +89,13 @@ def test_vectors_of_an_erased_product_are_found_and_deleted_by_their_owner(world
     assert world.extract(requests) == []
     assert world.stored("front", [1.0, 4, -2.0]) is None
     assert world.stored("front", [1.0, 5, -2.0]) is not None
+
+
+def test_build_asks_nobody_for_vectors_that_the_shop_has_not_sent(tmp_path: Path) -> None:
+    settings = load_settings({}, home=str(tmp_path), encoder=EXTRACTOR, kafka_bootstrap="127.0.0.1:1")
+    missing = MissingFeature("p1", "front", None, 1, EXTRACTOR)
+    found = MissingVectors(settings, configured(settings)[0], 1.0).extract([missing], 1, tmp_path)
+    assert found == Extracted(given_up=1)
 
 
 def test_what_words_look_like_is_learned_without_the_network_that_there_is_not() -> None:
