@@ -30,6 +30,7 @@ class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `attempt` counts from 0; `not_before_ms` (Unix time) is when to try next.
     `erase`: delete what is known of the image under this extractor instead; its URL is not said.
+    `vector` (base64): what the shop gave for the image, as a feature holds it: it is stored, and nothing is fetched.
     """
 
     product_id: str
@@ -41,6 +42,7 @@ class ExtractRequest(msgspec.Struct, frozen=True, kw_only=True):
     attempt: Count = 0
     not_before_ms: UnixMs = 0
     erase: bool = False
+    vector: bytes = b""
 
 
 class RequestBundle(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="bundle"):

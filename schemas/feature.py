@@ -19,7 +19,8 @@ _CLOCKS_MS = 300_000
 class FeatureRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`vector`: little-endian float32, L2-normalised. `cnn_ms`: what extracting it cost, for the reuse meter.
 
-    `content_hash`: BLAKE2b-256 of the image file's bytes.
+    `content_hash`: BLAKE2b-256 of the image file's bytes, or, where the shop
+    gave the vector, of the vector's; `extracted_at_ms` is then when it was stored.
     """
 
     image_key: bytes

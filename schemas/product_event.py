@@ -19,6 +19,8 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import RejectedError
+from schemas.events.attributes import check_attributes
+from schemas.events.given_vector import check_given, version_of
 
 MAX_EVENT_BYTES = 1_000_000
 MAX_ENVELOPE_BYTES = 128
@@ -26,25 +28,27 @@ MAX_ENVELOPE_BYTES = 128
 MAX_PRODUCT_ID_BYTES = 512
 MAX_URL_BYTES = 4096
 MAX_IMAGES = 500
-MAX_DEPTH = 32
-"""Lists and objects within one another in an attribute's value."""
 
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """What the stores' MessagePack and the index's columns can hold."""
 
-TEXT_ATTRIBUTES = ("title", "category", "brand", "colour")
-_TEXTS = frozenset(TEXT_ATTRIBUTES)
 
+class ImageRef(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A picture of the product. `version` (optional) changes when the bytes behind the same URL change.
 
-class ImageRef(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A picture of the product. `version` (optional) changes when the bytes behind the same URL change."""
+    `vector`: what the shop's own extractor made of it, of any length but zero.
+    The URL then names the image, may be shown, and is not fetched.
+    """
 
     url: str
     version: str | Int64 | None = None
+    vector: list[float] | None = None
 
     @property
     def version_text(self) -> str | None:
-        return None if self.version is None else str(self.version)
+        """With a vector, a version of its own for every other vector."""
+        version = None if self.version is None else str(self.version)
+        return version if self.vector is None else version_of(self.vector, version)
 
 
 class ProductAdded(msgspec.Struct, frozen=True, tag_field="type", tag="product_added", kw_only=True, gc=False):
@@ -208,44 +212,22 @@ def check_event(event: ProductEvent) -> None:
         return
     if event.product:
         check_attributes(event.product)
-    images = (event.images or []) if isinstance(event, ProductAdded) else event.images_added
+    images = images_of(event)
     if len(images) > MAX_IMAGES:
         raise RejectedError("invalid_event", f"{len(images)} images; a product may have {MAX_IMAGES}")
     for image in images:
         if not image.url or len(image.url.encode()) > MAX_URL_BYTES:
             raise RejectedError("invalid_event", f"image url must have 1 to {MAX_URL_BYTES} bytes")
+        if image.vector is not None:
+            check_given(image.vector)
 
 
-def check_attributes(product: dict[str, Any]) -> None:
-    """Types of the known attributes; null is always allowed (it deletes). Values are as JSON gives them."""
-    for name, value in product.items():
-        if value is None:
-            continue
-        kind = type(value)  # exact, so that true is no number; and half the cost of isinstance
-        if name in _TEXTS:
-            if kind is not str:
-                raise RejectedError("invalid_event", f"product.{name} must be text, found {kind.__name__}")
-        elif name == "price":
-            if (kind is not float and kind is not int) or not 0 <= value < 1e15:
-                raise RejectedError("invalid_event", "product.price must be a number from 0 to 1e15")
-        elif name == "sales":
-            if kind is not int or not 0 <= value < 2**62:
-                raise RejectedError("invalid_event", "product.sales must be a whole number from 0")
-        elif name == "praise":
-            if (kind is not float and kind is not int) or not 0 <= value <= 1:
-                raise RejectedError("invalid_event", "product.praise must be a number from 0 to 1")
-        elif kind is not str and kind is not float:
-            _check_storable(name, value)
-
-
-def _check_storable(name: str, value: int | list[Any] | dict[str, Any]) -> None:
-    """Refuses what JSON can say and the stores cannot hold: whole numbers beyond 64 bits, deep nesting."""
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
-        if any(isinstance(each, int) and not -(2**63) <= each < 2**63 for each in level):
-            raise RejectedError("invalid_event", f"product.{name[:100]}: whole numbers must fit 64 bits")
-        containers = [each for each in level if isinstance(each, list | dict)]
-        if not containers:
-            return
-        level = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
-    raise RejectedError("invalid_event", f"product.{name[:100]} is nested deeper than {MAX_DEPTH} levels")
+def images_of(event: ProductEvent) -> list[ImageRef]:
+    """The images that the event attaches."""
+    match event:
+        case ProductAdded():
+            return event.images or []
+        case ProductUpdated():
+            return event.images_added
+        case ProductRemoved() | ProductErased():
+            return []

@@ -23,6 +23,7 @@ from schemas.search_pb2 import (
 )
 
 EXTRACTOR_MISMATCH = "extractor_mismatch"
+OWN_VECTORS = "own_vectors"
 INVALID_QUERY = "invalid_query"
 NOT_READY = "not_ready"
 OTHER_VERSION = "other_version"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from indexing.shard.shard import Shard
 from jobs.pipeline.core import Origin, add_state, apply, display_attributes
+from jobs.pipeline.extraction.extractors import configured
+from jobs.pipeline.given_vectors import VectorRule
 from messaging.consumer import Message, PartitionReader
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import RejectedError
@@ -45,6 +47,7 @@ class LogTruth:
         self._vectors: dict[bytes, bytes] = {}
         self._settings = settings
         self._extractor = extractor or extractor_id(settings.encoder, settings.weights)
+        self._rule = VectorRule([spec.extractor_id for spec in configured(settings)])
         self._applied = applied
         self._read_until: dict[tuple[str, int], int] = {}
 
@@ -95,6 +98,7 @@ class LogTruth:
                 if origin.partition >= self._settings.event_partitions or origin.sequence > sequence(1, -1):
                     return  # forged
                 event = decode_forwarded(event)
+            self._rule.check(event)
             if kafka_partition(event.product_id.encode(), self._settings.event_partitions) != message.partition:
                 return  # its forwarded copy lies in the right partition
             number = sequence(0, message.offset)

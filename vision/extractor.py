@@ -2,6 +2,9 @@
 
 Never imports torch, so that the job's client names the extractor in
 milliseconds. Vectors under different ids must not be compared.
+
+`external:NAME:DIMENSION` stands for vectors that a shop brings itself, made by
+whatever it likes: its id is the entry as it stands, and there is no network to load.
 """
 
 from __future__ import annotations
@@ -18,12 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import OperatorError
+from schemas.events.given_vector import MAX_NUMBERS, MIN_NUMBERS
 
 PREPROCESSING_VERSION = 1
 """Raise it when the same image bytes would give other model inputs, or the same inputs other features."""
 
 _ID = re.compile(r"(?P<encoder>[a-z0-9_]+)-(?P<weights>[0-9a-f]{8})-p(?P<preprocessing>\d+)-(?P<dimension>[1-9]\d*)")
 _COMPOSITE = "_composite"
+_EXTERNAL = "external:"
+_EXTERNAL_ID = re.compile(r"external:(?P<name>[A-Za-z0-9_-]{1,64}):(?P<dimension>[1-9]\d{0,3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,10 @@ COMPOSITE_DIMENSION = 768
 
 @dataclass(frozen=True, slots=True)
 class Extractor:
-    """What an encoder is, without building it. `weights_file` is empty where torchvision's hub has to be asked."""
+    """What an encoder is, without building it. `weights_file` is empty where torchvision's hub has to be asked.
+
+    Of an external one there are a name and a dimension, and nothing to build.
+    """
 
     encoder: str
     weights_hash: str
@@ -58,6 +67,8 @@ class Extractor:
 
     @property
     def extractor_id(self) -> str:
+        if is_external(self.encoder):
+            return self.encoder
         return f"{self.encoder}-{self.weights_hash}-p{PREPROCESSING_VERSION}-{self.dimension}"
 
 
@@ -74,10 +85,17 @@ def extractor_id(encoder: str, weights: str = "") -> str:
 
 def dimension_of(extractor_id: str) -> int:
     """Length of the vectors under this id. Raises `ValueError` when it is no extractor id."""
-    match = _ID.fullmatch(extractor_id)
+    match = _ID.fullmatch(extractor_id) or _EXTERNAL_ID.fullmatch(extractor_id)
     if match is None:
-        raise ValueError(f"{extractor_id!r} is no extractor id (encoder-weights-pN-dimension)")
+        raise ValueError(
+            f"{extractor_id!r} is no extractor id (encoder-weights-pN-dimension, or external:NAME:DIMENSION)"
+        )
     return int(match["dimension"])
+
+
+def is_external(encoder: str) -> bool:
+    """Whether an encoder, or an extractor id, stands for vectors that the shop brings: no picture can be embedded."""
+    return encoder.startswith(_EXTERNAL)
 
 
 def is_efficientnet_lite(encoder: str) -> bool:
@@ -91,6 +109,8 @@ def is_composite(encoder: str) -> bool:
 
 def describe(encoder: str, weights: str = "") -> Extractor:
     """All that an id is made of. Same errors as `extractor_id`."""
+    if is_external(encoder):
+        return _describe_external(encoder, weights)
     if not re.fullmatch(r"[a-z0-9_]+", encoder):
         raise OperatorError(f"encoder {encoder!r} is no name of an encoder; see vision/encoders.py")
     if not is_efficientnet_lite(encoder):
@@ -99,6 +119,18 @@ def describe(encoder: str, weights: str = "") -> Extractor:
     file = Path(weights) if weights else _packaged_weights(variant)
     dimension = COMPOSITE_DIMENSION if is_composite(encoder) else HEAD_CHANNELS
     return Extractor(encoder, file_hash(str(file)), dimension, variant.image_size, str(file))
+
+
+def _describe_external(encoder: str, weights: str) -> Extractor:
+    match = _EXTERNAL_ID.fullmatch(encoder)
+    if match is None or not MIN_NUMBERS <= int(match["dimension"]) <= MAX_NUMBERS:
+        raise OperatorError(
+            f"encoder {encoder!r}: vectors of your own are external:NAME:DIMENSION, the name of letters, digits, - "
+            f"and _, the dimension from {MIN_NUMBERS} to {MAX_NUMBERS}, as in external:clip:512"
+        )
+    if weights:
+        raise OperatorError(f"encoder {encoder} has no network and takes no weights; empty the setting `weights`")
+    return Extractor(encoder, "", int(match["dimension"]), 0, "")
 
 
 @cache

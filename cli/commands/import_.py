@@ -1,4 +1,4 @@
-"""Import a catalogue: CSV, JSON lines, or a folder of pictures whose subfolders are categories.
+"""Import a catalogue: CSV, JSON lines, Parquet, or a folder of pictures whose subfolders are categories.
 
 Produces one product_added event per product. Importing again is harmless:
 features that are known are reused. Exit code 1 when nothing could be imported.
@@ -20,7 +20,15 @@ NAME = "import"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, metavar="PATH", help=".csv, .tsv or .jsonl file, or a folder of pictures")
+    parser.add_argument(
+        "path", type=Path, metavar="PATH", help=".csv, .tsv, .jsonl or .parquet file, or a folder of pictures"
+    )
+    parser.add_argument(
+        "--vectors",
+        type=Path,
+        metavar="FILE",
+        help="a .npy file of your own vectors, row n of the catalogue's n-th row",
+    )
     parser.add_argument("--wait", action="store_true", help="return only when every image is searchable")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -28,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     path = arguments.path.expanduser().resolve()
-    report = import_catalogue(settings, path, progress=not arguments.quiet)
+    report = import_catalogue(settings, path, vectors=arguments.vectors, progress=not arguments.quiet)
     print(report.text())
     if report.produced == 0:
         return 1

@@ -27,6 +27,7 @@ from sample import make_sample
 from schemas.errors import OperatorError
 from schemas.product_event import ProductAdded
 from schemas.settings import Settings, load_settings
+from vision.extractor import is_external
 
 NAME = "run"
 
@@ -44,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
+    if is_external(settings.encoder):
+        raise OperatorError(
+            f"vitrine run searches with a photo, and encoder {settings.encoder} takes vectors of your own: "
+            "vitrine start, then vitrine import with your vectors"
+        )
     progress = Progress()
     expected: str | None = None
     if arguments.catalogue is None:

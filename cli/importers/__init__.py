@@ -1,4 +1,4 @@
-"""Importers for anybody's catalogue: CSV, JSON lines, or a folder of pictures."""
+"""Importers for anybody's catalogue: CSV, JSON lines, Parquet, or a folder of pictures; with vectors or without."""
 
 from cli.importers.importing import ImportReport, import_catalogue
 from cli.importers.rows import Refusal

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from cli.importers.rows import Refusal
 from cli.importers.sources import catalogue_file, read_catalogue
+from cli.importers.vectors import OwnVectors, VectorFile
 from disk.locks import locked
 from messaging.producer import EventProducer
 from schemas.errors import OperatorError, RejectedError, TransientError
@@ -60,17 +61,23 @@ class ImportReport:
         return "\n".join(lines)
 
 
-def import_catalogue(settings: Settings, path: Path, *, progress: bool = True) -> ImportReport:
+def import_catalogue(
+    settings: Settings, path: Path, *, vectors: Path | None = None, progress: bool = True
+) -> ImportReport:
     """Sends every product of the catalogue at `path` and waits until the log has them.
+
+    `vectors`: a `.npy` file with one for each of its rows.
 
     The catalogue's folder joins `settings.layout.allowed_folders` first, when a
     picture lies in it, because extraction only reads below the folders there.
     Importing again is harmless: what is known is reused. Raises
-    `OperatorError` when the path is no catalogue or Kafka does not answer.
+    `OperatorError` when the path is no catalogue, its vectors are not of the
+    settings' encoder, or Kafka does not answer.
     """
     path = path.expanduser().resolve()
     extra = [settings.layout.home, *(Path(folder) for folder in settings.fetch_allowed_folders)]
-    events = read_catalogue(path, extra)
+    own = OwnVectors.from_settings(settings)
+    events = read_catalogue(path, extra, own, None if vectors is None else VectorFile(vectors, own))
     source = catalogue_file(path)
     folder = source if source.is_dir() else source.parent
     bar = tqdm(
@@ -162,8 +169,8 @@ class RefusalFile:
 
 
 def _rows(source: Path) -> int | None:
-    """Lines of a file, for the progress bar; None for a folder."""
-    if source.is_dir():
+    """Lines of a file, for the progress bar; None for a folder, and for a file that has none."""
+    if source.is_dir() or source.suffix.lower() == ".parquet":
         return None
     with suppress(OSError), source.open("rb") as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))

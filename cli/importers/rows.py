@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from cli.importers.columns import amount, is_image_column, meanings, share, whole_number
-from schemas.errors import RejectedError
+from cli.importers.vectors import OwnVectors, checked, vector_of, with_vectors
+from schemas.errors import OperatorError, RejectedError
 from schemas.product_event import ImageRef, ProductAdded
 
 
@@ -38,19 +39,23 @@ def place(folder: Path, extra: Sequence[Path] = ()) -> Place:
     return Place(folder.resolve(), (folder.resolve(), *(other.resolve() for other in extra)))
 
 
-def event_of_row(row: Mapping[str, Any], where: str, at: Place) -> tuple[ProductAdded, list[Refusal]]:
+def event_of_row(
+    row: Mapping[str, Any], where: str, at: Place, own: OwnVectors, beside: list[float] | None = None
+) -> tuple[ProductAdded, list[Refusal]]:
     """The event of one row, and a refusal per image that cannot be used.
 
-    Raises `RejectedError` when nothing is left to import: no id, a number that
-    is none, or no image that can be used.
+    `beside`: the row's vector where these lie in a file of their own. Raises
+    `RejectedError` when nothing is left to import: no id, a number that
+    is none, or no image that can be used; and for a vector of another length.
     """
     if row.get("type") == "product_added" and isinstance(row.get("product"), Mapping):
         row = {**row["product"], **{k: row[k] for k in ("product_id", "version", "images") if k in row}}
     known = meanings(row)
+    vectors, vector = vector_of(row, own)
     attributes: dict[str, Any] = {
         name: value
         for name, value in row.items()
-        if not _empty(value) and name not in known.values() and not is_image_column(name)
+        if not _empty(value) and name not in known.values() and not is_image_column(name) and name != vectors
     }
     texts: dict[str, str] = {}
     for meaning, name in known.items():
@@ -76,15 +81,31 @@ def event_of_row(row: Mapping[str, Any], where: str, at: Place) -> tuple[Product
         raise RejectedError("no_product_id", "the row names no product id")
     version = row[known["version"]] if "version" in known else None
     images, refused = _images(row, where, at)
+    product_id = _text(row[known["product_id"]], "product_id").strip()
+    if vector is not None and beside is not None:
+        raise OperatorError(f"{where} has a vector in its column {vectors!r}, and --vectors another: leave one out")
+    given = checked(beside) if beside is not None else vector
+    images, without = with_vectors(images, given, product_id, own)
+    refused += [Refusal(where, error.reason, error.detail) for error in without]
     if not images:
-        raise RejectedError("no_image", refused[0].detail if refused else "the row names no image")
+        if own.demanded and not without:
+            raise RejectedError("no_vector", f"the row has no vector; {own.encoder} wants one")
+        raise RejectedError(*_why_none(refused))
     event = ProductAdded(
-        product_id=_text(row[known["product_id"]], "product_id").strip(),
+        product_id=product_id,
         version=None if _empty(version) else whole_number(version, "version"),
         product=texts | attributes,
         images=images,
     )
     return event, refused
+
+
+def _why_none(refused: list[Refusal]) -> tuple[str, str]:
+    """Reason and detail of a row of whose images none can be used."""
+    if not refused:
+        return "no_image", "the row names no image"
+    reason = refused[0].reason if refused[0].reason in ("no_vector", "vector") else "no_image"
+    return reason, refused[0].detail
 
 
 def _empty(value: Any) -> bool:
@@ -133,23 +154,25 @@ def _references(value: Any) -> list[Any]:
 
 
 def _image(reference: Any, at: Place) -> ImageRef:
-    version = None
+    version = vector = None
     if isinstance(reference, Mapping):
         version = reference.get("version")
+        vector = None if reference.get("vector") is None else checked(reference["vector"])
         reference = reference.get("url") or reference.get("src") or reference.get("path")
     if not isinstance(reference, str) or not reference:
         raise RejectedError("image", "an image must be a path, a URL or an object with a url")
     if version is not None and (not isinstance(version, str | int) or isinstance(version, bool)):
         raise RejectedError("image", f"version of {reference} must be text or a whole number")
     scheme = urlsplit(reference).scheme.lower() if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", reference) else ""
-    if scheme in ("http", "https"):
-        return ImageRef(url=reference, version=version)
+    if scheme in ("http", "https") or (vector is not None and scheme not in ("", "file")):  # not fetched
+        return ImageRef(url=reference, version=version, vector=vector)
     if scheme not in ("", "file"):
         raise RejectedError("image_scheme", f"{reference[:80]}: only paths, file, http and https can be fetched")
-    return _local_image(Path(unquote(urlsplit(reference).path)) if scheme else Path(reference), version, at)
+    path = Path(unquote(urlsplit(reference).path)) if scheme else Path(reference)
+    return _local_image(path, version, vector, at)
 
 
-def _local_image(path: Path, version: str | int | None, at: Place) -> ImageRef:
+def _local_image(path: Path, version: str | int | None, vector: list[float] | None, at: Place) -> ImageRef:
     """A file's URL, versioned by its size and time, so that the next import notices a changed picture."""
     absolute = Path(os.path.normpath(at.folder / path))
     try:
@@ -164,4 +187,5 @@ def _local_image(path: Path, version: str | int | None, at: Place) -> ImageRef:
         raise RejectedError("image_missing", f"{path} is not a file")
     if status.st_size == 0:
         raise RejectedError("image_empty", f"{path} is empty")
-    return ImageRef(url=absolute.as_uri(), version=version or f"{status.st_mtime_ns // 1000:x}-{status.st_size:x}")
+    version = version or f"{status.st_mtime_ns // 1000:x}-{status.st_size:x}"
+    return ImageRef(url=absolute.as_uri(), version=version, vector=vector)

@@ -1,4 +1,4 @@
-"""The three forms of a catalogue: CSV, JSON lines, a folder of pictures.
+"""The forms of a catalogue: CSV, JSON lines, Parquet, a folder of pictures.
 
 Everything streams: one row is in memory at a time, besides the product ids
 seen, which are needed to refuse a second row of the same product.
@@ -15,7 +15,9 @@ from typing import Any
 import msgspec
 
 from cli.importers.columns import NAMES, meanings
+from cli.importers.parquet import parquet_length, parquet_rows
 from cli.importers.rows import Place, Refusal, event_of_row, place
+from cli.importers.vectors import WRONG_LENGTH, OwnVectors, VectorFile
 from schemas.errors import OperatorError, RejectedError
 from schemas.product_event import MAX_EVENT_BYTES, ProductAdded, check_event
 
@@ -26,49 +28,88 @@ Row = tuple[str, dict[str, Any]]
 """Where it stands, and its columns."""
 
 
-def read_catalogue(path: Path, extra_folders: Sequence[Path] = ()) -> Iterator[ProductAdded | Refusal]:
+_NO_VECTORS = OwnVectors("one of pictures")
+
+
+def read_catalogue(
+    path: Path,
+    extra_folders: Sequence[Path] = (),
+    own: OwnVectors = _NO_VECTORS,
+    vectors: VectorFile | None = None,
+) -> Iterator[ProductAdded | Refusal]:
     """The products of a catalogue, in its order, and what of it cannot be used.
 
-    `path`: a CSV file, a JSONL file, a folder that holds `products.jsonl` or
-    `products.csv`, or a folder of pictures (its subfolders are the
-    categories). `extra_folders`: where local pictures may lie besides the
-    catalogue's own folder. A bad row never stops the reading; raises
-    `OperatorError` when the path as a whole is no catalogue.
+    `path`: a CSV, JSONL or Parquet file, a folder that holds one called
+    `products`, or a folder of pictures (its subfolders are the categories).
+    `extra_folders`: where local pictures may lie besides the catalogue's own
+    folder. `own`, `vectors`: vectors of the shop's own, what the settings say
+    of them and where they lie if not in the catalogue. A bad row never stops
+    the reading; raises `OperatorError` when the path as a whole is no
+    catalogue, or its vectors are none of this index's.
     """
     source = catalogue_file(path)
-    rows: Iterator[Row | Refusal]
+    at = place(source if source.is_dir() else source.parent, extra_folders)
+    if vectors is not None:
+        _check_rows(source, vectors)
+    return _events(_rows_of(source), at, own, vectors)
+
+
+def _rows_of(source: Path) -> Iterator[Row | Refusal]:
     if source.is_dir():
-        at, rows = place(source, extra_folders), _picture_rows(source)
-    else:
-        at = place(source.parent, extra_folders)
-        rows = _csv_rows(source) if source.suffix.lower() in (".csv", ".tsv") else _json_rows(source)
-    return _events(rows, at)
+        return _picture_rows(source)
+    match source.suffix.lower():
+        case ".csv" | ".tsv":
+            return _csv_rows(source)
+        case ".parquet":
+            return parquet_rows(source)
+        case _:
+            return _json_rows(source)
+
+
+def _check_rows(source: Path, vectors: VectorFile) -> None:
+    """That there is a vector for each row, those that cannot be used included. Reads the catalogue once for it."""
+    if source.is_dir():
+        raise OperatorError(f"{source} is a folder of pictures, whose order says nothing: name them in a table")
+    rows = parquet_length(source) if source.suffix.lower() == ".parquet" else sum(1 for _ in _rows_of(source))
+    if rows != len(vectors):
+        raise OperatorError(
+            f"{vectors.path} has {len(vectors)} rows, {source} has {rows}; each row of one is of the same row of the "
+            "other, those that cannot be imported included"
+        )
 
 
 def catalogue_file(path: Path) -> Path:
     """The file to read in a folder that has one; otherwise `path` itself. Raises `OperatorError` if it is unusable."""
     if path.is_dir():
-        return next((path / name for name in ("products.jsonl", "products.csv") if (path / name).is_file()), path)
+        names = ("products.jsonl", "products.csv", "products.parquet")
+        return next((path / name for name in names if (path / name).is_file()), path)
     if not path.exists():
-        raise OperatorError(f"{path} does not exist; give a .csv or .jsonl file or a folder of pictures")
-    if path.suffix.lower() not in (".csv", ".tsv", ".jsonl", ".ndjson"):
-        raise OperatorError(f"{path} is neither .csv, .tsv, .jsonl, .ndjson nor a folder; convert it to one of them")
+        raise OperatorError(f"{path} does not exist; give a .csv, .jsonl or .parquet file or a folder of pictures")
+    if path.suffix.lower() not in (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"):
+        raise OperatorError(
+            f"{path} is neither .csv, .tsv, .jsonl, .ndjson, .parquet nor a folder; convert it to one of them"
+        )
     return path
 
 
-def _events(rows: Iterator[Row | Refusal], at: Place) -> Iterator[ProductAdded | Refusal]:
+def _events(
+    rows: Iterator[Row | Refusal], at: Place, own: OwnVectors, vectors: VectorFile | None
+) -> Iterator[ProductAdded | Refusal]:
     seen: dict[str, str] = {}
-    for row in rows:
+    for number, row in enumerate(rows):
         if isinstance(row, Refusal):
             yield row
             continue
         where, columns = row
         try:
-            event, refused = event_of_row(columns, where, at)
+            beside = None if vectors is None else vectors.row(number)
+            event, refused = event_of_row(columns, where, at, own, beside)
             check_event(event)
             if (first := seen.setdefault(event.product_id, where)) != where:
                 raise RejectedError("duplicate_id", f"{event.product_id} stands already at {first}")
         except RejectedError as error:
+            if error.reason == WRONG_LENGTH and not seen:  # nothing was sent: it is the setting, not the row
+                raise OperatorError(f"{where}: {error.detail}") from error
             yield Refusal(where, error.reason, error.detail)
             continue
         yield from refused

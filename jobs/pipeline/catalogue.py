@@ -23,6 +23,7 @@ from feature_store.products import ProductStore
 from jobs.pipeline.core import Origin, Outcome, add_erased, add_state, apply, display_attributes
 from jobs.pipeline.dead_letters import dead_letter
 from jobs.pipeline.delta_outbox import DeltaOutbox
+from jobs.pipeline.given_vectors import GivenVectors, VectorRule
 from jobs.pipeline.stage import Metrics, Out, Record
 from schemas.deltas.delta import Progress
 from schemas.errors import RejectedError
@@ -49,6 +50,7 @@ from schemas.product_event import (
 from schemas.product_record import ImageEntry, ProductRecord
 from schemas.settings import Settings
 from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS
+from vision.extractor import is_external
 
 STAGE = "catalogue"
 
@@ -98,6 +100,7 @@ class _Work:
     touched: dict[str, set[str]] = field(default_factory=dict)
     wanted: dict[str, set[str]] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
+    given: GivenVectors = field(default_factory=GivenVectors)
 
     def note(self, product_id: str, changed: set[str], wanted: set[str]) -> None:
         if changed:
@@ -111,6 +114,7 @@ class CatalogueStage:
 
     def __init__(self, config: CatalogueConfig) -> None:
         self._config = config
+        self._vectors = VectorRule(config.extractors)
 
     def open(self, metrics: Metrics) -> None:
         config = self._config
@@ -159,6 +163,7 @@ class CatalogueStage:
                 if isinstance(event, Forwarded):
                     origin = self._origin(event)
                     event = decode_forwarded(event)
+                self._vectors.check(event)
                 events.append((record, event, origin))
             except RejectedError as error:
                 out.append(self._dead_letter(record, error))
@@ -194,6 +199,7 @@ class CatalogueStage:
             if number <= applied_until and known is not None:
                 counts["events_replayed"] = counts.get("events_replayed", 0) + 1
                 attached = {entry.url for entry in known.images if entry.attached} if known.listed else set()
+                work.given.note(event)
                 work.note(event.product_id, {entry.url for entry in known.images}, attached)
                 if known.erased is not None:
                     work.erased.add(event.product_id)
@@ -208,6 +214,7 @@ class CatalogueStage:
                 work.records[event.product_id] = result.record
                 work.dirty.add(event.product_id)
                 work.note(event.product_id, result.changed, result.wanted)
+                work.given.note(event)
                 if isinstance(event, ProductErased):
                     work.erased.add(event.product_id)
         if work.dirty:
@@ -236,7 +243,17 @@ class CatalogueStage:
                 for entry in record.images
                 if entry.attached and entry.url in urls
             ]
-        known = {name: self._look_up(wanted, name, out) for name in config.extractors if wanted}
+        # Of a product that is not listed yet (or no longer) too: no later event brings the vector again.
+        brought = wanted + [
+            (record, entry, image_key(entry.url, entry.version))
+            for record, entry in work.given.images(work.records)
+            if not (record.listed and entry.attached)
+        ]
+        known = {
+            name: self._look_up(brought if is_external(name) else wanted, name, work.given, out)
+            for name in config.extractors
+            if brought
+        }
         outbox.add_vectors([(record, entry) for record, entry, _ in wanted], known)
         vectors = known.get(config.main, {})
         for product_id in work.erased:
@@ -257,10 +274,20 @@ class CatalogueStage:
                     add_state(outbox.batch(partition, vector, attributes), record, entry, vector, attributes)
 
     def _look_up(
-        self, wanted: list[tuple[ProductRecord, ImageEntry, ImageKey]], extractor_id: str, out: list[Out]
+        self,
+        wanted: list[tuple[ProductRecord, ImageEntry, ImageKey]],
+        extractor_id: str,
+        given: GivenVectors,
+        out: list[Out],
     ) -> dict[tuple[str, str], bytes]:
-        """Known features by (product, URL); a request goes out for each that is not known."""
+        """Known features by (product, URL); a request goes out for each that is not known.
+
+        A vector that the shop gave goes with it, to whoever owns the store.
+        Without one there is nothing to ask for of an external extractor: the
+        event that brought it was before, and its request is on the way.
+        """
         config = self._config
+        external = is_external(extractor_id)
         keys = [key for _, _, key in wanted]
         found = self._features.get_many(keys, extractor_id)
         vectors: dict[tuple[str, str], bytes] = {}
@@ -270,6 +297,9 @@ class CatalogueStage:
                 vectors[record.product_id, entry.url] = feature.vector
                 saved_ms += feature.cnn_ms
                 continue
+            vector = given.of(record, entry) if external else b""
+            if vector is None:
+                continue
             request = ExtractRequest(
                 product_id=record.product_id,
                 image_id=image_id(record.product_id, entry.url).hex(),
@@ -277,6 +307,7 @@ class CatalogueStage:
                 url=entry.url,
                 vector_seq=entry.image_seq,
                 extractor_id=extractor_id,
+                vector=vector,
             )
             partition = feature_partition(key, config.feature_partitions)
             routed = routing_key(partition, config.feature_partitions)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from indexing.rows.results import ImageState
-from schemas.product_event import TEXT_ATTRIBUTES
+from schemas.events.attributes import TEXT_ATTRIBUTES
 
 TRIMMED_CHARACTERS = 1000
 

@@ -63,7 +63,10 @@ _anything = st.recursive(
 )
 _id = _ascii.filter(bool)
 _version = st.none() | st.integers(-(2**63), 2**63 - 1)
-_image = st.fixed_dictionaries({"url": _id}, optional={"version": _version | _ascii, "alt": _anything})
+_numbers = st.lists(st.floats(-10, 10) | st.integers(-3, 3), min_size=2, max_size=4).filter(any)
+_image = st.fixed_dictionaries(
+    {"url": _id}, optional={"version": _version | _ascii, "vector": st.none() | _numbers, "alt": _anything}
+)
 _product = st.fixed_dictionaries(
     {},
     optional={
@@ -114,8 +117,8 @@ def test_every_event_built_by_the_rules_passes_both(event: dict[str, Any]) -> No
 
 
 _FIELDS = [
-    "type", "product_id", "version", "product", "images", "images_added", "images_removed", "url", "title", "category",
-    "brand", "colour", "price", "sales", "praise", "specversion", "data",
+    "type", "product_id", "version", "product", "images", "images_added", "images_removed", "url", "vector", "title",
+    "category", "brand", "colour", "price", "sales", "praise", "specversion", "data",
 ]  # fmt: skip
 _TYPES = ["product_added", "product_updated", "product_removed", "product_erased", "product_sold"]
 
@@ -174,6 +177,16 @@ _BARE = {"type": "product_added", "product_id": "p"}
         (_BARE | {"images": [{"url": "x"}] * 501}, False),
         (_BARE | {"images": [{"url": "x" * 4097}]}, False),
         (_BARE | {"images": [{"url": "x", "version": True}]}, False),
+        (_BARE | {"images": [{"url": "x", "vector": [0.5, -1]}]}, True),
+        (_BARE | {"images": [{"url": "x", "vector": [1e-300, 0]}]}, True),
+        (_BARE | {"images": [{"url": "x", "vector": [10**40, 1.5e300]}]}, True),
+        (_BARE | {"images": [{"url": "x", "vector": [1] * 4096}]}, True),
+        (_BARE | {"images": [{"url": "x", "vector": [1] * 4097}]}, False),
+        (_BARE | {"images": [{"url": "x", "vector": [1]}]}, False),
+        (_BARE | {"images": [{"url": "x", "vector": [0, -0.0]}]}, False),
+        (_BARE | {"images": [{"url": "x", "vector": [1, None]}]}, False),
+        (_BARE | {"images": [{"url": "x", "vector": [1, True]}]}, False),
+        (_BARE | {"images": [{"vector": [1, 2]}]}, False),
         (_BARE | {"product": {"price": 1e15}}, False),
         (_BARE | {"product": {"price": -0.01}}, False),
         (_BARE | {"product": {"praise": 1.01}}, False),
@@ -208,6 +221,7 @@ _texts = st.text(min_size=1, max_size=5)
         ExtractRequest, product_id=_texts, url=_texts, extractor_id=_strings, vector_seq=st.integers(1, 2**63 - 1),
         image_id=st.binary(min_size=16, max_size=16).map(bytes.hex), attempt=st.integers(0, 99),
         image_key=st.binary(min_size=16, max_size=16).map(bytes.hex), not_before_ms=st.integers(0, 2**50),
+        vector=st.binary(max_size=20),
     )
 )  # fmt: skip
 def test_requests_as_they_are_written_pass_their_schema(request: ExtractRequest) -> None:

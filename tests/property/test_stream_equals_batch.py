@@ -6,6 +6,7 @@ import json
 import random
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -17,27 +18,35 @@ from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.core import Origin, add_state, apply, display_attributes
+from jobs.pipeline.given_vectors import VectorRule
 from jobs.pipeline.stage import Out, Record
 from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.errors import RejectedError
+from schemas.events.given_vector import unit
 from schemas.extract_request import decode_request
 from schemas.feature import FeatureRecord
 from schemas.ids import ImageKey, image_key, kafka_partition, sequence, shard_of_product
-from schemas.product_event import Forwarded, decode_event, decode_forwarded
+from schemas.product_event import Forwarded, decode_event, decode_forwarded, images_of
 from schemas.product_record import ProductRecord
 from schemas.topics import EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.support.metrics import CountingMetrics
 
 EXTRACTOR = "test-0-p1-4"
 FURTHER = "other-0-p1-4"
+OWN = "external:shop:4"
 PARTITIONS = 2
 
 products = st.sampled_from(["a", "b", "c", "d"])
 urls = st.sampled_from([f"https://h/{n}.jpg" for n in range(4)])
+given_vectors = st.integers(0, 14).map(lambda n: [1, 2] if n == 14 else [1, n % 7 - 3, 0, 2])
+"""What a shop's own extractor made of pictures; a short one is of another extractor, and its event unusable."""
 images = st.lists(
-    st.builds(lambda url, version: {"url": url, "version": version}, urls, st.sampled_from([None, "1", "2"])),
+    st.builds(
+        lambda url, version, vector: {"url": url, "version": version, "vector": vector},
+        urls, st.sampled_from([None, "1", "2"]), given_vectors,
+    ),
     max_size=3,
-)
+)  # fmt: skip
 versions = st.one_of(st.none(), st.integers(0, 5))
 attributes = st.dictionaries(st.sampled_from(["price", "sales"]), st.one_of(st.none(), st.integers(0, 9)), max_size=2)
 events = st.one_of(
@@ -73,9 +82,21 @@ class Log:
         self.partitions[(kafka_partition(key, PARTITIONS) + misplaced) % PARTITIONS].append(value)
 
 
-def expected(log: Log, extractor_id: str, shards: int) -> list[bytes]:
-    """Digests of `shards` shards of an extractor, fed with each product's final record."""
+def without_vectors(event: dict[str, Any]) -> dict[str, Any]:
+    """The event as a shop sends it whose pictures are to be fetched."""
+    shown = {
+        name: [{key: each[key] for key in ("url", "version")} for each in event[name]]
+        for name in ("images", "images_added")
+        if event.get(name)
+    }
+    return event | shown
+
+
+def expected(log: Log, extractors: tuple[str, ...], extractor_id: str, shards: int) -> list[bytes]:
+    """Digests of `shards` shards of one of the extractors, fed with each product's final record."""
     records: dict[str, ProductRecord] = {}
+    rule = VectorRule(extractors)
+    brought: dict[bytes, bytes] = {}
     for partition, values in enumerate(log.partitions):
         for offset, value in enumerate(values):
             event, origin = decode_event(value), None
@@ -85,6 +106,10 @@ def expected(log: Log, extractor_id: str, shards: int) -> list[bytes]:
             if kafka_partition(event.product_id.encode(), PARTITIONS) != partition:
                 continue
             try:
+                rule.check(event)
+                brought |= {
+                    image_key(ref.url, ref.version_text): unit(ref.vector) for ref in images_of(event) if ref.vector
+                }
                 number = sequence(0, offset)
                 records[event.product_id] = apply(records.get(event.product_id), event, number, origin).record
             except RejectedError:
@@ -93,7 +118,8 @@ def expected(log: Log, extractor_id: str, shards: int) -> list[bytes]:
     for record in records.values():
         batch = DeltaBatch(extractor_id=extractor_id)
         for entry in record.images:
-            vector = vector_of(image_key(entry.url, entry.version), extractor_id)
+            key = image_key(entry.url, entry.version)
+            vector = brought[key] if extractor_id == OWN else vector_of(key, extractor_id)
             add_state(batch, record, entry, vector, display_attributes(record))
         index[shard_of_product(record.product_id, shards)].apply(batch)
     return [shard.stats().digest for shard in index]
@@ -101,43 +127,52 @@ def expected(log: Log, extractor_id: str, shards: int) -> list[bytes]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    st.lists(st.tuples(events, st.booleans()), min_size=1, max_size=40),
+    st.lists(st.tuples(events, st.booleans()), min_size=1, max_size=40)
+    | st.lists(st.tuples(events, st.booleans()), min_size=15, max_size=40),
     st.integers(0, 2**32),
     st.integers(1, 6),
     st.integers(1, 6),
     st.booleans(),
+    st.integers(0, 2).map(bool),
 )
 def test_stream_equals_batch(
-    history: list[tuple[dict[str, object], bool]], seed: int, shards: int, partitions: int, two_extractors: bool
+    history: list[tuple[dict[str, Any], bool]],
+    seed: int,
+    shards: int,
+    partitions: int,
+    two_extractors: bool,
+    own_vectors: bool,
 ) -> None:
-    """Whatever the number of shards is to that of the partitions of deltas, and for each extractor."""
+    """Whatever the number of shards is to that of the partitions of deltas, and for each extractor.
+
+    `own_vectors`: the events bring their images' vectors.
+    """
+    extractors = (OWN if own_vectors else EXTRACTOR, *([FURTHER] if two_extractors else []))
     chance = random.Random(seed)
     log = Log()
-    for event, misplaced in history:
+    for drawn, misplaced in history:
+        event = drawn if own_vectors else without_vectors(drawn)
         log.append(json.dumps(event).encode(), str(event["product_id"]).encode(), misplaced and chance.random() < 0.3)
     with tempfile.TemporaryDirectory() as folder:
-        deltas = _stream(log, Path(folder), chance, partitions, (FURTHER,) if two_extractors else ())
+        deltas = _stream(log, Path(folder), chance, partitions, extractors)
     delivered = deltas + chance.sample(deltas, len(deltas) // 2)
     chance.shuffle(delivered)
-    for extractor_id in (EXTRACTOR, FURTHER) if two_extractors else (EXTRACTOR,):
+    for extractor_id in extractors:
         index = [Shard(extractor_id, 4) for _ in range(shards)]
         for number, shard in enumerate(index):
             reads = ShardDeltas(number, shards, partitions)
             for partition, value in delivered:
                 if partition in reads.partitions:
                     shard.apply(reads.of(decode_deltas(value), partition))
-        assert [shard.stats().digest for shard in index] == expected(log, extractor_id, shards)
+        assert [shard.stats().digest for shard in index] == expected(log, extractors, extractor_id, shards)
         assert [shard.stats().digest for shard in index] == [shard.recompute_digest() for shard in index]
 
 
 def _stream(
-    log: Log, folder: Path, chance: random.Random, partitions: int, further: tuple[str, ...]
+    log: Log, folder: Path, chance: random.Random, partitions: int, extractors: tuple[str, ...]
 ) -> list[tuple[int, bytes]]:
     """Runs the real stage over the log with crashes: what a crash swallowed was never delivered, then replayed."""
-    config = CatalogueConfig(
-        str(folder / "catalogue"), str(folder / "features"), PARTITIONS, 1, partitions,
-        (EXTRACTOR, *further),
-    )  # fmt: skip
+    config = CatalogueConfig(str(folder / "catalogue"), str(folder / "features"), PARTITIONS, 1, partitions, extractors)
     features = FeatureWriter(RocksStore(folder / "features", 1), 1)
     stage = CatalogueStage(config)
     stage.open(CountingMetrics())
@@ -180,7 +215,8 @@ def _deliver(out: list[Out], log: Log, features: FeatureWriter, partitions: int)
         elif record.topic == EXTRACT_REQUESTS:
             request = decode_request(record.value)
             key = ImageKey(bytes.fromhex(request.image_key))
-            vector = vector_of(key, request.extractor_id)
+            assert bool(request.vector) == (request.extractor_id == OWN)
+            vector = request.vector or vector_of(key, request.extractor_id)
             features.put_many([FeatureRecord(key, request.extractor_id, vector, b"", 0, 1.0, request.url)])
             batch = DeltaBatch(extractor_id=request.extractor_id)
             image = bytes.fromhex(request.image_id)

@@ -62,6 +62,7 @@ WITHOUT = {
     "serving.blender.main": ("faiss", "torch", "pyflink", "rocksdict", "lightgbm", "scipy"),
     "serving.heartbeat.main": ("faiss", "torch", "pyflink", "rocksdict", "pyarrow"),
     "jobs.realtime_index.main": ("faiss", "torch"),
+    "jobs.pipeline.extraction.stage": ("faiss", "torch", "pyflink"),
     "cli.runtime.watchdog.main": ("faiss", "torch", "pyflink"),
     "generations.publish": ("faiss", "torch", "pyflink", "rocksdict"),
 }

@@ -24,7 +24,7 @@ from indexing.meaning.training import LEAST_GROUPS, MOST_PICTURES, train_map
 from indexing.snapshot.sample import Pictures, sample_pictures
 from schemas.errors import OperatorError
 from schemas.full_index.generation import Generation
-from vision.extractor import extractor_id
+from vision.extractor import extractor_id, is_external
 from vision.text.encoder import TextEncoder, create_text_encoder
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,12 @@ LoadKnown = Callable[[Generation, TextEncoder], Known | None]
 
 
 def known_of(generation: Generation, texts: TextEncoder) -> Known | None:
-    """What is known of the look of words beforehand, where the generation's extractor can be loaded here."""
+    """What is known of the look of words beforehand, where the generation's extractor can be loaded here.
+
+    Of a shop's own vectors nothing is: their map is learned from titles alone.
+    """
+    if is_external(generation.encoder):
+        return None
     try:
         if extractor_id(generation.encoder, generation.weights) != generation.extractor_id:
             return None

@@ -43,8 +43,9 @@ _OFFSETS_EVERY_S = 2.0
 class Extracted(msgspec.Struct, kw_only=True):
     """What became of the missing vectors, by image (a picture that two products show counts once).
 
-    `given_up`: dead letters say why. `unanswered`: extraction stood still for
-    too long; the next build asks again.
+    `given_up`: dead letters say why; of the shop's own vectors, those that it
+    has not sent. `unanswered`: extraction stood still for too long; the next
+    build asks again.
     """
 
     asked: int = 0
@@ -77,6 +78,10 @@ class MissingVectors:
             return Extracted()
         if self._extractor.extractor_id not in self._configured:
             raise self._not_run()
+        if self._extractor.external:
+            log.warning("event=own_vectors_missing extractor=%s images=%d next=%r", self._extractor.extractor_id, count,
+                        "send the products' events with vectors, then build again")  # fmt: skip
+            return Extracted(asked=0, given_up=count)
         log.info("event=extraction_asked extractor=%s missing=%d", self._extractor.extractor_id, count)
         settings, shown = self._settings, UnitProgress(progress, "extraction")
         letters = Letters(settings.kafka, self._extractor.extractor_id)

@@ -169,7 +169,8 @@ class Replay:
 
     def _replay(self, state: LogState, span: ReplayRange) -> None:
         settings, report = self._settings, self._report
-        config = CatalogueConfig.from_settings(settings, [self._index.extractor_id], state.epoch)
+        # The stream's extractors, whatever serves: by them it judges the vectors that events bring.
+        config = CatalogueConfig.from_settings(settings, [spec.extractor_id for spec in self._extractors], state.epoch)
         # An empty feature folder: the truth is made of events; vectors are looked up once, by the audit.
         no_features = str(self._folder.run(self._run_id) / "no-features")
         config = replace(config, store_folder=str(self._truth), feature_folder=no_features)

@@ -9,7 +9,7 @@ from pathlib import Path
 from generations.folder import Generations
 from schemas.errors import CorruptError, OperatorError
 from schemas.settings import Settings
-from vision.extractor import extractor_id
+from vision.extractor import extractor_id, is_external
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +22,18 @@ class ExtractorSpec:
     encoder: str
     weights: str = ""
 
+    @property
+    def external(self) -> bool:
+        """Whether the shop brings the vectors, and there is nothing to build."""
+        return is_external(self.encoder)
+
 
 def configured(settings: Settings) -> list[ExtractorSpec]:
     """The main extractor first, then the further ones in their order.
 
     Raises `OperatorError` for an encoder that does not exist, for weights that
-    cannot be read, and for two entries that are the same extractor.
+    cannot be read, for two entries that are the same extractor, and for two
+    external ones: an image has one vector.
     """
     specs = [_spec(settings.encoder, settings.weights)]
     for entry in settings.further_encoders:
@@ -39,6 +45,12 @@ def configured(settings: Settings) -> list[ExtractorSpec]:
                 "leave out the encoder of VITRINE_ENCODER and doubled ones"
             )
         specs.append(spec)
+    external = [spec.encoder for spec in specs if spec.external]
+    if len(external) > 1:
+        raise OperatorError(
+            f"{' and '.join(external)} are two extractors of vectors of your own, and an image has one vector; leave "
+            "one of them out of VITRINE_ENCODER and VITRINE_FURTHER_ENCODERS"
+        )
     return specs
 
 

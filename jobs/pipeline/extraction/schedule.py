@@ -29,6 +29,8 @@ Address = tuple[str, bytes]
 class ExtractionSchedule:
     """Owned by one thread. The main extractor's process starts at once, another's with its first image.
 
+    An external extractor has none: nothing is to be done for its images but to store what they bring.
+
     The main extractor's images are waited for as `ExtractionWorker.waits` says.
     Further extractors must not hold them up: theirs are waited for as well,
     but for `grace_s` a batch at most, and only while no more than `FEW` of them
@@ -45,7 +47,7 @@ class ExtractionSchedule:
         self._arrived = threading.Event()
         self._children: dict[str, ChildSupervisor] = {}
         self._started: dict[str, ExtractionWorker] = {}
-        self._main = self._start(config.main)
+        self._main = None if config.main.external else self._start(config.main)
 
     @property
     def extractor_ids(self) -> list[str]:
@@ -65,8 +67,8 @@ class ExtractionSchedule:
     def run(self, wanted: Mapping[str, Mapping[bytes, str]]) -> dict[Address, Result]:
         """Works on the wanted images (by extractor id, key to URL) and on what was left under way.
 
-        Returns what came of the wanted ones; one that is missing from it is
-        still under way, or could not be begun with.
+        Returns what came of the wanted ones, of none of which the extractor is
+        external; one that is missing from it is still under way, or could not be begun with.
         """
         grace_s = self._config.grace_s
         further = []
@@ -78,7 +80,9 @@ class ExtractionSchedule:
                 extraction.begin(images, BACKLOG_BATCHES * self._config.batch)
                 further.append(extraction)
         until = time.monotonic() + grace_s
-        while self._main.waits(grace_s) or any(self._is_waited_for(each, until) for each in further):
+        while (self._main is not None and self._main.waits(grace_s)) or any(
+            self._is_waited_for(each, until) for each in further
+        ):
             self._arrived.wait(min(0.1, grace_s))
             self._arrived.clear()
             self.collect()

@@ -1,7 +1,8 @@
 """The extraction stage: requests in; feature records, vector deltas and dead letters out.
 
 What is known already costs nothing. What is not is fetched, decoded and
-embedded by a child process, one for each extractor. A failure that may pass goes back to
+embedded by a child process, one for each extractor; a vector that the shop gave
+(`external:NAME:DIMENSION`) comes with its request and is stored. A failure that may pass goes back to
 `extract-requests` with a time before which it is not tried again, then to the
 dead letters. An image that takes long goes back as it is while its fetch goes
 on, so that a slow host holds nobody else up. What goes back goes in bundles.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,7 @@ from feature_store.open import feature_store
 from jobs.pipeline.dead_letters import dead_letter
 from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.extraction.config import ExtractionConfig
+from jobs.pipeline.extraction.given import brought_feature, check_brought, not_brought
 from jobs.pipeline.extraction.protocol import Failed, PutOff
 from jobs.pipeline.extraction.rounds import Rounds
 from jobs.pipeline.extraction.schedule import Address, ExtractionSchedule
@@ -35,6 +37,7 @@ from schemas.extract_request import ExtractRequest, check_request, decode_reques
 from schemas.feature import FeatureRecord, encode_feature, feature_topic_key, refusal
 from schemas.ids import ImageKey, feature_partition, routing_key, shard_of_image
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES
+from vision.extractor import is_external
 
 __all__ = ["STAGE", "ExtractionConfig", "ExtractionStage"]
 
@@ -62,7 +65,10 @@ class ExtractionStage:
         self._config = config
 
     def open(self, metrics: Metrics) -> None:
-        """Starts the main extractor's child process and returns; the first batch waits for the network."""
+        """Starts the main extractor's child process and returns; the first batch waits for the network.
+
+        An external extractor has neither.
+        """
         config = self._config
         self._metrics = metrics
         self._features = feature_store(Path(config.store_folder), config.feature_partitions).writer()
@@ -80,6 +86,7 @@ class ExtractionStage:
         records = list(rounds.opened(batch, now_ms, _LONGEST_WAIT_MS))
         requests = self._without_erasures(self._decode(records, out))
         known = self._known(requests)
+        known |= self._given(requests, known, now_ms)
         due, later = [], []
         for record, request, key in requests:
             waits = now_ms < request.not_before_ms <= now_ms + _LONGEST_WAIT_MS
@@ -89,12 +96,14 @@ class ExtractionStage:
                 later.append((record, request, key))
         self._metrics.count("requests", len(records))
         wanted: dict[str, dict[bytes, str]] = {}
-        for _, request, key in due:
-            if (request.extractor_id, key) not in known:
-                wanted.setdefault(request.extractor_id, {})[key] = request.url
-            else:
-                self._metrics.count("known")
         results: dict[Address, Result] = dict(known)
+        for _, request, key in due:
+            if (request.extractor_id, key) in known:
+                self._metrics.count("known")
+            elif is_external(request.extractor_id):
+                results[request.extractor_id, key] = not_brought(request, key)
+            else:
+                wanted.setdefault(request.extractor_id, {})[key] = request.url
         if wanted:
             results.update(self._extractions.run(wanted))
         going_round = [each for each in requests if (each[1].extractor_id, each[2]) not in results]
@@ -131,6 +140,17 @@ class ExtractionStage:
             }
         return known
 
+    def _given(self, requests: list[_Request], known: Container[Address], now_ms: int) -> dict[Address, FeatureRecord]:
+        """Features that the requests bring along and that are not known; they are in the store once this returns."""
+        brought: dict[Address, FeatureRecord] = {
+            (request.extractor_id, key): brought_feature(request, key, now_ms)
+            for _, request, key in requests
+            if request.vector and (request.extractor_id, key) not in known
+        }
+        self._features.put_many(brought.values())
+        self._metrics.count("given", len(brought))
+        return brought
+
     def _wait(self, going_round: list[_Request], rounds: Rounds, now_ms: int) -> None:
         """Keeps a short queue in which nothing of the main extractor is due from spinning, without slowing a long one.
 
@@ -162,6 +182,7 @@ class ExtractionStage:
                         f"{', '.join(self._extractions.extractor_ids)}; add that encoder to "
                         "VITRINE_FURTHER_ENCODERS and start the job again, or produce the product's event again",
                     )
+                check_brought(request)
                 key = ImageKey(bytes.fromhex(request.image_key))
                 right = feature_partition(key, self._config.feature_partitions)
                 if right != record.partition and record.key == self._key(key):

@@ -1,4 +1,7 @@
-"""The encoders that photos are embedded with: one as a rule, two while the index moves to another extractor."""
+"""The encoders that photos are embedded with: one as a rule, two while the index moves to another extractor.
+
+An external extractor has none: its index is asked by vectors and products, and nothing is loaded or waited for.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import TransientError
-from serving.backend import NOT_READY
+from schemas.errors import RejectedError, TransientError
+from serving.backend import NOT_READY, OWN_VECTORS
 from serving.blender.embedding.decoding import Lanes
 from serving.blender.embedding.known import KnownPhotos
 from serving.blender.embedding.memory import FreedMemory
 from serving.blender.embedding.photos import PhotoEmbedder, PhotoVectors
 from serving.blender.metrics import BlenderMetrics
+from vision.extractor import is_external
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +74,9 @@ class Encoders:
 
     @property
     def problem(self) -> str | None:
-        """Why a photo cannot be embedded now; None when it can."""
+        """Why a photo cannot be embedded now; None when it can, or never will be."""
+        if is_external(self.current):
+            return None
         photos = self._photos.get(self.current)
         return "the model is being loaded" if photos is None else photos.problem
 
@@ -87,10 +93,11 @@ class Encoders:
             # Nothing is loaded yet: what serves now is a better beginning than what was expected to.
             self.current, self._generation = extractor_id, generation
         for wanted, of in ((self.current, self._generation), (extractor_id, generation)):
-            if wanted:
+            if wanted and not is_external(wanted):
                 self._have(wanted, of)
         photos = self._photos.get(extractor_id)
-        if photos is not None and photos.problem is None and extractor_id != self.current:
+        there = is_external(extractor_id) or (photos is not None and photos.problem is None)
+        if there and extractor_id != self.current:
             log.info("event=extractor_changed from=%s to=%s generation=%s", self.current, extractor_id, generation)
             self.current, self._generation = extractor_id, generation
 
@@ -98,8 +105,15 @@ class Encoders:
         """The photo's vector, shape (dimension,).
 
         With `generation`, which names one of that extractor, an encoder that is
-        not there is loaded and waited for: seconds. Raises `RejectedError`, or `TransientError` while not ready.
+        not there is loaded and waited for: seconds. Raises `RejectedError`, also of
+        an external extractor, or `TransientError` while not ready.
         """
+        if is_external(extractor_id):
+            raise RejectedError(
+                OWN_VECTORS,
+                f"this index is of the shop's own vectors ({extractor_id}), which nobody here can make of a photo; "
+                "ask by `vectors` of that extractor, by `products`, or by words",
+            )
         if generation and (photos := self._have(extractor_id, generation)) is not None:
             await photos.wait(WAIT_FOR_LOAD_S)
         photos = self._photos.get(extractor_id)

@@ -101,15 +101,16 @@ async def serving(
     clicks: Clicks | None = None,
     meanings: Meanings | None = None,
     ranks: LearnedRanks | None = None,
+    extractor_id: str = EXTRACTOR,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a blender over `backend`, which it closes in the end; it begins with `EXTRACTOR`.
+    """A client of a blender over `backend`, which it closes in the end; it begins with `extractor_id`.
 
     Where the server has `limits`, which may be short, the client keeps no connection: one that the server gives up
     at the very moment of the next request fails it, which is nobody's fault.
     """
     metrics = metrics or BlenderMetrics()
     publication = None if generations is None else Publication(generations)
-    encoders = Encoders(EXTRACTOR, LIVE, load, metrics, most_waiting=most_waiting)
+    encoders = Encoders(extractor_id, LIVE, load, metrics, most_waiting=most_waiting)
     service = BlenderService(
         backend,
         encoders,

@@ -102,11 +102,12 @@ def ready_searcher(
     deltas: DeltaBatch | None = None,
     shards: int = 1,
     indexed: Indexed | None = None,
+    extractor_id: str = EXTRACTOR,
 ) -> SearcherService:
     """A searcher over a real shard, one of `shards`, that answers queries."""
-    searcher = SearcherService(shard, replica, EXTRACTOR, DIMENSION, shards=shards, indexed=indexed)
-    searcher.begin(Shard(EXTRACTOR, DIMENSION))
-    apply(searcher, deltas or batch())
+    searcher = SearcherService(shard, replica, extractor_id, DIMENSION, shards=shards, indexed=indexed)
+    searcher.begin(Shard(extractor_id, DIMENSION))
+    apply(searcher, deltas or batch(extractor_id))
     searcher.ready()
     return searcher
 

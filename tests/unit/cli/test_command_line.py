@@ -70,6 +70,15 @@ def test_search_without_a_system_says_how_to_start_one(home: Path, capsys: pytes
     assert "vitrine start" in capsys.readouterr().err
 
 
+def test_run_which_searches_with_a_photo_refuses_vectors_of_ones_own_before_it_starts_anything(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VITRINE_ENCODER", "external:clip:512")
+    assert main(["run"]) == 2
+    assert "vitrine import" in capsys.readouterr().err
+    assert list(home.iterdir()) == []
+
+
 def test_search_with_a_missing_photo_names_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["search", str(home / "none.jpg")]) == 2
     assert "none.jpg" in capsys.readouterr().err

@@ -41,6 +41,13 @@ def test_extractor_named_twice_is_refused(tmp_path: Path, further: list[str]) ->
         configured(settings(tmp_path, *further))
 
 
+def test_vectors_of_the_shops_own_may_stand_beside_a_network_but_not_beside_each_other(tmp_path: Path) -> None:
+    _, own = configured(settings(tmp_path, "external:clip:512"))
+    assert (own.extractor_id, own.external) == ("external:clip:512", True)
+    with pytest.raises(OperatorError, match="an image has one vector"):
+        configured(settings(tmp_path, "external:clip:512", "external:other:64"))
+
+
 @pytest.mark.parametrize("entry", ["no such encoder!", "", f"{SECOND}=/absent/weights.pth"])
 def test_unusable_entry_is_refused(tmp_path: Path, entry: str) -> None:
     with pytest.raises(OperatorError):

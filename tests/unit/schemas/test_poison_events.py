@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import RejectedError
+from schemas.events.attributes import MAX_DEPTH
 from schemas.product_event import (
-    MAX_DEPTH,
     MAX_ENVELOPE_BYTES,
     MAX_EVENT_BYTES,
     Forwarded,
@@ -34,6 +34,10 @@ def _added(product: bytes) -> bytes:
 
 def _nested(depth: int) -> bytes:
     return b'{"x":' + b"[" * depth + b"]" * depth + b"}"
+
+
+def _vector(vector: bytes) -> bytes:
+    return b'{"type":"product_added","product_id":"p","images":[{"url":"u","vector":%s}]}' % vector
 
 
 POISON: dict[str, tuple[bytes | None, str]] = {
@@ -70,6 +74,13 @@ POISON: dict[str, tuple[bytes | None, str]] = {
     "title is a list": (_added(b'{"title":[]}'), "invalid_event"),
     "sales with a fraction": (_added(b'{"sales":1.5}'), "invalid_event"),
     "praise of 5": (_added(b'{"praise":5}'), "invalid_event"),
+    "infinite vector": (_vector(b"[1e999,1]"), "invalid_event"),
+    "vector of NaN": (_vector(b"[NaN,1]"), "not_json"),
+    "vector of nothing": (_vector(b"[0,0,1e-400]"), "invalid_event"),
+    "vector without a number": (_vector(b"[]"), "invalid_event"),
+    "vector of 5,000 numbers": (_vector(b"[%s1]" % (b"1," * 4999)), "invalid_event"),
+    "vector of texts": (_vector(b'["1","2"]'), "invalid_event"),
+    "vector is a text": (_vector(b'"AAAA"'), "invalid_event"),
     "attribute of 30 digits": (_added(b'{"x":%d}' % 10**30), "invalid_event"),
     "inner attribute of 30 digits": (_added(b'{"x":[{"y":-%d}]}' % 10**30), "invalid_event"),
     "attribute of 5,000 digits": (_added(b'{"x":' + b"9" * 5000 + b"}"), "invalid_event"),

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from schemas.errors import OperatorError, TransientError
+from schemas.errors import OperatorError, RejectedError, TransientError
 from serving.blender.embedding import encoders as module
 from serving.blender.embedding.encoders import Encoders
 from serving.blender.embedding.photos import PhotoEmbedder
@@ -100,3 +100,19 @@ async def test_encoder_that_failed_is_tried_again(
     loader.broken.clear()
     await until(lambda: encoders.follow("", "") or encoders.problem is None)
     await encoders.vector(picture(1), "one")
+
+
+async def test_external_extractor_is_taken_up_at_once_and_nothing_is_loaded_for_it(
+    encoders: Encoders, loader: Loader
+) -> None:
+    await follows(encoders, "one")
+    encoders.follow("external:clip:8", "g-own")
+    assert (encoders.current, encoders.problem) == ("external:clip:8", None)
+    encoders.follow("external:clip:8", "g-own")
+    assert "external:clip:8" not in loader.loaded
+    for generation in ("", "g-own"):
+        with pytest.raises(RejectedError, match="own vectors"):
+            await encoders.vector(picture(1), "external:clip:8", generation)
+    await until(lambda: encoders.follow("external:clip:8", "g-own") or encoders.loaded == [])
+    await follows(encoders, "two")  # and back to a network
+    await encoders.vector(picture(1), "two")

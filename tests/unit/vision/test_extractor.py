@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import OperatorError
-from vision.extractor import EFFICIENTNET_LITE, describe, dimension_of, extractor_id
+from vision.extractor import EFFICIENTNET_LITE, describe, dimension_of, extractor_id, is_external
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -41,6 +41,28 @@ def test_dimension_is_read_from_the_id() -> None:
 def test_what_is_no_id_has_no_dimension(text: str) -> None:
     with pytest.raises(ValueError, match="no extractor id"):
         dimension_of(text)
+
+
+def test_external_extractor_is_named_by_itself_and_has_no_network() -> None:
+    found = describe("external:My-clip_2:512")
+    assert (found.extractor_id, found.dimension, found.weights_file) == ("external:My-clip_2:512", 512, "")
+    assert dimension_of(found.extractor_id) == 512
+    assert is_external(found.extractor_id)
+    assert not is_external(extractor_id("efficientnet_lite0"))
+
+
+@pytest.mark.parametrize(
+    "encoder", ["external:", "external:a", "external:a:1", "external:a:4097", "external:a b:8", "external::8",
+                "external:a:08", "external:a:8:9"],
+)  # fmt: skip
+def test_external_entry_that_cannot_be_one_says_how_it_is_written(encoder: str) -> None:
+    with pytest.raises(OperatorError, match="external:NAME:DIMENSION"):
+        describe(encoder)
+
+
+def test_external_extractor_takes_no_weights(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match="weights"):
+        describe("external:a:8", str(tmp_path / "w.pth"))
 
 
 def test_missing_weights_file_is_an_operator_error_that_names_it() -> None:

@@ -32,6 +32,8 @@ export class Freshness {
       this.status = status;
       this.clockBehindMs = clockBehindMs;
       this.failed = false;
+      // Of a shop's own vectors (external:NAME:DIMENSION) nobody here can make one of a photo.
+      document.body.classList.toggle("without-photos", status.extractor_id.startsWith("external:"));
     } catch {
       this.failed = true; // it is shown, and asked again
     }

@@ -69,6 +69,7 @@ const WORDS = {
   overdue: "The search took too long. Try again in a moment.",
   not_ready: "Vitrine is still starting and cannot answer yet. Try again in a moment.",
   unreachable: "The index does not answer right now. Try again in a moment.",
+  own_vectors: "This shop cannot be searched by a photo. Use words, or start from one of its products.",
   extractor_mismatch: "The search and its index do not fit together; whoever runs this shop has to look at it.",
   no_connection: "The shop does not answer. Check the connection and try again.",
   invalid_filter: "A filter does not fit this catalogue. Remove the filters and search again.",

@@ -1,0 +1,1 @@
+"""Parts of a product event, each with what it may be; `schemas/product_event.py` puts them together."""
