@@ -43,7 +43,9 @@ class MicroBatcher(Generic[_Item, _Result]):
         self._max_waiting = max_waiting
         self._observe = observe
         self._waiting: deque[tuple[_Item, asyncio.Future[_Result]]] = deque()
+        self._running = 0
         self._runners: set[asyncio.Task[None]] = set()
+        """Only so that they are not collected: a task is known to have ended some turns of the loop later."""
 
     async def submit(self, item: _Item) -> _Result:
         """The result of `item`, from whichever batch it travels in."""
@@ -51,7 +53,8 @@ class MicroBatcher(Generic[_Item, _Result]):
             raise TransientError(OVERLOADED, f"{self._max_waiting} requests wait already; try again in a second")
         future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if len(self._runners) < self._concurrency:
+        if self._running < self._concurrency:
+            self._running += 1
             # A task, not a call: what arrives in this same turn of the loop still joins the batch.
             runner = asyncio.create_task(self._run())
             self._runners.add(runner)
@@ -59,6 +62,13 @@ class MicroBatcher(Generic[_Item, _Result]):
         return await future
 
     async def _run(self) -> None:
+        try:
+            await self._run_batches()
+        finally:
+            # In the very turn in which nothing was left: what is submitted in the next one needs a runner of its own.
+            self._running -= 1
+
+    async def _run_batches(self) -> None:
         while batch := self._take():
             self._observe(float(len(batch)))
             try:

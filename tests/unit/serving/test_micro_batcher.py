@@ -54,6 +54,22 @@ async def test_idle_batcher_sends_a_request_at_once_and_busy_one_collects() -> N
     assert work.batches == [[0], [1, 2, 3, 4], [5, 6]]
 
 
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_request_that_follows_an_answer_at_once_is_not_left_lying(concurrency: int) -> None:
+    """The batch before has been answered, and whoever ran it is about to end."""
+    work = Work()
+    work.gate.set()
+    queue = batcher(work, max_batch=1, concurrency=concurrency)
+
+    async def follow(first: int) -> list[int]:
+        return [await queue.submit(number) for number in range(first, first + 50)]
+
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(follow(100), follow(200)) == [
+            [2 * number for number in range(first, first + 50)] for first in (100, 200)
+        ]
+
+
 async def test_no_more_batches_than_concurrency_are_under_way() -> None:
     work = Work()
     queue = batcher(work, max_batch=1, concurrency=2)
