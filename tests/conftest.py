@@ -27,13 +27,13 @@ settings.load_profile("untimed")
 
 
 SYSTEMS = (
-    "tests/e2e/",
+    "tests/e2e/test_",
     "tests/hostile/doors/",
-    "tests/hostile/events/",
+    "tests/hostile/events/test_events_through_kafka.py",
     "tests/hostile/openapi/",
     "tests/hostile/resources/",
     "tests/integration/batch/test_full_index_build.py",
-    "tests/integration/runtime/",
+    "tests/integration/runtime/test_runtime_system.py",
 )
 """Tests of whole systems, which take all cores: one after the other, in one process."""
 
