@@ -80,6 +80,7 @@ async def send_probes(settings: Settings, shop: Shop, seconds: float, per_s: flo
     probes: list[Probe] = []
     watching: list[asyncio.Task[None]] = []
     busy: set[bytes] = set()
+    first_word = time.time_ns() // 1_000_000  # no other rate's words: two products with one cannot be told apart
     began = time.perf_counter()
     with EventProducer(settings.kafka, linger_ms=0.0) as producer:
         while (elapsed := time.perf_counter() - began) < FIRST_SENDS_S + seconds:
@@ -90,7 +91,7 @@ async def send_probes(settings: Settings, shop: Shop, seconds: float, per_s: flo
             busy.add(event.key)
             word = ""
             if event.kind is Kind.ATTRIBUTES and len(probes) % TITLES_EVERY == 0:
-                word = f"word{len(probes)}x"
+                word = f"word{first_word + len(probes)}x"
                 event = retitled(event, word)
             probe = Probe(event, time.time_ns() / 1e6, word=word)
             probes.append(probe)
