@@ -158,8 +158,7 @@ async def test_bytes_of_a_keys_photos_are_limited(client: httpx.AsyncClient, mak
         return await client.post("/v1/search/image", headers=headers, **form)  # type: ignore[arg-type]
 
     answers = await asyncio.gather(*(post(files={"image": ("q", photo)}) for _ in range(5)))
-    # What becomes of the others is not this test's: on a machine that is held up a photo may take too long (504).
-    assert [answer.status_code for answer in answers].count(429) == 3
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429, 429]
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert error(refused) == (429, "too_many_requests")
     assert 1 <= int(refused.headers["retry-after"]) <= 60
