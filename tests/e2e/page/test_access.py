@@ -106,6 +106,13 @@ def test_dark_page_without_motion_has_no_findings_and_keeps_still(
     context.close()
 
 
+def test_suggestions_hang_over_no_button_of_a_phone(phone: Page, shop: Shop) -> None:
+    phone.locator("#words").fill("in")
+    expect(phone.get_by_role("option").first).to_be_visible()
+    phone.get_by_role("button", name="Search", exact=True).tap()
+    expect(phone.locator("a.product").first).to_be_visible()
+
+
 def test_phone_has_its_filters_behind_a_button(phone: Page, shop: Shop) -> None:
     ask_words(phone, "in")
     expect(phone.get_by_role("group", name="Brand")).to_be_hidden()

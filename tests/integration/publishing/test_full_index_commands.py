@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -280,10 +281,11 @@ def test_busy_port_of_a_further_searcher_is_named_before_it_starts(shop: Shop) -
     layout = shop.settings.layout
     layout.make()
     processes = Processes(layout)
-    taken = shop.settings.tier.searcher_port(2)
+    tier = replace(shop.settings.tier, port=free_block(4))
+    taken = tier.searcher_port(2)
     with socket.socket() as other:
         other.bind(("127.0.0.1", taken))
         other.listen()
-        preflight.check_searcher_ports(shop.settings.tier, processes, 2)
+        preflight.check_searcher_ports(tier, processes, 2)
         with pytest.raises(OperatorError, match=f"port {taken} .*VITRINE_GRPC_PORT"):
-            preflight.check_searcher_ports(shop.settings.tier, processes, 3)
+            preflight.check_searcher_ports(tier, processes, 3)
