@@ -21,6 +21,7 @@ from schemas.topics import DEAD_LETTERS
 from tests.e2e.damage import empty_shard, letters_about
 from tests.e2e.pictures import picture, write_pictures
 from tests.e2e.test_life_of_a_product import added
+from tests.hostile.doors.sockets import SOCKETS_OF_A_REGION, Door, doors_of_family
 from tests.rebuilt import rebuild
 from tests.system import System, eventually
 
@@ -86,6 +87,12 @@ def settled_digests(system: System) -> list[str]:
     )
 
 
+def all_doors(system: System, client: int) -> list[Door]:
+    """Of the client's processes, once those of its Flink are there; none before."""
+    doors = doors_of_family(str(system.home), client)
+    return doors if sum(door.program == "java" for door in doors) >= SOCKETS_OF_A_REGION else []
+
+
 @pytest.fixture(scope="module")
 def late(system: System) -> tuple[Path, DeadLetter]:
     """A picture that was not there when it was asked for, and is now; the letter about it."""
@@ -121,6 +128,9 @@ def test_emptied_shard_is_healed_by_a_replay_that_was_killed_and_run_again(syste
     killed = start_replay(system)
     runs = system.home / "replay"
     eventually(lambda: list(runs.glob("run-*/results-*")), "a job of the replay runs")
+    doors = eventually(lambda: all_doors(system, killed.pid), "the replay's Flink and Python worker listen", poll_s=0.2)
+    assert not [door for door in doors if not door.is_loopback], "a batch job's Flink can be reached from elsewhere"
+    assert killed.poll() is None
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
 

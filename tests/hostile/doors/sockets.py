@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import psutil
 
+SOCKETS_OF_A_REGION = 6
+"""gRPC servers that Beam opens for each Python worker."""
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -51,3 +54,9 @@ def doors_of(home: str) -> list[Door]:
             or (connection.type == socket.SOCK_DGRAM and connection.laddr and not connection.raddr)
         ]
     return doors
+
+
+def doors_of_family(home: str, pid: int) -> list[Door]:
+    """Those of that home's processes that process `pid` started, itself left out."""
+    family = {child.pid for child in psutil.Process(pid).children(recursive=True)}
+    return [door for door in doors_of(home) if door.pid in family]

@@ -176,13 +176,6 @@ def test_a_second_build_beside_the_first_is_refused(system: System, stocked: lis
         build(system)
 
 
-def test_an_extractor_that_the_stream_does_not_run_is_refused(system: System, stocked: list[str]) -> None:
-    before = generations(system).names()
-    with pytest.raises(OperatorError, match="VITRINE_FURTHER_ENCODERS"):
-        build(system, "--encoder", "efficientnet_lite0")
-    assert generations(system).names() == before
-
-
 MOMENTS: dict[str, Callable[[BuildFolder], bool]] = {
     "while the stores are copied": lambda folder: any((folder.work / "cut").glob("*")),
     "while units run": lambda folder: any((folder.work / "progress").glob("shard-*.json")),
