@@ -1,7 +1,7 @@
 """What an index of a given size will need: memory, disk, machines, and the recall to expect.
 
 The same arithmetic that the builder and the shard follow, so that a plan and
-a built shard can be compared (`tests/unit/indexing/test_plan.py` does, to
+a built shard can be compared (`tests/integration/training/test_plan.py` does, to
 within 10 %).
 """
 

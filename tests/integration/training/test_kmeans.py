@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from indexing.training.kmeans import spherical_kmeans
 from indexing.training.nearest import CentroidSearch
-from tests.unit.indexing.test_nearest import CASES
+from tests.integration.training.test_nearest import CASES
 
 faiss: Any = _faiss
 
