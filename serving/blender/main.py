@@ -17,25 +17,25 @@ from schemas.access.grpc import channel_credentials
 from schemas.errors import OperatorError
 from schemas.settings import Settings
 from serving.backend import SearchBackend
-from serving.blender.clicks import Clicks
 from serving.blender.embedding.encoders import Encoders
 from serving.blender.embedding.meanings import Meanings
 from serving.blender.embedding.memory import FreedMemory, one_arena
 from serving.blender.embedding.vision_embedder import first_extractor, load_extractor
-from serving.blender.erasures import Erasures
-from serving.blender.examples import Examples
 from serving.blender.http.api import create_app
+from serving.blender.http.connection.server import HttpServer, http_limits, http_server
+from serving.blender.http.connection.tls import server_tls
 from serving.blender.http.front_door import AllowedHosts
 from serving.blender.http.keys import KeyRing
-from serving.blender.http.server import HttpServer, http_limits, http_server
-from serving.blender.http.tls import server_tls
 from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
-from serving.blender.pictures import Fetch, Pictures
 from serving.blender.publication import Publication
 from serving.blender.ranking.models import LearnedRanks
-from serving.blender.search_log import SearchLog
 from serving.blender.service import BlenderService
+from serving.blender.showing.examples import Examples
+from serving.blender.showing.pictures import Fetch, Pictures
+from serving.blender.writing.clicks import Clicks
+from serving.blender.writing.erasures import Erasures
+from serving.blender.writing.search_log import SearchLog
 from serving.grpc_api import GrpcBackend
 from serving.guarded import Guarded
 from serving.health import State

@@ -18,7 +18,15 @@ from schemas.query.rank import RankProfile
 from schemas.search_log import Kind
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, StatusRequest, StatusResponse
 from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, check_applied, unknown_generation
-from serving.blender.answers import (
+from serving.blender.asking.likeness import SIMILAR_VECTORS, Likeness, Vector, normalised, vector_of
+from serving.blender.asking.questions import Asked, Questions
+from serving.blender.asking.searching import Aim, Query, Searches
+from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
+from serving.blender.embedding.meanings import Meanings
+from serving.blender.metrics import BlenderMetrics
+from serving.blender.publication import Publication
+from serving.blender.ranking.models import LearnedRanks
+from serving.blender.showing.answers import (
     IndexStatus,
     ProductReceipt,
     Readiness,
@@ -26,19 +34,11 @@ from serving.blender.answers import (
     Suggestion,
     Suggestions,
 )
-from serving.blender.details import shown
-from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
-from serving.blender.embedding.meanings import Meanings
-from serving.blender.likeness import SIMILAR_VECTORS, Likeness, Vector, normalised, vector_of
-from serving.blender.metrics import BlenderMetrics
-from serving.blender.products import collapse
-from serving.blender.publication import Publication
-from serving.blender.questions import Asked, Questions
-from serving.blender.ranking.models import LearnedRanks
-from serving.blender.receipts import index_status, product_receipt, waiting_for
-from serving.blender.search_log import SearchLog, kinds_of
-from serving.blender.searching import Aim, Query, Searches
-from serving.blender.telling import Telling, Took, watermark_of
+from serving.blender.showing.details import shown
+from serving.blender.showing.products import collapse
+from serving.blender.showing.receipts import index_status, product_receipt, waiting_for
+from serving.blender.showing.telling import Telling, Took, watermark_of
+from serving.blender.writing.search_log import SearchLog, kinds_of
 from vision.extractor import dimension_of
 
 log = logging.getLogger(__name__)

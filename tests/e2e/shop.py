@@ -20,13 +20,13 @@ from schemas.ids import image_id, sequence, shard_of_product
 from schemas.settings import load_settings
 from serving.blender.embedding.encoders import Encoders
 from serving.blender.embedding.vision_embedder import load_embedder
-from serving.blender.examples import Examples
 from serving.blender.http.api import create_app
-from serving.blender.http.server import http_server
+from serving.blender.http.connection.server import http_server
 from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
-from serving.blender.pictures import Pictures
 from serving.blender.service import BlenderService
+from serving.blender.showing.examples import Examples
+from serving.blender.showing.pictures import Pictures
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService

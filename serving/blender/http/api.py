@@ -17,21 +17,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from schemas.errors import RejectedError
 from schemas.product_event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 from schemas.query.body import QuestionBody
-from serving.blender.answers import (
-    BatchAnswer,
-    ClickAsked,
-    ClicksAccepted,
-    ErasureAccepted,
-    ErrorAnswer,
-    IndexStatus,
-    ProductReceipt,
-    Readiness,
-    SearchAnswer,
-    Suggestions,
-)
-from serving.blender.clicks import Clicks
-from serving.blender.erasures import Erasures
-from serving.blender.examples import Examples, ExamplesAnswer
 from serving.blender.http.asking import ProductId, add_search
 from serving.blender.http.clicking import add_clicks
 from serving.blender.http.docs_page import HEADERS, docs_page
@@ -43,8 +28,23 @@ from serving.blender.http.page_files import PageFiles
 from serving.blender.http.product_path import PRODUCT
 from serving.blender.http.uploads import Uploads, VectorQuery
 from serving.blender.metrics import BlenderMetrics
-from serving.blender.pictures import Pictures
 from serving.blender.service import BlenderService
+from serving.blender.showing.answers import (
+    BatchAnswer,
+    ClickAsked,
+    ClicksAccepted,
+    ErasureAccepted,
+    ErrorAnswer,
+    IndexStatus,
+    ProductReceipt,
+    Readiness,
+    SearchAnswer,
+    Suggestions,
+)
+from serving.blender.showing.examples import Examples, ExamplesAnswer
+from serving.blender.showing.pictures import Pictures
+from serving.blender.writing.clicks import Clicks
+from serving.blender.writing.erasures import Erasures
 
 PAGE_FOLDER = Path(__file__).parents[1] / "page"
 

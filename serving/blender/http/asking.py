@@ -15,13 +15,13 @@ from schemas.product_event import MAX_PRODUCT_ID_BYTES
 from schemas.query.body import MAX_LIMIT, QuestionBody
 from schemas.query.parameters import PARAMETERS
 from schemas.query.question import Question, decode_question, question_from_parameters, require_something
-from serving.blender.answers import BatchAnswer, BatchEntry, ErrorBody, SearchAnswer, Suggestions
+from serving.blender.http.connection.leaving import while_connected
 from serving.blender.http.direct import DirectRoute, plain_options
 from serving.blender.http.documented import documented, in_json, refers_to, request_body
-from serving.blender.http.leaving import while_connected
 from serving.blender.http.product_path import PRODUCT
 from serving.blender.http.uploads import Uploads, VectorQuery
 from serving.blender.service import BlenderService
+from serving.blender.showing.answers import BatchAnswer, BatchEntry, ErrorBody, SearchAnswer, Suggestions
 
 MAX_QUERIES = 64
 """Questions of one batch."""

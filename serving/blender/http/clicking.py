@@ -10,11 +10,11 @@ from msgspec import Meta
 
 from schemas.errors import RejectedError
 from schemas.product_event import MAX_PRODUCT_ID_BYTES
-from serving.blender.answers import ClickAsked, ClicksAccepted
-from serving.blender.clicks import Clicks
 from serving.blender.http.direct import DirectRoute
 from serving.blender.http.documented import documented, in_json, refers_to, request_body
 from serving.blender.http.uploads import Uploads
+from serving.blender.showing.answers import ClickAsked, ClicksAccepted
+from serving.blender.writing.clicks import Clicks
 
 MAX_CLICKS = 100
 """Of one call."""

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from fastapi import Response
 
-from serving.blender.answers import ErrorAnswer
 from serving.blender.http.errors import JSON_HEADERS
+from serving.blender.showing.answers import ErrorAnswer
 
 REF = "#/components/schemas/{name}"
 _encode = msgspec.json.Encoder().encode

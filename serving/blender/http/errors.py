@@ -16,8 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from schemas.errors import RejectedError, TransientError
 from serving.backend import EXTRACTOR_MISMATCH, OVERDUE, UNKNOWN_GENERATION
-from serving.blender.answers import ErrorAnswer, ErrorBody
 from serving.blender.http.allowance import TooManyError
+from serving.blender.showing.answers import ErrorAnswer, ErrorBody
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from schemas.errors import RejectedError, TransientError
 from schemas.query.body import DEFAULT_LIMIT, MAX_IMAGES, MAX_LIMIT
 from serving.backend import OVERLOADED
+from serving.blender.asking.likeness import vector_of
 from serving.blender.embedding.memory import FreedMemory
 from serving.blender.http.allowance import ALLOWANCE, Allowance
-from serving.blender.likeness import vector_of
 
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
 """Boundaries, part headers and small fields around a photo."""

@@ -8,7 +8,7 @@ from indexing.ranking.features import MEASURED
 from schemas.found import Hit
 from schemas.query.fields import MEASURES, Field, Values, figure_of, texts_of
 from schemas.query.question import Question
-from serving.blender.products import decode_attributes
+from serving.blender.showing.products import decode_attributes
 
 
 def ranked_by(question: Question) -> tuple[Field, ...]:

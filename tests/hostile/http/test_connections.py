@@ -11,8 +11,8 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from serving.blender.http.protocol import MOST_PIPELINED, HttpLimits
-from serving.blender.http.server import http_server
+from serving.blender.http.connection.protocol import MOST_PIPELINED, HttpLimits
+from serving.blender.http.connection.server import http_server
 from serving.searcher.service import SearcherService
 from tests.hostile.http.raw import PART, PATIENCE_S, get, photo_head, post, wire
 from tests.support.serving.http_world import ids, over, picture, post_vector, ready, serving

@@ -14,9 +14,9 @@ from starlette.routing import Route
 
 from schemas.access.api_keys import ApiKey, ApiKeys, Role, change_keys, new_key, read_keys
 from schemas.errors import CorruptError, OperatorError
-from serving.blender.erasures import Erasures
 from serving.blender.http.allowance import Bucket
 from serving.blender.http.keys import ANY, NEEDED, OPEN, KeyRing
+from serving.blender.writing.erasures import Erasures
 from serving.searcher.service import SearcherService
 from tests.support.serving.http_world import error, ids, over, picture, post_vector, ready, serving
 

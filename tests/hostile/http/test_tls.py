@@ -15,8 +15,8 @@ import pytest
 from cli.runtime.services import is_ready
 from schemas.errors import OperatorError
 from schemas.settings import Settings
-from serving.blender.http.protocol import HttpLimits
-from serving.blender.http.tls import ServerTls, server_tls
+from serving.blender.http.connection.protocol import HttpLimits
+from serving.blender.http.connection.tls import ServerTls, server_tls
 from serving.searcher.service import SearcherService
 from tests.hostile.http.raw import get
 from tests.support.serving.http_world import ids, over, post_vector, ready, serving

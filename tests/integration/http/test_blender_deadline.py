@@ -10,7 +10,8 @@ import pytest
 from schemas.errors import TransientError
 from schemas.search_pb2 import SearchRequest, SearchResponse
 from serving.backend import OVERDUE
-from serving.blender import searching, service
+from serving.blender import service
+from serving.blender.asking import searching
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
 from tests.support.serving.http_world import error, post_vector, serving

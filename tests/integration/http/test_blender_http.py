@@ -293,7 +293,7 @@ async def test_concurrent_requests_share_calls_and_keep_their_own_answers(search
 
 
 def test_example_of_the_issue_has_the_same_fields() -> None:
-    from serving.blender.answers import Result, SearchAnswer
+    from serving.blender.showing.answers import Result, SearchAnswer
 
     example = json.loads(
         '{"product_id": "p1", "score": 0.93, "image_url": "...", "title": "...", "category": "...", "brand": "...",'

@@ -17,9 +17,9 @@ import pytest
 
 import vitrine_client as sdk
 from schemas.access.api_keys import ApiKeys, Role, change_keys, new_key
-from serving.blender.answers import ErasureAccepted
-from serving.blender.erasures import Erasures
 from serving.blender.http.keys import KeyRing
+from serving.blender.showing.answers import ErasureAccepted
+from serving.blender.writing.erasures import Erasures
 from tests.support.serving.http_world import over, picture, ready, serving
 from tests.support.serving.shop import COUNT, FIELDS, PRODUCTS, PROFILES, shop
 from tests.support.serving.world import DIMENSION, WATERMARK, direction

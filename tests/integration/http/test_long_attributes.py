@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.search_pb2 import DetailsRequest, DetailsResponse
-from serving.blender.details import MAX_ATTRIBUTES_BYTES
+from serving.blender.showing.details import MAX_ATTRIBUTES_BYTES
 from serving.broker.service import BrokerService
 from serving.searcher.service import SearcherService
 from tests.support.serving.http_world import ids, over, post_vector, serving

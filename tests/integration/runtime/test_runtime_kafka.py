@@ -28,7 +28,7 @@ from schemas.feature import FeatureRecord, encode_feature, feature_topic_key
 from schemas.ids import image_key, kafka_partition
 from schemas.product_event import MAX_EVENT_BYTES, ProductErased, decode_event
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
-from serving.blender.erasures import Erasures
+from serving.blender.writing.erasures import Erasures
 from tests.system import eventually, system_settings
 
 pytestmark = pytest.mark.integration

@@ -19,23 +19,23 @@ from schemas.full_index.generation import LIVE
 from schemas.query.fields import Fields
 from schemas.query.rank import RankProfile
 from serving.backend import SearchBackend
-from serving.blender.clicks import Clicks
 from serving.blender.embedding.encoders import MOST_WAITING, Encoders, Load
 from serving.blender.embedding.meanings import Meanings
-from serving.blender.erasures import Erasures
-from serving.blender.examples import Examples
 from serving.blender.http.api import create_app
+from serving.blender.http.connection.protocol import HttpLimits
+from serving.blender.http.connection.server import http_server
 from serving.blender.http.front_door import AllowedHosts
 from serving.blender.http.keys import KeyRing
-from serving.blender.http.protocol import HttpLimits
-from serving.blender.http.server import http_server
 from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
-from serving.blender.pictures import Pictures
 from serving.blender.publication import Publication
 from serving.blender.ranking.models import LearnedRanks
-from serving.blender.search_log import SearchLog
 from serving.blender.service import SEARCH_TIMEOUT_S, BlenderService
+from serving.blender.showing.examples import Examples
+from serving.blender.showing.pictures import Pictures
+from serving.blender.writing.clicks import Clicks
+from serving.blender.writing.erasures import Erasures
+from serving.blender.writing.search_log import SearchLog
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService

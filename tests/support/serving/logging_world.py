@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from serving.blender.clicks import Clicks
 from serving.blender.metrics import BlenderMetrics
-from serving.blender.search_log import SearchLog
+from serving.blender.writing.clicks import Clicks
+from serving.blender.writing.search_log import SearchLog
 from tests.support.serving.http_world import over, picture, ready, serving
 from tests.support.serving.shop import FIELDS, PROFILES, shop
 from tests.support.serving.world import direction

@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from schemas.errors import RejectedError
-from serving.blender.likeness import normalised, vector_of
+from serving.blender.asking.likeness import normalised, vector_of
 from tests.support.serving.world import DIMENSION, EXTRACTOR
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from schemas.search_log import ShownProduct
-from serving.blender.answers import Result
 from serving.blender.ranking.fusion import Fit, Rung
-from serving.blender.search_log import shown_product
+from serving.blender.showing.answers import Result
+from serving.blender.writing.search_log import shown_product
 
 RESULT = Result(
     product_id="p1", score=0.75, image_url="", title=None, category=None, brand=None, price=5.0, sales=3, praise=None

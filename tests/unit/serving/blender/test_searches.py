@@ -12,8 +12,8 @@ from schemas.found import encode_found, merge_listed
 from schemas.query.facets import FacetWanted, encode_wanted
 from schemas.query.filters import AnyOf, encode_filter
 from schemas.search_pb2 import Found, SearchRequest, SearchResponse
+from serving.blender.asking.searching import NOTHING_ELSE, Aim, Query, Searches, Wanted
 from serving.blender.metrics import BlenderMetrics
-from serving.blender.searching import NOTHING_ELSE, Aim, Query, Searches, Wanted
 from serving.local import LocalBackend
 from tests.support.serving.world import EXTRACTOR, batch, direction, listed, ready_searcher
 

@@ -16,11 +16,11 @@ from schemas.found import Hit
 from schemas.ids import image_id, product_hash
 from schemas.query.fields import Fields, values_of
 from schemas.query.question import Question, decode_question
-from serving.blender.products import decode_attributes
 from serving.blender.ranking import pages
 from serving.blender.ranking.candidates import POOL, Candidates, best_images, products_wanted
 from serving.blender.ranking.ranking import Page, Ranked, Ranking
 from serving.blender.ranking.values import needs_attributes, values_of_hit
+from serving.blender.showing.products import decode_attributes
 
 FIELDS = Fields()
 DAY_MS = 86_400_000

@@ -11,8 +11,8 @@ from schemas.errors import TransientError
 from schemas.found import Hit
 from schemas.search_pb2 import Detail, DetailsRequest
 from serving.backend import SearchBackend
-from serving.blender.answers import Result
-from serving.blender.products import result_of
+from serving.blender.showing.answers import Result
+from serving.blender.showing.products import result_of
 
 log = logging.getLogger(__name__)
 

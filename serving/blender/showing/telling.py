@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from serving.blender.answers import Result, SearchAnswer, TookMs, rfc3339
+from serving.blender.asking.searching import Found
 from serving.blender.metrics import BlenderMetrics
-from serving.blender.search_log import SearchLog
-from serving.blender.searching import Found
+from serving.blender.showing.answers import Result, SearchAnswer, TookMs, rfc3339
+from serving.blender.writing.search_log import SearchLog
 
 
 class Took(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.search_pb2 import ProductResponse, ReplicaStatus, ShardStatus, StatusResponse
-from serving.blender.answers import (
+from serving.blender.showing.answers import (
     GenerationStatus,
     ImageReceipt,
     IndexStatus,
@@ -12,7 +12,7 @@ from serving.blender.answers import (
     SearcherStatus,
     rfc3339,
 )
-from serving.blender.products import decode_attributes, known_or_none
+from serving.blender.showing.products import decode_attributes, known_or_none
 from vision.extractor import dimension_of
 
 

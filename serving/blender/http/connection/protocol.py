@@ -25,7 +25,7 @@ from typing import Any, cast
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.blender.answers import ErrorAnswer, ErrorBody
+from serving.blender.showing.answers import ErrorAnswer, ErrorBody
 
 MOST_PIPELINED = 16
 """Requests that may wait behind one that is answered, on the same connection."""

@@ -20,14 +20,7 @@ from schemas.query.question import Question
 from schemas.search_log import Kind
 from schemas.search_pb2 import DetailsRequest
 from serving.backend import MAX_DETAILS, MAX_IMAGES_PER_QUERY, SearchBackend
-from serving.blender.answers import (
-    FacetAnswer,
-    FacetBucket,
-    FacetValue,
-    SearchAnswer,
-    SearchedHow,
-)
-from serving.blender.details import MAX_ATTRIBUTES_BYTES, shown
+from serving.blender.asking.searching import NOTHING_ELSE, Aim, Found, Query, Searches, Wanted
 from serving.blender.embedding.meanings import Meanings, Meant
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.ranking import pages
@@ -35,9 +28,16 @@ from serving.blender.ranking.candidates import Candidates, products_wanted
 from serving.blender.ranking.models import LearnedRanks
 from serving.blender.ranking.ranking import Page, Ranking, Vectors
 from serving.blender.ranking.values import needs_attributes
-from serving.blender.search_log import SearchLog
-from serving.blender.searching import NOTHING_ELSE, Aim, Found, Query, Searches, Wanted
-from serving.blender.telling import Telling, Took, watermark_of
+from serving.blender.showing.answers import (
+    FacetAnswer,
+    FacetBucket,
+    FacetValue,
+    SearchAnswer,
+    SearchedHow,
+)
+from serving.blender.showing.details import MAX_ATTRIBUTES_BYTES, shown
+from serving.blender.showing.telling import Telling, Took, watermark_of
+from serving.blender.writing.search_log import SearchLog
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from schemas.query.question import Question
 from schemas.query.rank import LEARNED
 from schemas.search_log import Kind, SearchRecord, ShownProduct, encode_record
 from schemas.topics import SEARCH_LOG
-from serving.blender.answers import Result, SearchAnswer
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.ranking.fusion import Fit
+from serving.blender.showing.answers import Result, SearchAnswer
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 
 from schemas.found import Hit
-from serving.blender.answers import Result
+from serving.blender.showing.answers import Result
 
 _attributes_decoder = msgspec.json.Decoder(dict[str, Any])
 

@@ -8,9 +8,9 @@ from messaging.producer import now_ms
 from schemas.access.kafka import Kafka
 from schemas.search_log import ClickRecord, encode_record
 from schemas.topics import CLICKS
-from serving.blender.acknowledged import WRITE_TIMEOUT_S, AcknowledgedWriter
-from serving.blender.answers import ClickAsked, ClicksAccepted
 from serving.blender.metrics import BlenderMetrics
+from serving.blender.showing.answers import ClickAsked, ClicksAccepted
+from serving.blender.writing.acknowledged import WRITE_TIMEOUT_S, AcknowledgedWriter
 
 
 class Clicks:

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from schemas.settings import Settings
-from serving.blender.http.protocol import HttpLimits, bounded
+from serving.blender.http.connection.protocol import HttpLimits, bounded
 from serving.blender.metrics import BlenderMetrics
 
 GRACE_S = 5

@@ -1,0 +1,1 @@
+"""Connections below HTTP's routes: uvicorn with limits, TLS, and clients that leave."""

@@ -1,0 +1,1 @@
+"""What the blender writes to Kafka: the search log, clicks, erasures."""
