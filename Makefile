@@ -21,7 +21,7 @@ help:  ## this list
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 	@echo "  make bench-NAME     one of: $(BENCHES)"
 
-setup: $(DONE)/packages $(DONE)/jars $(DONE)/class-data  ## install what is missing: virtual environment, Python packages, Maven jars
+setup: $(DONE)/packages $(DONE)/jars $(DONE)/class-data $(DONE)/networks  ## install what is missing: virtual environment, Python packages, Maven jars
 	@command -v chromium >/dev/null || echo "setup: no chromium, so the tests of the page will be skipped (make browser installs it)"
 
 setup-dev: setup $(DONE)/packages-dev
@@ -47,7 +47,7 @@ check-code: $(DONE)/packages-dev
 check-units: $(DONE)/packages-dev $(DONE)/jars
 	$(PYTEST) -q tests/unit
 
-test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data  ## all tests on real Kafka, Flink and Chromium, beside a running system
+test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data $(DONE)/networks  ## all tests on real Kafka, Flink and Chromium, beside a running system
 	$(PYTEST) tests --durations=25
 
 format: $(DONE)/packages-dev
@@ -147,3 +147,10 @@ $(DONE)/class-data: $(DONE)/jars
 	echo "setup: archives of Kafka's and Flink's classes, from a system that is started for it (a minute)"; \
 	if $(PY) -m cli.runtime.class_data; then echo "setup: archives made in $$((SECONDS - began)) s"; touch $@; \
 	else echo "setup: none; every start of the system takes some 10 s longer"; fi
+
+# Only for speed, too: what is kept is of this code of vision/, this processor and this OpenVINO.
+$(DONE)/networks: $(DONE)/packages $(wildcard vision/*.py vision/*/*.py)
+	@began=$$SECONDS; \
+	echo "setup: the encoder's network, measured and kept for this processor (10 s)"; \
+	if $(PY) -m vision.kept; then echo "setup: measured in $$((SECONDS - began)) s"; touch $@; \
+	else echo "setup: none; every process that embeds loads PyTorch and measures"; fi

@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def fill_stores(folder: Path, images: int, dimension: int, seed: int) -> None:
     file.flush()
 
 
-def build(folder: Path, images: int, dimension: int, shards: int, kind: str, lists: int, connector: str) -> None:
+def build(folder: Path, images: int, dimension: int, shards: int, kind: str, lists: int) -> None:
     """The building part of a build, on a mini-cluster of this process; prints the generation as JSON."""
     import msgspec
 
@@ -93,7 +94,7 @@ def build(folder: Path, images: int, dimension: int, shards: int, kind: str, lis
     from jobs.full_index.build.cut import Cut
     from jobs.full_index.build.options import BuildTarget
     from jobs.full_index.build.run import build_generation
-    from jobs.full_index.main import batch_tables
+    from jobs.full_index.main import batch_environment
     from jobs.pipeline.extraction.extractors import ExtractorSpec
 
     target = BuildTarget(
@@ -112,7 +113,7 @@ def build(folder: Path, images: int, dimension: int, shards: int, kind: str, lis
     )
     name = new_name()
     unfinished = folder / f".build-{name}"
-    generation = build_generation(name, target, cut, unfinished, folder / "work", lambda n: batch_tables(connector, n))
+    generation = build_generation(name, target, cut, unfinished, folder / "work", partial(batch_environment, True))
     assert generation.catalogue_valid == images, generation.catalogue_valid
     assert generation.catalogue_digests == [shard.digest for shard in generation.shards]
     seal_generation(unfinished, generation)
@@ -235,17 +236,15 @@ def measured(part: str, *arguments: object) -> tuple[float, PeakMemory, str]:
 def compare(folder: Path, images: int, arguments: argparse.Namespace) -> dict[str, Any]:
     """One size: stores filled, built, then faiss on the same vectors."""
     from cli.runtime.flink.configuration import write_configuration
-    from cli.runtime.programs import jars
     from schemas.settings import load_settings
 
     folder.mkdir()
     settings = load_settings({}, home=str(folder / "home"))
     write_configuration(settings)
-    connector = next(jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka"))
     wall, _, _ = measured("fill", folder, images, arguments.dimension, arguments.seed)
     print(f"{images} images: stores filled in {wall:.1f} s", flush=True)
     wall, memory, _ = measured(
-        "build", folder, images, arguments.dimension, arguments.shards, arguments.kind, arguments.lists, connector
+        "build", folder, images, arguments.dimension, arguments.shards, arguments.kind, arguments.lists
     )
     generation = json.loads((folder / "generation.json").read_bytes())
     print(f"{images} images: built in {wall:.1f} s", flush=True)
@@ -314,8 +313,8 @@ def run_part(part: str, arguments: Sequence[str]) -> int:
     if part == "fill":
         fill_stores(folder, *(int(each) for each in arguments[1:]))
     elif part == "build":
-        images, dimension, shards, kind, lists, connector = arguments[1:]
-        build(folder, int(images), int(dimension), int(shards), kind, int(lists), connector)
+        images, dimension, shards, kind, lists = arguments[1:]
+        build(folder, int(images), int(dimension), int(shards), kind, int(lists))
     else:
         reference(folder, *(int(each) for each in arguments[1:]))
     return 0

@@ -16,8 +16,8 @@ COLOUR_BINS = _BINS**3
 _RANGE_AB = 64.0
 _SMOOTHING = 0.5
 _WHITE_DISTANCE = 12.0
-_LEAST_FOREGROUND = 0.02
-_WHITE_CELL = ((_CELLS - 1) * _CELLS + _CELLS // 2) * _CELLS + _CELLS // 2
+LEAST_FOREGROUND = 0.02
+WHITE_CELL = ((_CELLS - 1) * _CELLS + _CELLS // 2) * _CELLS + _CELLS // 2
 
 
 class ColourHistogram(nn.Module):
@@ -52,7 +52,7 @@ class ColourHistogram(nn.Module):
         foreground = count[:, :-1]
         share = foreground.sum(1, keepdim=True) / cell.shape[1]
         # A picture that is white almost everywhere is described by that white.
-        foreground[:, _WHITE_CELL] += torch.where(share < _LEAST_FOREGROUND, count[:, -1:], 0)[:, 0]
+        foreground[:, WHITE_CELL] += torch.where(share < LEAST_FOREGROUND, count[:, -1:], 0)[:, 0]
         grid = foreground.reshape(n, _CELLS, _CELLS, _CELLS)
         for _ in range(3):
             grid = torch.tensordot(grid, self.spread, dims=([1], [0]))

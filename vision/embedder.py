@@ -6,14 +6,11 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from schemas.errors import OperatorError
 from vision import extractor
 from vision.decode import ImageLimits, decode_image
-from vision.encoders import Backbone, Head, build_backbone
-from vision.execution import choose_device, fastest
+from vision.kept.embedding import Vectors, kept_vectors
 from vision.preprocess import model_input
 
 logger = logging.getLogger(__name__)
@@ -22,10 +19,8 @@ logger = logging.getLogger(__name__)
 class Embedder:
     """A loaded encoder. `prepare` may run in many threads; `embed` uses the network's own threads."""
 
-    def __init__(self, facts: extractor.Extractor, backbone: Backbone, head: Head, device: torch.device) -> None:
-        self._backbone = backbone
-        self._head = head
-        self._device = device
+    def __init__(self, facts: extractor.Extractor, vectors: Vectors) -> None:
+        self._vectors = vectors
         self.extractor_id = facts.extractor_id
         self.dimension = facts.dimension
         self.image_size = facts.image_size
@@ -45,31 +40,34 @@ class Embedder:
         """
         if not inputs:
             return np.empty((0, self.dimension), np.float32)
-        with torch.inference_mode():
-            images = torch.from_numpy(np.stack(inputs)).to(self._device)
-            # (n, h, w, 3) seen as (n, 3, h, w) already is channels_last: no copy but the one to float.
-            features = self._backbone(images.permute(0, 3, 1, 2).float())
-            vectors: NDArray[np.float32] = self._head(images, features).cpu().numpy()
-        return vectors
+        return self._vectors(np.stack(inputs))
 
 
 def create_embedder(
-    encoder: str, weights: str = "", device: str = "auto", threads: int = 0, *, bfloat16: bool = False
+    encoder: str,
+    weights: str = "",
+    device: str = "auto",
+    threads: int = 0,
+    *,
+    bfloat16: bool = False,
+    kept: bool = True,
 ) -> Embedder:
-    """Loads an encoder (see `vision.encoders`) and measures how it runs best here: takes some seconds.
+    """Loads an encoder (see `vision.encoders`): a moment where its network is kept for this machine (`vision.kept`).
+
+    Else PyTorch is loaded and measures how it runs best here, which takes some seconds.
 
     `device`: auto, cpu, cuda, cuda:1, ...; `threads`: CPU threads of the
     network in this whole process, 0 for PyTorch's default; `bfloat16`: may be
-    used where it is faster, at a loss of recall (`vision.execution`). Start the process
-    with `vision.environment.MALLOC_ENV`. Raises `OperatorError`.
+    used where it is faster, at a loss of recall (`vision.execution`); `kept`: a
+    kept network will do. Start the process with
+    `vision.environment.MALLOC_ENV`. Raises `OperatorError`.
     """
-    if threads > 0:
-        torch.set_num_threads(threads)
-    try:
-        target = choose_device(device)
-        facts = extractor.describe(encoder, weights)
-        backbone, execution = fastest(build_backbone(encoder, weights), facts.image_size, target, bfloat16=bfloat16)
-    except (RuntimeError, AssertionError) as error:
-        raise OperatorError(f"encoder {encoder} does not run on device {device!r}: {str(error)[:300]}") from error
-    logger.info("embedder ready extractor_id=%s device=%s execution=%s", facts.extractor_id, target, execution)
-    return Embedder(facts, backbone, Head(encoder).to(target), target)
+    facts = extractor.describe(encoder, weights)
+    vectors = kept_vectors(facts.extractor_id, device, threads) if kept and not bfloat16 else None
+    if vectors is None:
+        from vision.measured import measured_vectors  # PyTorch: seconds
+
+        vectors = measured_vectors(facts, weights, device, threads, bfloat16=bfloat16)
+    else:
+        logger.info("embedder ready extractor_id=%s execution=kept", facts.extractor_id)
+    return Embedder(facts, vectors)

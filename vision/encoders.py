@@ -25,10 +25,6 @@ Backbone = Callable[[Tensor], tuple[Tensor, ...]]
 """Pixels (n, 3, size, size), RGB 0..255 as float32 or bfloat16, to one or more feature matrices (n, d)."""
 
 MIDDLE_BLOCK = 9
-MIDDLE_WEIGHT = 0.6
-COLOUR_WEIGHT = 0.5
-"""Weights of block 9 and the histogram beside the last layer's 1: more of either finds more exact
-products among studio photographs and loses the garment's kind in private ones (docs in benchmarks/retrieval.py)."""
 
 
 def build_backbone(encoder: str, weights: str = "") -> nn.Module:
@@ -72,5 +68,7 @@ class Head(nn.Module):
             return last
         middle = features[1].float()
         rooted = normalize(middle.sign() * middle.abs().sqrt())
-        joined = torch.cat([last, MIDDLE_WEIGHT * rooted, COLOUR_WEIGHT * self.colour(images)], dim=1)
+        joined = torch.cat(
+            [last, extractor.MIDDLE_WEIGHT * rooted, extractor.COLOUR_WEIGHT * self.colour(images)], dim=1
+        )
         return normalize(joined @ self.projection)

@@ -43,7 +43,7 @@ def fastest(network: nn.Module, size: int, device: torch.device, *, bfloat16: bo
     `bfloat16`: may be chosen where the hardware multiplies it.
     """
     network = network.to(device).to(memory_format=torch.channels_last)
-    pixels = torch.rand(_BATCH, 3, size, size, device=device).mul_(255).contiguous(memory_format=torch.channels_last)
+    pixels = _drawn(size, device)
     best: tuple[float, Backbone, str] | None = None
     with torch.inference_mode():
         for name, backbone in _candidates(network, pixels, bfloat16):
@@ -53,6 +53,24 @@ def fastest(network: nn.Module, size: int, device: torch.device, *, bfloat16: bo
     assert best is not None
     logger.info("execution chosen=%s images_per_s=%.0f device=%s", best[2], _BATCH / best[0], device)
     return best[1], best[2]
+
+
+def traced(network: nn.Module, size: int) -> torch.jit.ScriptModule:
+    """The frozen graph that takes part in the measuring, of a network on the CPU. Within `torch.inference_mode`."""
+    return _traced(network, _drawn(size, torch.device("cpu")))
+
+
+def _drawn(size: int, device: torch.device) -> Tensor:
+    drawn = torch.rand(_BATCH, 3, size, size, device=device).mul_(255)
+    return drawn.contiguous(memory_format=torch.channels_last)
+
+
+def _traced(network: nn.Module, pixels: Tensor) -> torch.jit.ScriptModule:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecation notes of the tracer, and of shapes it takes for constants
+        graph = torch.jit.trace(network, pixels, check_trace=False)  # type: ignore[no-untyped-call]
+        frozen: torch.jit.ScriptModule = torch.jit.freeze(graph)
+    return frozen
 
 
 def _candidates(network: nn.Module, pixels: Tensor, bfloat16: bool) -> Iterator[tuple[str, Backbone]]:
@@ -65,15 +83,12 @@ def _candidates(network: nn.Module, pixels: Tensor, bfloat16: bool) -> Iterator[
 
 def _ways(network: nn.Module, pixels: Tensor, precision: str) -> Iterator[tuple[str, Backbone]]:
     yield f"eager-{precision}", network
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecation notes of the tracer, and of shapes it takes for constants
-        graph = torch.jit.trace(network, pixels, check_trace=False)  # type: ignore[no-untyped-call]
-        traced = torch.jit.freeze(graph)
-    if _is_same(network, traced, pixels[:3]):
-        yield f"traced-{precision}", traced
+    graph = _traced(network, pixels)
+    if _is_same(network, graph, pixels[:3]):
+        yield f"traced-{precision}", graph
     if pixels.device.type == "cpu" and pixels.dtype == torch.float32:
         try:
-            foreign = OpenVinoBackbone(traced, pixels.shape[-1])
+            foreign = OpenVinoBackbone(graph, pixels.shape[-1])
         except RuntimeError as error:
             logger.info("execution openvino=unusable error=%r", str(error)[:200])
             return

@@ -50,6 +50,10 @@ EFFICIENTNET_LITE = {
 HEAD_CHANNELS = 1280
 COMPOSITE_DIMENSION = 768
 """Length of a composite's vector after `vision.projection`."""
+MIDDLE_WEIGHT = 0.6
+COLOUR_WEIGHT = 0.5
+"""Weights, in a composite, of block 9 and the histogram beside the last layer's 1: more of either finds more exact
+products among studio photographs and loses the garment's kind in private ones (docs in benchmarks/retrieval.py)."""
 
 
 @dataclass(frozen=True, slots=True)

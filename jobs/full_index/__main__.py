@@ -1,4 +1,4 @@
-"""`python -m jobs.full_index replay --connector .cache/jars/flink/flink-sql-connector-kafka-*.jar`"""
+"""`python -m jobs.full_index replay --mini-cluster`"""
 
 import sys
 

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import EnvironmentSettings, StreamTableEnvironment
 
 from jobs.full_index.build.arguments import add_build_arguments, build_options
 from jobs.full_index.build.options import BuildOptions
@@ -24,7 +22,9 @@ from jobs.full_index.replay.arguments import add_replay_arguments
 from jobs.full_index.replay.position import ReplayFolder
 from jobs.full_index.replay.run import Replay, ReplayOptions
 from jobs.pipeline.extraction.extractors import configured
-from jobs.pipeline.flink.topology import MINI_CLUSTER, workers_in_processes
+from jobs.pipeline.flink.bounded import SETTINGS
+from jobs.pipeline.flink.loading import WORKER_PYTHON
+from jobs.pipeline.flink.mini_cluster import MINI_CLUSTER, workers_in_processes
 from messaging.admin import offsets_at, wait_for_kafka
 from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError, VitrineError
@@ -34,16 +34,16 @@ from schemas.topics import PRODUCT_EVENTS
 log = logging.getLogger("jobs.full_index")
 
 
-def batch_tables(connector: str | None, parallelism: int) -> StreamTableEnvironment:
-    """A table environment for one bounded job. `connector` as in the streaming job: for a mini-cluster only.
+def batch_environment(mini_cluster: bool, parallelism: int) -> StreamExecutionEnvironment:
+    """An environment for one bounded job, on a Flink of this process (`mini_cluster`) or on the client's.
 
     `parallelism`: where it is not the streaming job's, which the stores' owners are spread by.
     """
     workers_in_processes()
     values = {
-        "execution.runtime-mode": "BATCH",
+        **SETTINGS,
         "python.execution-mode": "process",
-        "python.executable": sys.executable,
+        "python.executable": str(WORKER_PYTHON),
         "python.fn-execution.memory.managed": "false",
         "parallelism.default": str(parallelism),
         # A source must not be spread wider than the stores' owners may be.
@@ -53,30 +53,29 @@ def batch_tables(connector: str | None, parallelism: int) -> StreamTableEnvironm
         "restart-strategy.fixed-delay.delay": "1 s",
         "execution.shutdown-on-attached-exit": "true",
     }
-    if connector is not None:
-        values |= {**MINI_CLUSTER, "pipeline.jars": Path(connector).resolve().as_uri()}
+    if mini_cluster:
+        values |= MINI_CLUSTER
     config = Configuration()
     for name, value in values.items():
         config.set_string(name, value)
-    environment = StreamExecutionEnvironment.get_execution_environment(config)
-    batch = EnvironmentSettings.new_instance().in_batch_mode().with_configuration(config).build()
-    return StreamTableEnvironment.create(environment, batch)
+    return StreamExecutionEnvironment.get_execution_environment(config)
 
 
-def run_replay(settings: Settings, options: ReplayOptions, connector: str | None) -> int:
+def run_replay(settings: Settings, options: ReplayOptions, mini_cluster: bool) -> int:
     """The whole replay; its report is in `replay/report.json` of the home."""
     extractors = configured(settings)
     log.info("event=job_start name=replay extractors=%s settings=%s",
              ",".join(spec.extractor_id for spec in extractors), settings_json(settings))  # fmt: skip
     with ReplayFolder(settings.layout.replay).lock():
-        report = Replay(settings, options, extractors, lambda: batch_tables(connector, settings.parallelism)).execute()
+        environment = partial(batch_environment, mini_cluster, settings.parallelism)
+        report = Replay(settings, options, extractors, environment).execute()
     return 1 if report.left_wrong else 0
 
 
-def run_build(settings: Settings, options: BuildOptions, connector: str | None) -> int:
+def run_build(settings: Settings, options: BuildOptions, mini_cluster: bool) -> int:
     """The whole build, without its publication; the generation's name is in `build/latest.json` of the home."""
     log.info("event=job_start name=build options=%s settings=%s", options, settings_json(settings))
-    Build(settings, options, lambda parallelism: batch_tables(connector, parallelism)).execute()
+    Build(settings, options, partial(batch_environment, mini_cluster)).execute()
     return 0
 
 
@@ -89,9 +88,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add_build_arguments(build)
     for command in (replay, build):
         command.add_argument(
-            "--connector",
-            default=os.environ.get("VITRINE_FLINK_CONNECTOR"),
-            help="jar of Flink's Kafka connector, to run on a mini-cluster of this process (VITRINE_FLINK_CONNECTOR)",
+            "--mini-cluster", action="store_true", help="run on a Flink of this process, for as long as the job takes"
         )
     return parser.parse_args(argv)
 
@@ -129,8 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load_settings()
         wait_for_kafka(settings.kafka)
         if arguments.command == "build":
-            return run_build(settings, build_options(arguments), arguments.connector)
-        return run_replay(settings, replay_options(settings, arguments), arguments.connector)
+            return run_build(settings, build_options(arguments), arguments.mini_cluster)
+        return run_replay(settings, replay_options(settings, arguments), arguments.mini_cluster)
     except OperatorError as error:
         print(f"vitrine: {error}", file=sys.stderr)
         return 2

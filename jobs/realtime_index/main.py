@@ -16,7 +16,8 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
 from jobs.pipeline.extraction.extractors import configured, warn_of_foreign_serving
-from jobs.pipeline.flink.topology import MINI_CLUSTER, workers_in_processes
+from jobs.pipeline.flink.loading import WORKER_PYTHON
+from jobs.pipeline.flink.mini_cluster import MINI_CLUSTER, workers_in_processes
 from jobs.realtime_index import JOB_NAME
 from jobs.realtime_index.kept_plan import keep
 from jobs.realtime_index.pipeline import build
@@ -36,7 +37,7 @@ def configuration(settings: Settings, connector: str | None) -> Configuration:
     """
     values = {
         "python.execution-mode": "process",
-        "python.executable": sys.executable,
+        "python.executable": str(WORKER_PYTHON),
         # Off: with it the regions of a slot share one Python process, and one's import of a library stalls the other.
         "python.fn-execution.memory.managed": "false",
         "parallelism.default": str(settings.parallelism),

@@ -1,4 +1,4 @@
-"""Networks run by OpenVINO: what PyTorch traced (`traced`), and what lies in an ONNX file (`onnx_file`).
+"""Networks run by OpenVINO: what PyTorch traced (`traced`), the same kept on disk (`kept`), ONNX files (`onnx_file`).
 
 The one home of openvino. Its package tells its maker of every import, by
 another package that it brings along (openvino-telemetry). That one is never
@@ -13,6 +13,9 @@ import sys
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # what Python takes for "not installed"
 
 import openvino  # noqa: E402, F401
+
+AT_ONCE = 4
+"""Pictures of one inference: what passes between the layers of more of them leaves the cache (a quarter slower)."""
 
 
 def properties(threads: int) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import openvino as ov
@@ -19,7 +20,7 @@ from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from openvino.preprocess import PrePostProcessor
 from torch import Tensor
 
-from vision.openvino import properties
+from vision.openvino import AT_ONCE, properties
 
 _NOT_CONVERTED = (
     GeneralFailure,
@@ -28,9 +29,6 @@ _NOT_CONVERTED = (
     OpConversionFailure,
     OpValidationFailure,
 )
-
-_AT_ONCE = 4
-"""Pictures of one inference: what passes between the layers of more of them leaves the cache (a quarter slower)."""
 
 
 class OpenVinoBackbone:
@@ -48,7 +46,7 @@ class OpenVinoBackbone:
         request = getattr(self._threads, "request", None)
         if request is None:  # one holds the memory of one call at a time
             request = self._threads.request = self._compiled.create_infer_request()
-        parts = [self._infer(request, part) for part in torch.split(pixels, _AT_ONCE)]
+        parts = [self._infer(request, part) for part in torch.split(pixels, AT_ONCE)]
         return parts[0] if len(parts) == 1 else tuple(torch.cat(found) for found in zip(*parts, strict=True))
 
     @staticmethod
@@ -56,6 +54,11 @@ class OpenVinoBackbone:
         # channels_last seen as (n, size, size, 3) is contiguous: no copy.
         request.infer([pixels.permute(0, 2, 3, 1).contiguous().numpy()], share_inputs=True)
         return tuple(torch.from_numpy(output.data.copy()) for output in request.output_tensors)
+
+
+def save(traced: torch.jit.ScriptModule, size: int, file: Path) -> None:
+    """Writes what `OpenVinoBackbone` runs, for `vision.openvino.kept`; in float32, as it is."""
+    ov.save_model(_model(traced, size), str(file), compress_to_fp16=False)
 
 
 def _model(traced: torch.jit.ScriptModule, size: int) -> Any:

@@ -36,13 +36,17 @@ def class_data() -> Path:
 
 def class_options(program: str, class_path: str) -> list[str]:
     """The class path, and the archive of `program`'s classes where there is one."""
-    options = ["-cp", class_path]
+    return [*archive_options(program, class_path), "-cp", class_path]
+
+
+def archive_options(program: str, class_path: str) -> list[str]:
+    """The archive alone, for a JVM that gets its class path from somebody else, who begins it with this one."""
     if _recording is not None:
         _recording.programs[program] = class_path
-        return [f"-XX:DumpLoadedClassList={_recording.classes(program)}", *options]
+        return [f"-XX:DumpLoadedClassList={_recording.classes(program)}"]
     archive = class_data() / f"{program}.jsa"
     # That it is of other jars, or of another JVM, need not be said at each start.
-    return [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off", *options] if archive.exists() else options
+    return [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off"] if archive.exists() else []
 
 
 @contextlib.contextmanager

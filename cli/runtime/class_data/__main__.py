@@ -1,7 +1,7 @@
 """Makes the archives: `python -m cli.runtime.class_data`.
 
-Kafka, Flink and the streaming job live once, on free ports and in a folder of
-their own, and write down which classes they load. The archives are made of
+Kafka, Flink, the streaming job and a replay live once, on free ports and in a
+folder of their own, and write down which classes they load. The archives are made of
 those afterwards, by JVMs that run nothing.
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from cli.runtime.class_data import class_data, recording
 from cli.runtime.flink.access import FlinkAccess
+from cli.runtime.flink.batch_client import BatchClient
 from cli.runtime.flink.job import job_runs
 from cli.runtime.programs import LOOPBACK, java
 from cli.runtime.progress import Progress
@@ -60,6 +61,10 @@ def _run(settings: Settings) -> None:
         system.start_flink()
         system.submit_job()
         _await_job(FlinkAccess.of(settings))
+        client = BatchClient(settings, "replay", ())
+        # Of an empty log, without shards to compare: 1 says that these are missing.
+        if (code := client.run(["--check", "--wait", "0"], cluster=False, waiting=lambda: None)) not in (0, 1):
+            raise client.failure(code)
     finally:
         system.stop()
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.configuration import write_configuration
 from cli.runtime.flink.jvm import client_command
 from cli.runtime.flink.parts import client_environment
 from cli.runtime.flink.rest import FlinkRest, root_cause
-from cli.runtime.programs import REPOSITORY, jars, python
+from cli.runtime.programs import REPOSITORY, python
+from jobs.pipeline.flink.loading import WORKER_PYTHON
 from schemas.errors import OperatorError, TransientError, VitrineError
 from schemas.settings import Settings
 
@@ -81,17 +81,13 @@ class BatchClient:
             raise OperatorError(f"{error.detail}; vitrine start starts Flink") from error
 
     def _command_line(self, arguments: Sequence[str], cluster: bool) -> list[str]:
-        connector: list[Path] = [jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka")]
-        if not connector:
-            raise OperatorError("flink-sql-connector-kafka is missing: remove .cache/jars and run `make setup`")
         if not cluster:
-            return [python(), "-m", "jobs.full_index", self._command, "--connector", str(connector[0]), *arguments]
+            return [python(), "-m", "jobs.full_index", self._command, "--mini-cluster", *arguments]
         return [
             *client_command(self._layout),
             "run",
             *("--jobmanager", self._flink.address),
             *("--python", str(JOB_FILE)),
-            *("--pyExecutable", python(), "--pyClientExecutable", python()),
-            *("--jarfile", str(connector[0])),
+            *("--pyExecutable", str(WORKER_PYTHON), "--pyClientExecutable", python()),
             *(self._command, *arguments),
         ]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from cli.runtime.flink.access import flink_key
 from cli.runtime.flink.jvm import JOB_MANAGER_MEMORY, TASK_MANAGER_MEMORY, java_options
 from cli.runtime.programs import LOOPBACK, flink_home, python
+from jobs.pipeline.flink.loading import WORKER_PYTHON
 from schemas.errors import OperatorError
 from schemas.settings import Settings
 
@@ -76,7 +77,7 @@ taskmanager.cpu.cores: {slots}
 {_memory("taskmanager", TASK_MANAGER_MEMORY)}
 io.tmp.dirs: {layout.flink / "tmp"}
 parallelism.default: {settings.parallelism}
-python.executable: {python()}
+python.executable: {WORKER_PYTHON}
 python.client.executable: {python()}
 execution.checkpointing.dir: {(layout.flink / "checkpoints").as_uri()}
 restart-strategy.type: exponential-delay

@@ -14,6 +14,7 @@ from cli.runtime.flink.parts import client_environment
 from cli.runtime.flink.rest import FlinkRest, root_cause
 from cli.runtime.programs import REPOSITORY, jars, python
 from disk.locks import locked
+from jobs.pipeline.flink.loading import WORKER_PYTHON
 from jobs.realtime_index import JOB_NAME
 from jobs.realtime_index.kept_plan import forget, kept
 from jobs.realtime_index.preparation import prepare_log
@@ -103,7 +104,7 @@ def _run_client(settings: Settings, access: FlinkAccess, waiting: Callable[[], N
         *client_command(layout),
         *("run", "--detached"),
         *("--jobmanager", access.address),
-        *("--pyExecutable", python(), "--pyClientExecutable", python()),
+        *("--pyExecutable", str(WORKER_PYTHON), "--pyClientExecutable", python()),
         *("--jarfile", str(connector[0])),
         *("--python", str(JOB_FILE)),
     ]

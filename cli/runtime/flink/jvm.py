@@ -7,13 +7,14 @@ we could as well have divided; so they are started without.
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.runtime.class_data import class_options
+from cli.runtime.class_data import archive_options, class_options
 from cli.runtime.programs import flink_home, jars, java
 from schemas.errors import OperatorError
 from schemas.layout import Layout
@@ -92,6 +93,14 @@ def task_manager_command(layout: Layout) -> list[str]:
 def client_command(layout: Layout) -> list[str]:
     """`flink` of the command line; its action (`run ...`) is to follow."""
     return _java(_CLIENT, layout, CLIENT_OPTIONS)
+
+
+def gateway_options() -> list[str]:
+    """Of the JVM that PyFlink starts for a job on a Flink of its own; class path and the rest it adds by itself."""
+    home = flink_home()
+    # As PyFlink finds them, in its order.
+    found = [*glob.glob(str(home / "lib" / "*.jar")), *glob.glob(str(home / "opt" / "flink-python*.jar"))]  # noqa: PTH207
+    return [*CLIENT_OPTIONS, *archive_options("flink-gateway", ":".join(found))]
 
 
 def flink_variables() -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cli.runtime.environment import child_environment, part_environment
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.configuration import write_configuration
-from cli.runtime.flink.jvm import CLIENT_OPTIONS, flink_variables, job_manager_command, task_manager_command
+from cli.runtime.flink.jvm import flink_variables, gateway_options, job_manager_command, task_manager_command
 from cli.runtime.parts import Part
 from cli.runtime.processes import Processes
 from cli.runtime.programs import java, python
@@ -54,7 +54,7 @@ def _flink_variables(layout: Layout) -> dict[str, str]:
 
 def client_environment(settings: Settings, access: FlinkAccess) -> dict[str, str]:
     """For a client of Flink's: with the key of the Flink we run, and options for the JVM that PyFlink starts itself."""
-    options = " ".join([os.environ.get("JVM_ARGS", ""), *CLIENT_OPTIONS]).strip()
+    options = " ".join([os.environ.get("JVM_ARGS", ""), *gateway_options()]).strip()
     environment = {**flink_environment(settings), "JVM_ARGS": options}
     for name, value in access.headers().items():
         environment["FLINK_REST_CLIENT_HEADERS"] = f"{name}:{value}"

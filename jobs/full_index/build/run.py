@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from pyflink.table import StreamTableEnvironment
+from pyflink.datastream import StreamExecutionEnvironment
 
 from generations.folder import file_checksum, new_name
 from jobs.full_index.build.count import refuse_lost_products
@@ -49,17 +49,20 @@ from schemas.settings import Settings
 
 log = logging.getLogger(__name__)
 
-Tables = Callable[[int], StreamTableEnvironment]
-"""Makes a batch table environment of that parallelism; each job gets its own."""
+Environments = Callable[[int], StreamExecutionEnvironment]
+"""Makes a batch environment of that parallelism; each job gets its own."""
+
+SMALL_BYTES = 64 * 1024 * 1024
+"""Stores below it, some 20,000 images', are built by one worker: a second takes longer to start than it saves."""
 
 
 class Build:
     """One build. `execute` is called once; it takes the folder's lock."""
 
-    def __init__(self, settings: Settings, options: BuildOptions, tables: Tables) -> None:
+    def __init__(self, settings: Settings, options: BuildOptions, environments: Environments) -> None:
         self._settings = settings
         self._options = options
-        self._tables = tables
+        self._environments = environments
         self._folder = BuildFolder(settings.layout)
         self._took_s: dict[str, float] = {}
 
@@ -78,7 +81,7 @@ class Build:
             with self._phase("copy"):
                 cut = take_cut(self._settings, folder.work / "cut")
             unfinished = folder.unfinished(name)
-            generation = build_generation(name, target, cut, unfinished, folder.work, self._tables)
+            generation = build_generation(name, target, cut, unfinished, folder.work, self._environments)
             if self._settings.meaning:
                 generation = with_meaning(unfinished, generation)
             if self._settings.learned_rank:
@@ -107,7 +110,7 @@ class Build:
             units = [FindMissing(partition) for partition in range(cut.event_partitions)]
             count = sum(
                 answer.missing
-                for answer in _run(self._tables, "vitrine_build_missing", plan, units, work / "results")
+                for answer in _run(self._environments, "vitrine_build_missing", plan, units, work / "results")
                 if isinstance(answer, Found)
             )
         with self._phase("extract"):
@@ -120,13 +123,14 @@ class Build:
         self._took_s[name] = round(time.monotonic() - began, 3)
 
 
-def build_generation(name: str, target: BuildTarget, cut: Cut, folder: Path, work: Path, tables: Tables) -> Generation:
+def build_generation(
+    name: str, target: BuildTarget, cut: Cut, folder: Path, work: Path, environments: Environments
+) -> Generation:
     """Builds the shards in `folder`, which is not there yet, and says what they are; sealing is the caller's.
 
     Knows no Kafka and no live store. `work`: for results and progress.
     """
     began = time.monotonic()
-    cores = len(os.sched_getaffinity(0))
     units = [BuildShard(shard) for shard in range(target.shards)]
     plan = BuildPlan(
         name=name,
@@ -134,11 +138,11 @@ def build_generation(name: str, target: BuildTarget, cut: Cut, folder: Path, wor
         target=target,
         folder=folder,
         progress=work / "progress",
-        threads=max(1, cores // min(cores, target.shards)),
+        threads=max(1, _cores() // _workers(cut, target.shards)),
     )
     folder.mkdir(parents=True)
     built: dict[int, Built] = {}
-    for answer in _run(tables, "vitrine_build", plan, units, work / "results"):
+    for answer in _run(environments, "vitrine_build", plan, units, work / "results"):
         if isinstance(answer, Built):
             built[answer.shard] = answer
     if len(built) != target.shards:
@@ -200,17 +204,29 @@ def describe_shard(folder: Path) -> GenerationShard:
     )
 
 
-def _run(tables: Tables, job: str, plan: BuildPlan, units: Iterable[Unit], results: Path) -> Iterator[Answer]:
+def _run(
+    environments: Environments, job: str, plan: BuildPlan, units: Iterable[Unit], results: Path
+) -> Iterator[Answer]:
     """The units' answers; a task that was run again answers twice. Raises what a unit refused."""
     wanted = list(units)
-    parallelism = min(len(wanted), len(os.sched_getaffinity(0)))
+    environment = environments(_workers(plan.cut, len(wanted)))
     answers: Iterator[Answer] = run_units(
-        tables(parallelism), job, wanted, partial(BuildWork, plan), unit=Unit, answer=Answer, results=results
+        environment, job, wanted, partial(BuildWork, plan), unit=Unit, answer=Answer, results=results
     )
     for answer in answers:
         if isinstance(answer, Refused):
             raise (CorruptError if answer.corrupt else OperatorError)(answer.what)
         yield answer
+
+
+def _workers(cut: Cut, units: int) -> int:
+    """Python workers for so many units."""
+    stored = sum(file.stat().st_size for store in (cut.catalogue, cut.features) for file in store.rglob("*.sst"))
+    return 1 if stored < SMALL_BYTES else min(units, _cores())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _phases(built: dict[int, Built]) -> list[str]:

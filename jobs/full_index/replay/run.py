@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from pyflink.table import StreamTableEnvironment
+from pyflink.datastream import StreamExecutionEnvironment
 
 from disk.durable import write_durably
 from feature_store.open import catalogue_store, feature_store
@@ -51,7 +51,8 @@ from jobs.full_index.truth.live_log import given_up, log_state, wait_for_extract
 from jobs.full_index.truth.log_state import LogState
 from jobs.pipeline.catalogue import CatalogueConfig
 from jobs.pipeline.extraction.extractors import ExtractorSpec
-from jobs.pipeline.flink.bounded import LogRange, run_over_log, run_units
+from jobs.pipeline.flink.bounded import run_over_log, run_units
+from jobs.pipeline.log_range import LogRange
 from messaging.producer import EventProducer
 from schemas.errors import TransientError
 from schemas.extract_request import ExtractRequest, encode_request
@@ -63,8 +64,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 1000
 
-Tables = Callable[[], StreamTableEnvironment]
-"""Makes a batch table environment; each job gets its own."""
+Environments = Callable[[], StreamExecutionEnvironment]
+"""Makes a batch environment; each job gets its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Replay:
     """One run. `execute` is called once, under the folder's lock."""
 
     def __init__(
-        self, settings: Settings, options: ReplayOptions, extractors: list[ExtractorSpec], tables: Tables
+        self, settings: Settings, options: ReplayOptions, extractors: list[ExtractorSpec], environments: Environments
     ) -> None:
         """`extractors`: that the streaming job keeps current, as `extractors.configured` gives them."""
         self._settings = settings
@@ -97,7 +98,7 @@ class Replay:
         generations = Generations(settings.layout.generations)
         self._index = index = serving_index(settings.tier, generations, settings.shards, extractors[0])
         self._beside = kept_beside(generations, index, extractors)
-        self._tables = tables
+        self._environments = environments
         self._folder = ReplayFolder(settings.layout.replay)
         started = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         self._run_id = f"{started}-{secrets.token_hex(3)}"
@@ -178,7 +179,13 @@ class Replay:
         stage = partial(ReplayLog, config)
         reached = list(span.begins)
         answers = run_over_log(
-            self._tables(), "vitrine_replay", source, stage, BATCH, answer=Replayed, results=self._results("replay")
+            self._environments(),
+            "vitrine_replay",
+            source,
+            stage,
+            BATCH,
+            answer=Replayed,
+            results=self._results("replay"),
         )
         for batch in answers:
             for partition, end in batch.ends.items():
@@ -223,7 +230,7 @@ class Replay:
             for partition, end in enumerate(span.stands_for)
         ]
         answers = run_units(
-            self._tables(),
+            self._environments(),
             "vitrine_replay_audit",
             units,
             partial(Audit, self._copies()),
@@ -256,7 +263,7 @@ class Replay:
             for partition, begin in enumerate(span.begins)
         ]
         answers = run_units(
-            self._tables(),
+            self._environments(),
             "vitrine_replay_heal",
             units,
             partial(Heal, self._copies(), self._settings.kafka),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pyflink.table import DataTypes, FunctionContext
 from pyflink.table.udf import ScalarFunction, udf
 
+from jobs.pipeline.flink.metrics import FlinkMetrics
 from jobs.pipeline.overflow import Overflow
 from jobs.pipeline.stage import Record, Stage
 from messaging.producer import EventProducer
@@ -33,27 +34,6 @@ RESULT_TYPE = DataTypes.ROW(
         DataTypes.FIELD("vals", DataTypes.ARRAY(DataTypes.BYTES())),
     ]
 )
-
-
-class FlinkMetrics:
-    """Flink's metric group behind the `Metrics` port. Names appear in the dashboard and in Prometheus."""
-
-    def __init__(self, group: Any) -> None:
-        self._group = group
-        self._counters: dict[str, Any] = {}
-        self._gauges: dict[str, float] = {}
-
-    def count(self, name: str, n: int = 1) -> None:
-        counter = self._counters.get(name)
-        if counter is None:
-            counter = self._counters[name] = self._group.counter(name)
-        counter.inc(n)
-
-    def gauge(self, name: str, value: float) -> None:
-        if name not in self._gauges:
-            # Beam's gauges are whole numbers.
-            self._group.gauge(name, lambda: int(self._gauges[name]))
-        self._gauges[name] = value
 
 
 class StageFunction(ScalarFunction):  # type: ignore[misc]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,25 +23,6 @@ RECORD_COLUMNS = (
     "k, v, p, o, CAST(EXTRACT(EPOCH FROM t) AS BIGINT) * 1000 + CAST(EXTRACT(MILLISECOND FROM t) AS BIGINT) AS t"
 )
 """A stage's five columns, from a `raw_table`; the timestamp in ms."""
-
-
-def workers_in_processes() -> None:
-    """For a mini-cluster, whose Python workers are otherwise threads of the client that take turns.
-
-    PyFlink reads this from the environment alone; call it before the job is made.
-    """
-    os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112 - PyFlink's spelling
-
-
-MINI_CLUSTER: Mapping[str, str] = {
-    "rest.address": "127.0.0.1",
-    "rest.bind-address": "127.0.0.1",
-    "web.submit.enable": "false",
-    "web.cancel.enable": "false",
-    "web.rescale.enable": "false",
-    "web.access-control-allow-origin": "",
-}
-"""For a Flink of the client's own: nobody but it has business there (docs/adr/0019-closed-doors.md)."""
 
 
 @dataclass(frozen=True, slots=True)

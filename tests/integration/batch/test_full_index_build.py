@@ -15,7 +15,6 @@ import pytest
 
 from cli.runtime.flink.batch_client import BatchClient
 from cli.runtime.flink.parts import flink_environment
-from cli.runtime.programs import jars
 from generations.folder import Generations
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
@@ -195,6 +194,7 @@ def test_build_that_is_killed_leaves_no_generation(system: System, stocked: list
         client = start_client(system)
         try:
             if reached(system, client, moment):
+                client.send_signal(signal.SIGSTOP)  # else it may be done before its workers are found
                 workers = psutil.Process(client.pid).children(recursive=True)
                 client.kill()
         finally:
@@ -269,10 +269,9 @@ def start_client(system: System) -> subprocess.Popen[bytes]:
     """`python -m jobs.full_index build`; its log is build.log among the logs."""
     settings = system.settings
     layout = settings.layout
-    (connector,) = (jar for jar in jars("flink") if jar.name.startswith("flink-sql-connector-kafka"))
     with client_log(system).open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "jobs.full_index", "build", "--connector", str(connector)],
+            [sys.executable, "-m", "jobs.full_index", "build", "--mini-cluster"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,30 @@
+"""Keeps the networks of the settings' encoders for this machine: `python -m vision.kept`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from schemas.errors import OperatorError
+from schemas.settings import load_settings
+from vision import extractor
+from vision.kept.keep import keep
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.WARNING)
+    settings = load_settings()
+    try:
+        for encoder in (settings.encoder, *settings.further_encoders):
+            weights = settings.weights if encoder == settings.encoder else ""
+            if not extractor.is_external(encoder):
+                folder = keep(encoder, weights, settings.device)
+                print(f"{encoder}: " + ("PyTorch runs it the fastest here" if folder is None else f"kept in {folder}"))
+    except OperatorError as error:
+        print(f"networks: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

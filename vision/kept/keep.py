@@ -1,0 +1,73 @@
+"""Measures a network with PyTorch, and keeps it where OpenVINO runs it the fastest."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from schemas.errors import OperatorError
+from vision import extractor
+from vision.colour import LEAST_FOREGROUND, WHITE_CELL
+from vision.encoders import Head, build_backbone
+from vision.execution import choose_device, fastest, traced
+from vision.kept.embedding import read_vectors
+from vision.kept.folder import HEAD, NETWORK, here, kept_folder, write_manifest
+from vision.measured import vectors_of
+from vision.openvino.traced import OpenVinoBackbone, save
+
+log = logging.getLogger(__name__)
+
+_COMPARED = 5
+_LEAST_COSINE = 0.99999
+
+
+def keep(encoder: str, weights: str = "", device: str = "auto") -> Path | None:
+    """The folder in which it lies now; None where PyTorch runs it faster, or on a device of its own.
+
+    Raises `OperatorError` as `create_embedder` does, and where what was kept computes something else.
+    """
+    facts = extractor.describe(encoder, weights)
+    folder = kept_folder(facts.extractor_id)
+    shutil.rmtree(folder, ignore_errors=True)
+    target = choose_device(device)
+    if target.type != "cpu":
+        return None
+    network = build_backbone(encoder, weights)
+    backbone, execution = fastest(network, facts.image_size, target)
+    if not isinstance(backbone, OpenVinoBackbone):
+        log.info("event=network_not_kept extractor=%s execution=%s", facts.extractor_id, execution)
+        return None
+    draft = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    head = Head(encoder)
+    with torch.inference_mode():
+        save(traced(network, facts.image_size), facts.image_size, draft / NETWORK)
+    np.savez(draft / HEAD, **_arrays(head))
+    drawn = np.random.default_rng(1).integers(0, 256, (_COMPARED, facts.image_size, facts.image_size, 3), np.uint8)
+    drawn[0] = 255
+    ours, theirs = read_vectors(draft, torch.get_num_threads())(drawn), vectors_of(backbone, head, target)(drawn)
+    least = float((ours * theirs).sum(axis=1).min())
+    if least < _LEAST_COSINE:
+        raise OperatorError(f"the kept network of {facts.extractor_id} computes something else (cosine {least:.6f})")
+    write_manifest(draft, here(facts.extractor_id, torch.get_num_threads()))
+    draft.rename(folder)
+    return folder
+
+
+def _arrays(head: Head) -> dict[str, NDArray[Any]]:
+    if head.colour is None:
+        return {}
+    return {
+        "table": head.colour.table.numpy(),
+        "spread": head.colour.spread.numpy(),
+        "projection": head.projection.numpy(),
+        "white_cell": np.asarray(WHITE_CELL),
+        "least_foreground": np.asarray(LEAST_FOREGROUND),
+    }
