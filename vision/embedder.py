@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from schemas.errors import OperatorError
 from vision import extractor
 from vision.decode import ImageLimits, decode_image
-from vision.encoders import Backbone, Head, build_backbone
+from vision.encoders import Backbone, build_backbone, build_head
 from vision.execution import choose_device, fastest
 from vision.preprocess import model_input
 
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 class Embedder:
     """A loaded encoder. `prepare` may run in many threads; `embed` uses the network's own threads."""
 
-    def __init__(self, facts: extractor.Extractor, backbone: Backbone, head: Head, device: torch.device) -> None:
+    def __init__(self, facts: extractor.Extractor, backbone: Backbone, head: nn.Module, device: torch.device) -> None:
         self._backbone = backbone
         self._head = head
         self._device = device
@@ -72,4 +73,4 @@ def create_embedder(
     except (RuntimeError, AssertionError) as error:
         raise OperatorError(f"encoder {encoder} does not run on device {device!r}: {str(error)[:300]}") from error
     logger.info("embedder ready extractor_id=%s device=%s execution=%s", facts.extractor_id, target, execution)
-    return Embedder(facts, backbone, Head(encoder).to(target), target)
+    return Embedder(facts, backbone, build_head(encoder).to(target), target)
