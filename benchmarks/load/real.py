@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from benchmarks.harness.result import REPOSITORY
-from benchmarks.retrieval import shared_data
+from benchmarks.retrieval.catalogue import shared_data
 from schemas.settings import Settings
 from vision.embedder import Embedder, create_embedder
 from vision.preprocess import model_input

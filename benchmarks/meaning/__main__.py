@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from benchmarks.harness.result import rounded, write_result
 from benchmarks.meaning import apparel, clothing
 from benchmarks.meaning.vectors import Remembering
-from benchmarks.retrieval import shared_data
+from benchmarks.retrieval.catalogue import shared_data
 from indexing.meaning.fitting import Known
 from indexing.meaning.map import encode_map
 from schemas.errors import OperatorError

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import REPOSITORY
-from benchmarks.retrieval import Catalogue
+from benchmarks.retrieval.catalogue import Catalogue
 from schemas.settings import Settings
 from vision.embedder import create_embedder
 from vision.extractor import extractor_id

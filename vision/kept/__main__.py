@@ -19,7 +19,7 @@ def main() -> int:
             weights = settings.weights if encoder == settings.encoder else ""
             if not extractor.is_external(encoder):
                 folder = keep(encoder, weights, settings.device)
-                print(f"{encoder}: " + ("PyTorch runs it the fastest here" if folder is None else f"kept in {folder}"))
+                print(f"{encoder}: " + ("runs by PyTorch here" if folder is None else f"kept in {folder}"))
     except OperatorError as error:
         print(f"networks: {error}", file=sys.stderr)
         return 1

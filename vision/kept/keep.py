@@ -28,7 +28,7 @@ _LEAST_COSINE = 0.99999
 
 
 def keep(encoder: str, weights: str = "", device: str = "auto") -> Path | None:
-    """The folder in which it lies now; None where PyTorch runs it faster, or on a device of its own.
+    """The folder in which it lies now; None where it needs PyTorch: for its head, for speed, or for a device.
 
     Raises `OperatorError` as `create_embedder` does, and where what was kept computes something else.
     """
@@ -36,7 +36,7 @@ def keep(encoder: str, weights: str = "", device: str = "auto") -> Path | None:
     folder = kept_folder(facts.extractor_id)
     shutil.rmtree(folder, ignore_errors=True)
     target = choose_device(device)
-    if target.type != "cpu":
+    if target.type != "cpu" or extractor.blocks_of(encoder):  # the head of base features is PyTorch's
         return None
     network = build_backbone(encoder, weights)
     backbone, execution = fastest(network, facts.image_size, target)

@@ -8,9 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from schemas.blocks import spans
 from schemas.errors import OperatorError, RejectedError
 from tests.support.embedding import embed_files
 from tests.support.pictures import encoded, product, scene
+from vision.blocks.head import BlocksHead, logarithm, taps
 from vision.colour import ColourHistogram
 from vision.decode import ImageLimits
 from vision.efficientnet_lite import (
@@ -18,15 +20,17 @@ from vision.efficientnet_lite import (
     SCALING,
     EfficientNetLite,
     SameConv,
+    Taps,
     block_shapes,
+    covariance_of,
     fold_batch_norm,
 )
 from vision.embedder import Embedder, create_embedder
-from vision.extractor import dimension_of, extractor_id
+from vision.extractor import blocks_of, describe, dimension_of, extractor_id
 from vision.projection import sign_projection
 
 LIMITS = ImageLimits()
-ENCODERS = ["efficientnet_lite0", "efficientnet_lite0_composite"]
+ENCODERS = ["efficientnet_lite0", "efficientnet_lite0_composite", "efficientnet_lite0_blocks"]
 
 
 @pytest.fixture(scope="module", params=ENCODERS)
@@ -57,6 +61,7 @@ def test_vector_does_not_depend_on_its_batch(embedder: Embedder) -> None:
 GOLDEN = {
     "efficientnet_lite0": {292: 0.184, 848: 0.1681, 661: 0.1666, 151: 0.159},
     "efficientnet_lite0_composite": {639: 0.1139, 368: 0.1051, 478: -0.1043, 125: 0.0964},
+    "efficientnet_lite0_blocks": {292: 0.092, 1880: 0.0492, 2276: -0.0822, 2806: 0.2195},
 }
 
 
@@ -133,7 +138,7 @@ def test_folded_network_equals_convolution_and_batch_norm_apart(name: str) -> No
 @pytest.mark.parametrize("name", SCALING)
 def test_network_has_the_published_shapes(name: str) -> None:
     """The count of parameters, batch norm apart, that the paper's table of the lite variants implies."""
-    network = EfficientNetLite(SCALING[name], middle_block=9)
+    network = EfficientNetLite(SCALING[name], Taps(output=9))
     convolutions = sum(module.weight.numel() for module in network.modules() if isinstance(module, SameConv))
     assert (
         round(convolutions / 1e6, 2)
@@ -143,6 +148,48 @@ def test_network_has_the_published_shapes(name: str) -> None:
             "efficientnet_lite2": 4.75,
         }[name]
     )
+
+
+@pytest.mark.parametrize("name", SCALING)
+def test_network_gives_blocks_of_the_lengths_that_the_id_is_made_of(name: str) -> None:
+    scaling = SCALING[name]
+    network = EfficientNetLite(scaling, taps(scaling)).eval()
+    with torch.inference_mode():
+        given = network(torch.zeros(1, 3, scaling.image_size, scaling.image_size))
+    row = BlocksHead()(torch.zeros(1, 8, 8, 3, dtype=torch.uint8), given)
+    assert row.shape[1] == describe(f"{name}_blocks").dimension
+    assert [given[0].shape[1], given[1].shape[1]] == [each.length for each in blocks_of(f"{name}_blocks")[:2]]
+
+
+def test_base_features_are_taken_from_the_blocks_that_were_measured() -> None:
+    assert taps(SCALING["efficientnet_lite0"]) == Taps(depthwise=11, covariance=4)
+
+
+def test_every_block_counts_the_same_in_a_row() -> None:
+    embedder = create_embedder("efficientnet_lite0_blocks", device="cpu", threads=1)
+    rows = embed_files(embedder, [encoded(product(seed), "PNG") for seed in range(3)], LIMITS)
+    for span in spans(blocks_of("efficientnet_lite0_blocks")):
+        np.testing.assert_allclose(np.linalg.norm(rows[:, span], axis=1), 0.5, atol=1e-5)
+
+
+def test_covariance_is_that_of_channels_over_the_picture() -> None:
+    maps = torch.randn(2, 5, 4, 3, generator=torch.Generator().manual_seed(1))
+    for picture, found in zip(maps, covariance_of(maps), strict=True):
+        torch.testing.assert_close(found, torch.cov(picture.flatten(1), correction=0), atol=1e-5, rtol=1e-4)
+
+
+def test_logarithm_keeps_distances_of_covariances_and_knows_no_contrast() -> None:
+    maps = torch.randn(2, 6, 9, 9, generator=torch.Generator().manual_seed(2))
+    rows = covariance_of(maps).flatten(1)
+    found = logarithm(rows)
+    torch.testing.assert_close(logarithm(rows * 16), found, atol=1e-4, rtol=1e-4)
+    whole = []
+    for matrix in rows.double().reshape(-1, 6, 6):
+        values, vectors = torch.linalg.eigh(matrix / (matrix.trace() / 6))
+        whole.append(vectors @ torch.diag((values + 0.01).log()) @ vectors.T)
+    distance = torch.linalg.matrix_norm(whole[0] - whole[1])
+    torch.testing.assert_close(torch.linalg.vector_norm(found[0] - found[1]).double(), distance, atol=1e-3, rtol=1e-3)
+    assert torch.isfinite(logarithm(torch.zeros(1, 36))).all()
 
 
 def test_colour_tells_products_apart_and_ignores_white_around_them() -> None:

@@ -51,14 +51,17 @@ def traced(network: nn.Module, size: int = SIZE) -> torch.jit.ScriptModule:
     return frozen
 
 
+@pytest.mark.parametrize(
+    ("encoder", "results"), [("efficientnet_lite0_composite", 2), ("efficientnet_lite0_blocks", 3)]
+)
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_openvino_computes_what_pytorch_does_for_any_batch(count: int) -> None:
-    network = build_backbone("efficientnet_lite0_composite")
+def test_openvino_computes_what_pytorch_does_for_any_batch(count: int, encoder: str, results: int) -> None:
+    network = build_backbone(encoder)
     given = pixels(count, 224)
     with torch.inference_mode():
         expected = network(given)
     found = OpenVinoBackbone(traced(network, 224), 224)(given)
-    assert len(found) == len(expected) == 2
+    assert len(found) == len(expected) == results
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-3)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import OperatorError
-from vision.extractor import EFFICIENTNET_LITE, describe, dimension_of, extractor_id, is_external
+from vision.extractor import EFFICIENTNET_LITE, blocks_of, describe, dimension_of, extractor_id, is_external
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -20,6 +20,19 @@ def test_id_names_encoder_weights_preprocessing_and_dimension(name: str) -> None
 
 def test_composite_has_an_id_and_a_dimension_of_its_own() -> None:
     assert extractor_id("efficientnet_lite0_composite") == "efficientnet_lite0_composite-57934424-p1-768"
+
+
+def test_base_features_have_an_id_and_the_length_of_their_blocks() -> None:
+    assert extractor_id("efficientnet_lite0_blocks") == "efficientnet_lite0_blocks-57934424-p1-3284"
+    assert [block.length for block in blocks_of("efficientnet_lite0_blocks")] == [1280, 672, 820, 512]
+    assert describe("efficientnet_lite2_blocks").dimension == 1280 + 720 + 1176 + 512
+
+
+@pytest.mark.parametrize(
+    "name", ["efficientnet_lite0", "efficientnet_lite0_composite", "resnet50_blocks", "external:a:8"]
+)
+def test_other_encoders_have_no_blocks(name: str) -> None:
+    assert blocks_of(name) == ()
 
 
 def test_other_weights_give_another_id(tmp_path: Path) -> None:

@@ -12,25 +12,17 @@ Exact search: this measures the vectors, not an index. Skips, saying so, where t
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmarks.harness.result import write_result
+from benchmarks.retrieval.catalogue import Catalogue, shared_data
 from schemas.settings import Settings
-from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
 from vision.environment import MALLOC_ENV
-
-_BATCH = 16
 
 
 def main() -> int:
@@ -57,12 +49,6 @@ def main() -> int:
     return 0
 
 
-def shared_data() -> Path:
-    """VITRINE_SHARED/data, or `../shared/data` beside the repository."""
-    root = Path(__file__).resolve().parent.parent
-    return Path(os.environ.get("VITRINE_SHARED") or root.parent / "shared") / "data"
-
-
 def measure(embedder: Embedder, data: Path) -> dict[str, Any]:
     """Shares of queries answered rightly, and the speed of the network alone."""
     started = time.perf_counter()
@@ -80,58 +66,6 @@ def measure(embedder: Embedder, data: Path) -> dict[str, Any]:
         "network_images_per_s": round(images / seconds, 1),
         "images_per_s": round(images / (time.perf_counter() - started), 1),
     }
-
-
-class Catalogue:
-    """One data set: catalogue images, then query images, each with the answer (`field`) that it stands for."""
-
-    def __init__(self, folder: Path, field: str) -> None:
-        products = _lines(folder / "products.jsonl")
-        queries = _lines(folder / "queries.jsonl")
-        pairs = [(folder / image, product[field]) for product in products for image in product["images"]]
-        self.size = len(pairs)
-        pairs += [(folder / query["image"], query[field]) for query in queries]
-        self.files = [file for file, _ in pairs]
-        self.answers = [answer for _, answer in pairs]
-        self.vectors: NDArray[np.float32] = np.empty((0, 0), np.float32)
-
-    def embed(self, embedder: Embedder) -> float:
-        """Fills `vectors`; returns the seconds spent in the network."""
-        limits = ImageLimits()
-        seconds = 0.0
-        rows = []
-        with ThreadPoolExecutor(2) as pool:
-            prepared = pool.map(lambda file: embedder.prepare(file.read_bytes(), limits), self.files)
-            for batch in _batches(prepared):
-                started = time.perf_counter()
-                rows.append(embedder.embed(batch))
-                seconds += time.perf_counter() - started
-        self.vectors = np.concatenate(rows)
-        return seconds
-
-    def found(self, k: int) -> float:
-        """Share of queries whose answer is among the first `k` different answers."""
-        scores = self.vectors[self.size :] @ self.vectors[: self.size].T
-        hits = 0
-        for query, row in enumerate(np.argsort(-scores, axis=1, kind="stable")):
-            best = list(dict.fromkeys(self.answers[image] for image in row[: k * 20]))[:k]
-            hits += self.answers[self.size + query] in best
-        return hits / len(scores)
-
-
-def _batches(prepared: Any) -> Any:
-    batch: list[NDArray[np.uint8]] = []
-    for item in prepared:
-        batch.append(item)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _lines(file: Path) -> Sequence[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,36 @@
+"""Base features: what an encoder tells of a picture in blocks, before anybody has learned which of it matters.
+
+Each block lies in one row, one behind the other, and each has the same length there (a norm of 1/2 for four blocks), so
+that the row has unit length and its inner product with another is the mean of the blocks' likenesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HEAD = "head"
+"""Mean of the network's last layer: what kind of thing it is."""
+SHAPE = "shape"
+"""Root of the mean of a late block's depthwise output: which parts it has."""
+TEXTURE = "texture"
+"""Logarithm of the covariance of an early block's channels over the picture: stripes, knit, prints."""
+COLOUR = "colour"
+"""Root of the smoothed Lab histogram of the foreground."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`name`: one of the above. `length`: of how many numbers."""
+
+    name: str
+    length: int
+
+
+def spans(blocks: Sequence[Block]) -> list[slice]:
+    """Where each block lies in a row."""
+    found, begin = [], 0
+    for block in blocks:
+        found.append(slice(begin, begin + block.length))
+        begin += block.length
+    return found
