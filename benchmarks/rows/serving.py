@@ -100,3 +100,25 @@ def retrieval(result: Result) -> list[Row]:
         for extractor, found in result["figures"].items()
         if isinstance(found, dict)
     ]
+
+
+def start(result: Result) -> list[Row]:
+    runs = result["figures"]["runs"]
+    quickest = min(runs, key=lambda run: float(run["start_processor_s"]))
+    seconds = ", ".join(f"{run['start_s']:.0f}" for run in runs)
+    processor = ", ".join(f"{run['start_processor_s']:.0f}" for run in runs)
+    parts = list(quickest["start_processor_s_by_process"].items())[:8]
+    return [
+        (
+            f"a start of the whole system, {len(runs)} runs",
+            "",
+            f"{seconds} s; processor {processor} s",
+            "processor seconds of the least: " + ", ".join(f"{name} {each:.1f}" for name, each in parts),
+        ),
+        (
+            "the system at rest",
+            "",
+            f"{quickest['idle_cores']:.2f} cores",
+            f"cores: {cores_of(quickest)}",
+        ),
+    ]

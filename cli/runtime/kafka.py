@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cli.runtime.class_data import class_options
 from cli.runtime.environment import part_environment
+from cli.runtime.jit import LATE, QUICK
 from cli.runtime.parts import Part
 from cli.runtime.programs import LOOPBACK, jars, java
 from schemas.errors import OperatorError
@@ -18,10 +19,8 @@ from schemas.settings import Settings
 
 NAME = "kafka"
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-_HEAP = ["-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError"]
-
-_TOOL = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-"""For a JVM that lives for a second: no time spent on optimising itself."""
+_HEAP = [*LATE, "-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError"]
+_TOOL = ["-Xmx256m", *QUICK]
 
 _LOG4J2 = """\
 # Everything at WARN to standard output, which is logs/kafka.log; the broker's life cycle at INFO.

@@ -27,6 +27,8 @@ from schemas.topics import (
 )
 
 CATALOGUE_BATCH = 4000
+EXTRACTION_BUNDLE_MS = 20
+"""Flink looks at each region's bundle once a bundle time, also while nothing happens; a picture takes longer anyway."""
 
 
 def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequence[ExtractorSpec], epoch: int) -> None:
@@ -52,7 +54,7 @@ def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequen
             "extraction",
             KafkaSource(EXTRACT_REQUESTS, bootstrap, EXTRACTION_GROUP, max_poll_records=settings.extraction_batch * 2),
             partial(ExtractionStage, extraction),
-            settings.bundle_time_ms,
+            max(settings.bundle_time_ms, EXTRACTION_BUNDLE_MS),
             settings.extraction_batch,
         ),
         sink,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.runtime.class_data import archive_options, class_options
+from cli.runtime.jit import LATE, QUICK
 from cli.runtime.programs import flink_home, jars, java
 from schemas.errors import OperatorError
 from schemas.layout import Layout
@@ -49,8 +50,7 @@ batch of the longest events is a message of `max.partition.fetch.bytes` and
 more, which Beam keeps whole; none of it is used by short ones.
 """
 
-CLIENT_OPTIONS = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-"""A client lives for seconds: little memory, no time spent on optimising itself."""
+CLIENT_OPTIONS = ("-Xmx384m", *QUICK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ _CLIENT = _Program("flink-client", "org.apache.flink.client.cli.CliFrontend", "c
 def job_manager_command(layout: Layout) -> list[str]:
     memory = JOB_MANAGER_MEMORY
     heap, metaspace = memory["heap.size"], memory["jvm-metaspace.size"]
-    options = [f"-Xms{heap}m", f"-Xmx{heap}m", f"-XX:MaxMetaspaceSize={metaspace}m"]
+    options = [*QUICK, f"-Xms{heap}m", f"-Xmx{heap}m", f"-XX:MaxMetaspaceSize={metaspace}m"]
     return [*_java(_JOB_MANAGER, layout, options), "--configDir", str(layout.flink_conf)]
 
 
@@ -84,6 +84,7 @@ def task_manager_command(layout: Layout) -> list[str]:
     heap = memory["framework.heap.size"] + memory["task.heap.size"]
     direct = memory["framework.off-heap.size"] + memory["task.off-heap.size"] + memory["network.max"]
     options = [
+        *LATE,
         *(f"-Xms{heap}m", f"-Xmx{heap}m", f"-XX:MaxDirectMemorySize={direct}m"),
         f"-XX:MaxMetaspaceSize={memory['jvm-metaspace.size']}m",
     ]

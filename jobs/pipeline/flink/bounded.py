@@ -5,7 +5,7 @@ its answers are a few bytes each, in a file beside the stores that the client
 of the job reads at its end. A job is a source of units and the work on them,
 of Flink's DataStream API: the Table API's planner costs a JVM more processor
 time than most of this work, and its Arrow functions bring pandas into every
-worker (docs/adr/0046-what-a-batch-job-costs.md).
+worker (docs/adr/0046-what-is-not-loaded.md).
 """
 
 from __future__ import annotations
