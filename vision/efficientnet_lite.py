@@ -159,6 +159,7 @@ class EfficientNetLite(nn.Module):
         x = F.relu6(self._conv_stem((pixels - 127.0) / 128.0), inplace=True)
         output, depthwise, covariance = [], [], []
         for number, block in enumerate(self._blocks):
+            assert isinstance(block, Block)
             wide = block.widened(x)
             if number == self._taps.depthwise:
                 depthwise.append(wide.mean((2, 3)))
