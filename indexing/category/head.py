@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.blocks import HEAD, Block, spans
+from schemas.blocks import HEAD, SHAPE, Block, spans
 from schemas.errors import CorruptError
 
 TERM = 0.2
@@ -46,14 +46,14 @@ class CategoryHead:
 
 
 def clues(base: NDArray[np.float32], blocks: Sequence[Block]) -> NDArray[np.float32]:
-    """What a category is told by: base features, of the network's last layer the roots."""
+    """What a category is told by, (n, numbers): the network's last layer, rooted, and the parts it sees.
+
+    Texture and colour add nothing to them (docs/adr/0042). Raises `ValueError` for rows that are no base features.
+    """
     if base.shape[1] != sum(block.length for block in blocks):
         raise ValueError(f"rows of {base.shape[1]} numbers, base features have {sum(b.length for b in blocks)}")
-    found = base.astype(np.float32)
-    for block, span in zip(blocks, spans(blocks), strict=True):
-        if block.name == HEAD:
-            found[:, span] = np.sqrt(np.maximum(found[:, span], 0.0))
-    return found
+    by_name = {block.name: base[:, span] for block, span in zip(blocks, spans(blocks), strict=True)}
+    return np.hstack([np.sqrt(np.maximum(by_name[HEAD], np.float32(0.0))), by_name[SHAPE]]).astype(np.float32)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -99,7 +99,7 @@ def decode_head(data: bytes) -> CategoryHead:
     try:
         stored = _decoder.decode(body[len(_MAGIC) :])
         blocks = tuple(Block(name, length) for name, length in stored.blocks)
-        size = sum(block.length for block in blocks)
+        size = sum(block.length for block in blocks if block.name in (HEAD, SHAPE))
         matrix = _numbers(stored.matrix).reshape(size, len(stored.names))
         bias = _numbers(stored.bias).reshape(len(stored.names))
     except (msgspec.MsgspecError, ValueError) as error:
