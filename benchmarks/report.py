@@ -53,6 +53,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "extraction": extraction,
     "hosts": hosts,
     "retrieval": retrieval,
+    "retrieval-blocks": retrieval,
     "chaos": chaos,
     "soak": soak,
     "start": start,

@@ -95,7 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Parallel subtasks of the streaming job."""
 
     encoder: str = "efficientnet_lite0_composite"
-    """Encoder by name: efficientnet_lite0|1|2, each with _composite or without, or a torchvision model;
+    """Encoder by name: efficientnet_lite0|1|2, each with _composite, _blocks or neither, or a torchvision model;
     external:NAME:DIMENSION: events bring the vectors (docs/events.md), and no network is loaded."""
     weights: str = ""
     """Local weights file for a torchvision encoder; empty: the package's or torchvision's own."""

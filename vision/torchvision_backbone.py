@@ -122,7 +122,8 @@ def _build(encoder: str) -> nn.Module:
         builder = models.get_model_builder(encoder)
     except ValueError as error:
         raise OperatorError(
-            f"unknown encoder {encoder!r}: efficientnet_lite0, 1 or 2 (or with _composite), or a torchvision model"
+            f"unknown encoder {encoder!r}: efficientnet_lite0, 1 or 2 (alone, _composite or _blocks), "
+            "or a torchvision model"
         ) from error
     # GoogLeNet and Inception only load published weights with their auxiliary heads in place.
     network: nn.Module = builder(weights=None, **({"init_weights": False} if encoder in _WITH_AUXILIARY else {}))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from benchmarks.rows.row import Result, Row, cores_of
 
 
@@ -90,16 +93,31 @@ def hung(result: Result) -> list[Row]:
 
 
 def retrieval(result: Result) -> list[Row]:
-    return [
-        (
-            f"retrieval, {extractor}",
-            "",
-            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items() if "_at_" in name),
-            "",
-        )
-        for extractor, found in result["figures"].items()
-        if isinstance(found, dict)
-    ]
+    rows: list[Row] = []
+    for extractor, found in result["figures"].items():
+        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items() if "_at_" in name)
+        if told:
+            rows.append((f"retrieval, {extractor}", "", told, ""))
+        for catalogue, steps in found.get("learned", {}).items():
+            time = f"{steps['ms_a_picture']:.0f} ms of one core a picture"
+            rows.append((f"retrieval, {extractor}, learned from {catalogue}", "", _steps(steps), time))
+    return rows
+
+
+def _steps(steps: Mapping[str, Any]) -> str:
+    """First answers by step, with their standard errors, and by five."""
+    told = {
+        "untuned": "untuned",
+        "prior_alone": "prior alone",
+        "tuned": "tuned",
+        "tuned_query_mean": "with the questions' mean",
+        "tuned_query_mean_category": "and category",
+    }
+    return "; ".join(
+        f"{name} {steps[step]['at_1']:.3f} ± {steps[step]['at_1_error']:.3f} @1, {steps[step]['at_5']:.3f} @5"
+        for step, name in told.items()
+        if step in steps
+    )
 
 
 def start(result: Result) -> list[Row]:

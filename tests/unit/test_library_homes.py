@@ -23,6 +23,7 @@ HOMES = {
     "rocksdict": "feature_store/rocks",
     "faiss": "indexing",
     "lightgbm": "indexing/ranking/growing.py",
+    "scipy": "indexing/category/training.py",
     "confluent_kafka": "messaging",
     "kafka": "messaging",
     "pyflink": "jobs",

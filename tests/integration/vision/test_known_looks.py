@@ -42,3 +42,12 @@ def test_like_colours_and_like_kinds_lie_near_each_other(looks: KnownLooks) -> N
 )
 def test_names_are_spaced_as_people_write_them(css: str, written: str) -> None:
     assert spaced(css) == written
+
+
+def test_kinds_lie_in_the_last_layers_block_of_base_features() -> None:
+    encoder = "efficientnet_lite0_blocks"
+    embedder = create_embedder(encoder, threads=1)
+    found = known_looks(embedder, encoder)
+    assert found.directions.shape == (len(found.names), embedder.dimension)
+    kind = found.directions[found.names.index("running shoe")]
+    assert kind[:1280].any() and not kind[1280:].any()

@@ -1,0 +1,56 @@
+"""What a tuning is worth, and what a generation says of it."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+
+from indexing.look.part import read, written
+from indexing.look.stored import encode_tuning
+from indexing.look.training import train_tuning
+from indexing.look.worth import learn
+from schemas.errors import CorruptError
+from schemas.full_index.learned import LearnedPart
+from tests.support.looks import BLOCKS, views_of
+
+SHOP = views_of(120, 5, seed=1)
+
+
+def test_tuning_that_finds_views_held_back_is_used() -> None:
+    found = learn(*SHOP, "e-1", BLOCKS, seed=1)
+    assert found.used and found.why == ""
+    assert found.held["recall_at_1"] > found.held["recall_at_1_untuned"] + 0.2
+    assert found.held["views"] == 24 * 4 and found.held["among"] == 120
+    assert found.by_chance["recall_at_1"] == 1 / 120
+    assert encode_tuning(found.tuning) == encode_tuning(train_tuning(*SHOP, "e-1", BLOCKS))
+
+
+def test_tuning_worse_than_the_one_that_serves_is_not_used_and_says_why() -> None:
+    random = np.random.default_rng(1)
+    base, things = SHOP
+    muddled = base.copy()
+    views = np.arange(len(things)) % 5 > 0
+    muddled[views] = base[random.permutation(np.flatnonzero(views))]  # views of anything
+    found = learn(muddled, things, "e-1", BLOCKS, 1, serving=train_tuning(*SHOP, "e-1", BLOCKS))
+    assert found.used  # neither finds what is not there to find
+    noisy = base + random.normal(0.0, 0.02, base.shape).astype(np.float32) * np.isin(things, np.arange(60))[:, None]
+    good = train_tuning(*views_of(2000, 5, seed=1), "e-1", BLOCKS)
+    worse = learn(noisy[: 60 * 5], things[: 60 * 5], "e-1", BLOCKS, 1, serving=good)
+    assert not worse.used and "what would serve instead" in worse.why
+
+
+def test_too_few_pictures_and_another_extractor_are_refused() -> None:
+    with pytest.raises(ValueError, match="50 are needed"):
+        learn(*views_of(49, 3, seed=1), "e-1", BLOCKS, seed=1)
+    with pytest.raises(ValueError, match="cannot be compared"):
+        learn(*SHOP, "e-1", BLOCKS, 1, serving=train_tuning(*SHOP, "e-2", BLOCKS))
+
+
+def test_generation_says_what_the_tuning_is_and_refuses_another() -> None:
+    data, part = written(learn(*SHOP, "e-1", BLOCKS, seed=1))
+    assert part.kind == "look" and part.used and part.inputs == {"extractor_id": "e-1"} and part.size == len(data)
+    assert msgspec.json.decode(msgspec.json.encode(part), type=LearnedPart) == part
+    assert encode_tuning(read(data, part)) == data
+    with pytest.raises(CorruptError, match="another extractor"):
+        read(data, msgspec.structs.replace(part, inputs={"extractor_id": "e-2"}))
