@@ -67,7 +67,7 @@ def _values(
     attributes: ProductAttributes, matched: NDArray[np.bool_], typed: Sequence[str], is_open: bool, limit: int
 ) -> list[Name]:
     columns = attributes.columns
-    rows = one_row_each(columns, np.flatnonzero(columns.passing(None, searchable=False)))
+    rows = one_row_each(columns, columns.passing(None, searchable=False).numbers)
     products = columns.product[rows]
     having = np.zeros(1 + int(products.max(initial=-1)), np.bool_)
     having[: len(matched)] = matched[: len(having)]
