@@ -2,7 +2,8 @@
 
 Vector queries are raw float32, photos JPEG files of 320 x 320 that differ from
 each other, words one to three of a product's title; filtered ones are vectors
-among a half, a tenth and a hundredth of the products (`--kinds`). All go to the
+among a half, a tenth and a hundredth of the products; suggestions go on from
+what is typed of such words (`--kinds`). All go to the
 blender over keep-alive connections, one query on its way per connection, from a
 client process on the same machine. The updates are JD's mix of known images at
 --updates events/s through the whole system.
@@ -37,7 +38,7 @@ from vision.extractor import dimension_of, extractor_id
 LIMIT = 10
 ALL_LISTS = 1_000_000
 WARM_UP_S = 2.0
-KINDS = ("vectors", "photos", "words", "filtered")
+KINDS = ("vectors", "photos", "words", "filtered", "suggest")
 
 
 def recall(settings: Settings, queries: NDArray[np.float32], exact: Sequence[set[str]]) -> float:
@@ -76,6 +77,13 @@ def word_requests(images: int) -> list[bytes]:
     random = np.random.default_rng(3)
     asked = [(int(random.integers(images)), 1 + number % 3) for number in range(500)]
     return [get(f"/v1/search/text?{urlencode({'q': words_of(*each) + ' ', 'limit': LIMIT})}") for each in asked]
+
+
+def suggest_requests(images: int) -> list[bytes]:
+    """One or two words of products drawn at random, the last of them begun with two letters."""
+    random = np.random.default_rng(4)
+    asked = [words_of(int(random.integers(images)), 1 + number % 2).split() for number in range(500)]
+    return [get(f"/v1/suggest?{urlencode({'q': ' '.join((*words[:-1], words[-1][:2]))})}") for words in asked]
 
 
 def filtered_requests(queries: NDArray[np.float32]) -> list[bytes]:
@@ -141,6 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "photos": lambda: photo_requests(arguments.photos),
             "words": lambda: word_requests(arguments.images),
             "filtered": lambda: filtered_requests(queries),
+            "suggest": lambda: suggest_requests(arguments.images),
         }
         turns = {name: made[name]() for name in arguments.kinds}
         with BenchSystem(settings).running() as system:

@@ -28,8 +28,8 @@ from indexing.ranking.lessons import Lessons
 from indexing.ranking.model import RankModel, encode_model
 from indexing.ranking.propensity import Propensity, estimated
 from indexing.ranking.training import too_few, train_model
-from jobs.search_report.lessons import LessonsOf
 from schemas.query.rank import RankProfile
+from search_report.lessons import LessonsOf
 from serving.blender.ranking.ranking import Ranked
 
 _DAYS = 10

@@ -6,7 +6,8 @@ document numbers. Measured: queries of one to five words, a word still being
 typed, a phrase and a typo; changes of titles; how long until a changed title
 is found (a shard: when `apply` returns; tantivy: after its next commit, which
 a writer makes every 50 ms). How long it takes from an event on is part of
-`freshness`.
+`freshness`. Suggestions, of products that have brands and categories as well,
+take their time in the shard here, and over HTTP in `queries --kinds suggest`.
 
 tantivy is no dependency: `.venv/bin/uv pip install tantivy==0.27.0` lets it take part.
 """
@@ -32,6 +33,7 @@ from schemas.ids import image_id
 from schemas.query.indexed import Indexed
 
 LIMIT = 10
+SUGGESTIONS = 8
 _VOCABULARY = 20_000
 _WORDS = 8
 _COMMIT_S = 0.05
@@ -73,8 +75,10 @@ class Titles:
 class Stock:
     """A shard of products without vectors, and their titles. Changes are deltas, as the feed applies them."""
 
-    def __init__(self, titles: list[str]) -> None:
+    def __init__(self, titles: list[str], *, with_names: bool = False) -> None:
+        """`with_names`: 300 brands and 50 categories."""
         self.titles = titles
+        self._with_names = with_names
         self.shard = Shard(EXTRACTOR, 8)
         self.shard.open_attributes(Indexed())
         self._sequence = 0
@@ -86,6 +90,12 @@ class Stock:
         for number in numbers:
             self._sequence += 1
             product, url = f"product-{number}", f"https://shop.example/{number}.jpg"
+            attributes = {"title": self.titles[number]}
+            if self._with_names:
+                attributes |= {
+                    "brand": f"{self.titles[number % 300].split()[0]} & Co",
+                    "category": f"kind/{number % 50}",
+                }
             batch.add(
                 image_id(product, url),
                 product,
@@ -94,13 +104,17 @@ class Stock:
                 image_seq=1,
                 url=url,
                 price=price,
-                attributes=msgspec.json.encode({"title": self.titles[number]}),
+                attributes=msgspec.json.encode(attributes),
             )
         return batch
 
     def ask(self, text: str, any_word: bool = False) -> int:
         question = ShardQuestion(np.empty((0, 8), np.float32), 0, words=text, any_word=any_word, list_limit=LIMIT)
         return self.shard.answer(question).matches
+
+    def suggest(self, text: str) -> int:
+        """As a searcher does for `GET /v1/suggest`."""
+        return len(self.shard.suggest(text, SUGGESTIONS)) + len(self.shard.names(text, SUGGESTIONS))
 
 
 class Tantivy:
@@ -166,6 +180,15 @@ def _with_typo(word: str, random: np.random.Generator) -> str:
     return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
 
 
+def suggestions(stock: Stock, count: int, seed: int) -> dict[str, dict[str, float]]:
+    """How long it takes to go on from so many letters of a title, from the first letter on."""
+    random = np.random.default_rng(seed)
+    chosen = [stock.titles[number] for number in random.integers(0, len(stock.titles), count)]
+    typed = {f"{letters}_letters": [title[:letters] for title in chosen] for letters in (1, 3, 6)}
+    typed["second_word"] = [" ".join(title.split()[:2])[:-1] for title in chosen]
+    return {name: timed(stock.suggest, texts) for name, texts in typed.items()}
+
+
 def changes(titles: Titles, stock: Stock, count: int) -> dict[str, float]:
     """Deltas per second: other titles, other prices; and whether a new title is found when `apply` returns."""
     numbers = list(range(0, len(stock.titles), max(1, len(stock.titles) // count)))[:count]
@@ -228,6 +251,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if theirs is not None and name.endswith("_words"):
             found["tantivy"] = timed(theirs.ask, queries)
         figures["queries"][name] = found
+    named = Stock(stock.titles, with_names=True)
+    figures["suggestions"] = suggestions(named, min(500, arguments.queries), arguments.seed)
+    del named
     began = time.perf_counter()
     stock.shard.open_attributes(Indexed())
     figures["restored_s"] = time.perf_counter() - began

@@ -6,7 +6,7 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SearchRequest(_message.Message):
-    __slots__ = ("vectors", "count", "limit", "extractor_id", "nprobe", "generation", "filter", "facets", "words", "any_word", "listing", "order_by", "list_limit", "with_vectors", "explain", "suggest")
+    __slots__ = ("vectors", "count", "limit", "extractor_id", "nprobe", "generation", "filter", "facets", "words", "any_word", "listing", "order_by", "list_limit", "with_vectors", "explain", "suggest", "questions")
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,7 @@ class SearchRequest(_message.Message):
     WITH_VECTORS_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     SUGGEST_FIELD_NUMBER: _ClassVar[int]
+    QUESTIONS_FIELD_NUMBER: _ClassVar[int]
     vectors: bytes
     count: int
     limit: int
@@ -39,7 +40,8 @@ class SearchRequest(_message.Message):
     with_vectors: bool
     explain: bool
     suggest: str
-    def __init__(self, vectors: _Optional[bytes] = ..., count: _Optional[int] = ..., limit: _Optional[int] = ..., extractor_id: _Optional[str] = ..., nprobe: _Optional[int] = ..., generation: _Optional[str] = ..., filter: _Optional[bytes] = ..., facets: _Optional[bytes] = ..., words: _Optional[str] = ..., any_word: bool = ..., listing: bool = ..., order_by: _Optional[str] = ..., list_limit: _Optional[int] = ..., with_vectors: bool = ..., explain: bool = ..., suggest: _Optional[str] = ...) -> None: ...
+    questions: _containers.RepeatedCompositeFieldContainer[SearchRequest]
+    def __init__(self, vectors: _Optional[bytes] = ..., count: _Optional[int] = ..., limit: _Optional[int] = ..., extractor_id: _Optional[str] = ..., nprobe: _Optional[int] = ..., generation: _Optional[str] = ..., filter: _Optional[bytes] = ..., facets: _Optional[bytes] = ..., words: _Optional[str] = ..., any_word: bool = ..., listing: bool = ..., order_by: _Optional[str] = ..., list_limit: _Optional[int] = ..., with_vectors: bool = ..., explain: bool = ..., suggest: _Optional[str] = ..., questions: _Optional[_Iterable[_Union[SearchRequest, _Mapping]]] = ...) -> None: ...
 
 class Found(_message.Message):
     __slots__ = ("counts", "image_ids", "product_ids", "scores", "urls", "prices", "sales", "praises", "attributes", "state_seqs", "attributes_omitted", "vectors", "keys")
@@ -72,7 +74,7 @@ class Found(_message.Message):
     def __init__(self, counts: _Optional[_Iterable[int]] = ..., image_ids: _Optional[bytes] = ..., product_ids: _Optional[_Iterable[str]] = ..., scores: _Optional[_Iterable[float]] = ..., urls: _Optional[_Iterable[str]] = ..., prices: _Optional[_Iterable[float]] = ..., sales: _Optional[_Iterable[int]] = ..., praises: _Optional[_Iterable[float]] = ..., attributes: _Optional[_Iterable[bytes]] = ..., state_seqs: _Optional[_Iterable[int]] = ..., attributes_omitted: _Optional[_Iterable[int]] = ..., vectors: _Optional[bytes] = ..., keys: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("found", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation", "refused_images", "listed", "facets", "matches", "corrected", "plan", "suggestions", "version")
+    __slots__ = ("found", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation", "refused_images", "listed", "facets", "matches", "corrected", "plan", "suggestions", "answers", "version")
     class CorrectedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +96,7 @@ class SearchResponse(_message.Message):
     CORRECTED_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     SUGGESTIONS_FIELD_NUMBER: _ClassVar[int]
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     found: Found
     watermark_ms: int
@@ -109,8 +112,9 @@ class SearchResponse(_message.Message):
     corrected: _containers.ScalarMap[str, str]
     plan: _containers.RepeatedScalarFieldContainer[str]
     suggestions: _containers.RepeatedCompositeFieldContainer[Suggestion]
+    answers: _containers.RepeatedCompositeFieldContainer[SearchResponse]
     version: int
-    def __init__(self, found: _Optional[_Union[Found, _Mapping]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ..., refused_images: _Optional[int] = ..., listed: _Optional[_Union[Found, _Mapping]] = ..., facets: _Optional[bytes] = ..., matches: _Optional[int] = ..., corrected: _Optional[_Mapping[str, str]] = ..., plan: _Optional[_Iterable[str]] = ..., suggestions: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., version: _Optional[int] = ...) -> None: ...
+    def __init__(self, found: _Optional[_Union[Found, _Mapping]] = ..., watermark_ms: _Optional[int] = ..., pending_images: _Optional[int] = ..., missing_shards: _Optional[_Iterable[int]] = ..., extractor_id: _Optional[str] = ..., search_ms: _Optional[float] = ..., generation: _Optional[str] = ..., refused_images: _Optional[int] = ..., listed: _Optional[_Union[Found, _Mapping]] = ..., facets: _Optional[bytes] = ..., matches: _Optional[int] = ..., corrected: _Optional[_Mapping[str, str]] = ..., plan: _Optional[_Iterable[str]] = ..., suggestions: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., answers: _Optional[_Iterable[_Union[SearchResponse, _Mapping]]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class Suggestion(_message.Message):
     __slots__ = ("text", "products", "field")

@@ -32,11 +32,12 @@ OVERLOADED = "overloaded"
 UNREACHABLE = "unreachable"
 UNKNOWN_GENERATION = "unknown_generation"
 
-VERSION = 1
+VERSION = 2
 """What of a request this version applies. Every answer says it, since Protobuf passes over fields it does not know.
 
 Grows with each field of a request that changes what is found or counted. 0: of before it was said, which may know the
-nearest vectors alone; 1: filter, words, lists and their order, counts, images' vectors, suggestions.
+nearest vectors alone; 1: filter, words, lists and their order, counts, images' vectors, suggestions; 2: several
+questions in one call.
 """
 
 MAX_IMAGES_PER_QUERY = 65_536

@@ -61,7 +61,7 @@ class LocalBackend:
 
     async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
         plain = is_plain(request)
-        if max(1, request.count) * self._query_s[plain] <= SHORT_S:
+        if _questions(request) * self._query_s[plain] <= SHORT_S:
             return self._timed_search(request, plain)
         return await self._run(lambda: self._timed_search(request, plain), timeout_s)
 
@@ -80,7 +80,7 @@ class LocalBackend:
     def _timed_search(self, request: SearchRequest, plain: bool) -> SearchResponse:
         began = time.thread_time()  # of the processor: on a busy machine all else takes longer as well
         answer = self._searcher.search(request)
-        took_s = (time.thread_time() - began) / max(1, request.count)
+        took_s = (time.thread_time() - began) / _questions(request)
         before_s = self._query_s[plain]
         self._query_s[plain] = took_s if before_s == inf else before_s + _NEWEST * (took_s - before_s)
         return answer
@@ -92,3 +92,7 @@ class LocalBackend:
                 return await future
         except TimeoutError as error:
             raise TransientError(OVERDUE, f"{self._searcher.name} did not answer in time") from error
+
+
+def _questions(request: SearchRequest) -> int:
+    return max(1, request.count, len(request.questions))

@@ -63,6 +63,15 @@ def words(result: Result) -> list[Row]:
                 "",
             )
         )
+    for name, found in figures.get("suggestions", {}).items():
+        rows.append(
+            (
+                f"suggestions, {name.replace('_', ' ')} typed, {result['parameters']['products']:,} products",
+                "20 ms",
+                f"p50 {found['p50_ms']:.2f} ms, p99 {found['p99_ms']:.2f} ms",
+                "words, brands, categories and titles; one thread",
+            )
+        )
     ours, theirs = figures["changes"]["shard"], figures["changes"].get("tantivy")
     rows.append(
         (

@@ -15,6 +15,7 @@ def queries(result: Result) -> list[Row]:
         "photos": "p99 500 ms at 500 updates/s",
         "words": "p99 200 ms at 500 updates/s",
         "filtered": "",
+        "suggest": "p50 20 ms",
     }
     for kind, reference in references.items():
         if f"{kind}_alone" not in figures:

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 import msgspec
 
 from cli.tables import table
-from jobs.search_report.figures import DayReport, WordsCount
-from jobs.search_report.reading import SearchReport, read_report
 from messaging.producer import now_ms
 from schemas.errors import OperatorError
 from schemas.settings import load_settings
+from search_report.figures import DayReport, WordsCount
+from search_report.reading import SearchReport, read_report
 
 NAME = "report"
 

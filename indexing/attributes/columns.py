@@ -12,9 +12,8 @@ valid before anything else of a row that is removed. See `set_valid`.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,18 +24,16 @@ from indexing.attributes.figures import FigureColumn
 from indexing.attributes.keyword_lists import ListColumn
 from indexing.attributes.keywords import KeywordColumn
 from indexing.attributes.masks import RowValues, fulfilling
+from indexing.attributes.row_masks import KeptMasks, RowMask
+from indexing.attributes.writes import LOOKS, Found, Writes
 from schemas.query.fields import MEASURES, Field, FieldKind, Fields, Values
 from schemas.query.filters import Filter, holds
 
 _NAN = math.nan
-_LOOKS = 100
-_WAIT_S = 0.0001
-_PATIENCE_S = 1.0
-"""How long a row that is being written is waited for; its writer needs microseconds, once it is let run."""
-_NOTED = 1 << 13
-"""Rows written lately that are known by number."""
-
-Found = TypeVar("Found")
+_DEARER = 64
+"""How many times as long a row takes that is looked at by its number as one of all in a row, at least."""
+_BY_NUMBER = 4
+"""So many changed rows are checked one by one, more in one go, and then those written meanwhile."""
 
 
 class Columns:
@@ -55,9 +52,8 @@ class Columns:
         self._lists = [column for column in self.columns.values() if isinstance(column, ListColumn)]
         self._rows = 0
         self._products = 0
-        self._writing = -1
-        self._written = 0
-        self._lately = [-1] * _NOTED
+        self._writes = Writes()
+        self._kept = KeptMasks()
         self._take_memory()
 
     def _take_memory(self) -> None:
@@ -82,14 +78,10 @@ class Columns:
         self._rows = row + 1
 
     def _begin(self, row: int) -> int:
-        """From here on the row is being written; returns what `_writing` is to be afterwards."""
+        """From here on the row is being written; returns what `_writes.row` is to be afterwards."""
         if row >= self._rows:
             self._add(row)
-        # In this order: who has seen another number of writes looks again, who has not sees that it goes on.
-        self._lately[self._written % _NOTED] = row
-        outer, self._writing = self._writing, row
-        self._written += 1
-        return outer
+        return self._writes.begin(row)
 
     def begin(self, row: int) -> None:
         """What is written of the row until `end`, its forward row too, `at_one_moment` sees whole or not at all."""
@@ -97,7 +89,7 @@ class Columns:
 
     def end(self) -> None:
         """The row is written. Must follow, whatever happens in between."""
-        self._writing = -1
+        self._writes.row = -1
 
     def write(self, row: int, attributes: bytes, price: float, sales: int, praise: float) -> None:
         """A row's whole state. attributes: a JSON object, b"" for none. Numbers as in `write_measures`."""
@@ -109,7 +101,7 @@ class Columns:
             self._sales[row] = sales if sales >= 0 else _NAN
             self._praise[row] = praise
         finally:
-            self._writing = outer
+            self._writes.row = outer
 
     def write_attributes(self, row: int, attributes: bytes) -> None:
         """A row's attributes alone, where its numbers stay; see `write`."""
@@ -118,7 +110,7 @@ class Columns:
         try:
             self._write_encoded(row, encoded)
         finally:
-            self._writing = outer
+            self._writes.row = outer
 
     def write_measures(self, row: int, price: float, sales: int, praise: float) -> None:
         """A row's numbers alone, where its attributes stay; NaN and -1 (sales): unknown."""
@@ -128,7 +120,7 @@ class Columns:
             self._sales[row] = sales if sales >= 0 else _NAN
             self._praise[row] = praise
         finally:
-            self._writing = outer
+            self._writes.row = outer
 
     def _write_encoded(self, row: int, encoded: Encoded) -> None:
         for memory, cell in zip(self._dense_memory, encoded.cells):  # noqa: B905 - one each, and this runs for every row
@@ -146,7 +138,7 @@ class Columns:
                 column.copy(source, target)
             self._product.memory[target] = self._product.memory[source]
         finally:
-            self._writing = outer
+            self._writes.row = outer
 
     def clear(self, row: int) -> None:
         """The row stands for nothing any more; its product stays, for who found it before and looks whose it was."""
@@ -156,7 +148,7 @@ class Columns:
             self._write_encoded(row, self.encoder.nothing)
             self._price[row] = self._sales[row] = self._praise[row] = _NAN
         finally:
-            self._writing = outer
+            self._writes.row = outer
 
     def set_valid(self, row: int, valid: bool) -> None:
         """Whether the row counts: its state says that it is on sale, and it is not superseded.
@@ -166,18 +158,14 @@ class Columns:
         if row >= self._rows:
             self._add(row)
         self._valid.memory[row] = valid
-        self._note(row)
+        self._writes.note(row)
 
     def set_searchable(self, row: int, searchable: bool) -> None:
         """Whether the row is valid and has its vector; order as in `set_valid`."""
         if row >= self._rows:
             self._add(row)
         self._searchable.memory[row] = searchable
-        self._note(row)
-
-    def _note(self, row: int) -> None:
-        self._lately[self._written % _NOTED] = row
-        self._written += 1
+        self._writes.note(row)
 
     def set_product(self, row: int, number: int) -> None:
         """The number of the row's product in this shard: that of its other images' rows, or `products`, the next."""
@@ -210,6 +198,7 @@ class Columns:
     def scrub(self) -> None:
         """Drops the bytes of names that no row has; `clear` rows that are dead before. Costs a pass over the rows."""
         self.encoder.forget()
+        self._kept.clear()
         for column in self.columns.values():
             if not isinstance(column, FigureColumn):
                 column.scrub(self._rows)
@@ -243,8 +232,8 @@ class Columns:
     @property
     def writes(self) -> int:
         """How many rows were written so far, -1 while one is: equal before and after, nothing was written between."""
-        written = self._written
-        return written if self._writing < 0 else -1
+        written = self._writes.count
+        return written if self._writes.row < 0 else -1
 
     def figures(self, name: str) -> NDArray[np.float64]:
         """Cells of a numeric field, NaN for none, live and for more rows than there are; not to be changed."""
@@ -260,47 +249,65 @@ class Columns:
         field that is not among `fields`.
         """
         there = min(rows, self._rows if base is None else min(self._rows, len(base)))
-        found = fulfilling(self.columns, tree, there)
+        found = fulfilling(self.columns, tree, slice(0, there))
         if base is not None:
             found &= base[:there]
         if there < rows:
             found = np.concatenate((found, np.zeros(rows - there, np.bool_)))
         return found
 
-    def passing(self, tree: Filter | None, *, searchable: bool) -> NDArray[np.bool_]:
-        """Which rows are valid, or searchable, and taken by the filter, (rows there are by then,), the caller's own.
+    def passing(self, tree: Filter | None, *, searchable: bool) -> RowMask:
+        """Which rows are valid, or searchable, and taken by the filter, of as many rows as there are by then.
 
         Each row as it was at one moment of this call. A product that passes all
         the while is there, by its old row or by its new one: what is written
-        meanwhile is looked at again, unless it is thousands of rows.
+        meanwhile is looked at again, unless it is thousands of rows. Where the
+        filter was asked for before, only what was written since is looked at.
         """
-        written, writing = self._written, self._writing
         base = self._searchable if searchable else self._valid
-        rows = self._rows
-        found = base.array[:rows].copy() if tree is None else self.mask(tree, rows, base.array)
-        for _ in range(_LOOKS):
-            now = self._written
-            changed = {writing, *(self._written_since(written) or ())} - {-1}
+        kept = self._kept.find((tree, searchable))
+        lately = None if kept is None else self._writes.since(kept.written)
+        if kept is None or lately is None or _DEARER * len(lately) > len(kept):
+            written, writing = self._writes.count, self._writes.row
+            rows = self._rows
+            found = base.array[:rows].copy() if tree is None else self.mask(tree, rows, base.array)
+            shared = False
+        else:
+            found, written, writing = kept.mask, kept.written, -1
+            shared = True
+        exact = True
+        for _ in range(LOOKS):
+            now, now_writing = self._writes.count, self._writes.row
+            lately = self._writes.since(written)
+            exact = exact and lately is not None
+            changed = {writing, *(lately or ())} - {-1}
             if not changed:
-                break
+                mask = kept if kept is not None and shared else RowMask(found, written)
+                if exact:
+                    self._kept.keep((tree, searchable), mask)
+                return mask
             if self._rows > len(found):
                 found = np.concatenate((found, np.zeros(self._rows - len(found), np.bool_)))
-            # An image's old row is cleared, and noted, after its next one was noted as valid: one of them is found.
-            for row in changed:
-                if row < len(found):
+            elif shared:
+                found = found.copy()
+            shared = False
+            numbers = [row for row in changed if row < len(found)]
+            if len(numbers) > _BY_NUMBER:
+                chosen = np.array(numbers)
+                found[chosen] = base.array[chosen] if tree is None else self._taken(tree, chosen, base.array)
+            else:
+                # An image's old row is cleared, and noted, after its next one was noted as valid: one of them is found.
+                for row in numbers:
                     found[row] = (tree is None or self.check(tree, row)) and base.array[row]
-            written, writing = now, -1
-        return found
+                now_writing = -1
+            written, writing = now, now_writing
+        return RowMask(found, written)
 
-    def _written_since(self, written: int) -> list[int] | None:
-        """The rows whose writing began after the first `written`, None where they are too many to be known."""
-        now = self._written
-        if now == written:
-            return []
-        first, end = written % _NOTED, now % _NOTED
-        lately = self._lately[first:end] if first < end else self._lately[first:] + self._lately[:end]
-        # The last one's place may just be being taken by the next.
-        return lately if self._written - written < _NOTED else None
+    def _taken(self, tree: Filter, rows: NDArray[np.int64], base: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of these rows a filter takes that are marked in `base`; of one that is written meanwhile anything."""
+        taken = fulfilling(self.columns, tree, rows)
+        taken &= base[rows]
+        return taken
 
     def check(self, tree: Filter, row: int) -> bool:
         """Whether a filter takes the row as it is at one moment."""
@@ -311,31 +318,14 @@ class Columns:
         return self.at_one_moment(row, lambda: dict(RowValues(self.columns, row)))
 
     def at_one_moment(self, row: int, read: Callable[[], Found]) -> Found:
-        """What `read` finds while nobody writes the row; called again when somebody did.
-
-        `check` and `values` within it count as well. After a second of a row
-        that is being written (its writer died) it is read as it is.
-        """
-        patient_until = 0.0
-        for _ in range(_LOOKS):
-            written = self._written
-            while self._writing == row:
-                patient_until = patient_until or time.monotonic() + _PATIENCE_S
-                if time.monotonic() > patient_until:
-                    return read()
-                time.sleep(_WAIT_S)
-                written = self._written
-            found = read()
-            lately = self._written_since(written)
-            if lately is not None and row not in lately:
-                return found
-        return read()
+        """What `read` finds while nobody writes the row, see `Writes`; `check` and `values` within it count as well."""
+        return self._writes.at_one_moment(row, read)
 
     @property
     def allocated(self) -> int:
         """Bytes of memory held."""
         dense = self._valid.array.nbytes + self._searchable.array.nbytes + self._product.array.nbytes
-        return dense + sum(column.allocated for column in self.columns.values())
+        return dense + self._kept.allocated + sum(column.allocated for column in self.columns.values())
 
 
 def _column(field: Field) -> Column:

@@ -27,9 +27,9 @@ class FigureColumn:
         figure: float = self.cells.memory[row]
         return figure
 
-    def fulfilling(self, condition: Condition, rows: int) -> NDArray[np.bool_]:
-        """Which of the first `rows` rows fulfil the condition, (rows,), the caller's own. Any thread."""
-        figures = self.cells.array[:rows]
+    def fulfilling(self, condition: Condition, rows: slice | NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See `masks.Conditional`. Any thread."""
+        figures = self.cells.array[rows]
         found: NDArray[np.bool_]
         match condition:
             case Between(_, low, high):
@@ -44,7 +44,7 @@ class FigureColumn:
             case Known():
                 found = figures == figures
             case AllOf(_, wanted) if not wanted:
-                found = np.ones(rows, np.bool_)
+                found = np.ones(len(figures), np.bool_)
             case _:
-                found = np.zeros(rows, np.bool_)
+                found = np.zeros(len(figures), np.bool_)
         return found

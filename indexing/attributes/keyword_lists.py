@@ -162,21 +162,22 @@ class ListColumn:
         codes = view.codes[view.starts[number] : view.starts[number + 1]].tolist()
         return tuple([text for code in codes if (text := self.names.text(code))])
 
-    def fulfilling(self, condition: Condition, rows: int) -> NDArray[np.bool_]:
-        """Which of the first `rows` rows fulfil the condition, (rows,), the caller's own."""
+    def fulfilling(self, condition: Condition, rows: slice | NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See `masks.Conditional`."""
         view = self._view
+        of_rows = view.cells.array[rows]
         if isinstance(condition, Known):
-            having: NDArray[np.bool_] = view.cells.array[:rows] != 0
+            having: NDArray[np.bool_] = of_rows != 0
             return having
         codes = self.names.meant(condition)
         every = isinstance(condition, AllOf)
         if every and len(codes) < len(set(condition.values)):  # type: ignore[union-attr]
             codes = []
         elif every and not codes:
-            return np.ones(rows, np.bool_)
+            return np.ones(len(of_rows), np.bool_)
         if not codes:
-            return np.zeros(rows, np.bool_)
-        numbers = view.cells.array[:rows].astype(np.intp)
+            return np.zeros(len(of_rows), np.bool_)
+        numbers = of_rows.astype(np.intp)  # a copy: who takes cells first knows all their sets
         sets = self._sets_with(view, [codes]) if not every else self._sets_with(view, [[code] for code in codes])
         return sets.take(numbers, mode="clip")
 

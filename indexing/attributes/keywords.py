@@ -32,17 +32,17 @@ class KeywordColumn:
         text = self.names.text(self.cells.memory[row])
         return (text,) if text else ()
 
-    def fulfilling(self, condition: Condition, rows: int) -> NDArray[np.bool_]:
-        """Which of the first `rows` rows fulfil the condition, (rows,), the caller's own. Any thread."""
-        codes = self.cells.array[:rows]
+    def fulfilling(self, condition: Condition, rows: slice | NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See `masks.Conditional`. Any thread."""
+        codes = self.cells.array[rows]
         match condition:
             case Known():
                 having: NDArray[np.bool_] = codes != NONE
                 return having
             case AllOf(_, wanted) if not wanted:
-                return np.ones(rows, np.bool_)
+                return np.ones(len(codes), np.bool_)
             case AllOf(_, wanted) if len(set(wanted)) > 1:
-                return np.zeros(rows, np.bool_)
+                return np.zeros(len(codes), np.bool_)
         return among(codes, self.names.meant(condition), self.names)
 
     def scrub(self, rows: int) -> None:

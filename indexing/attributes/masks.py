@@ -1,21 +1,24 @@
-"""Filters over columns: of all rows at once, those that a tree of conditions takes; and one row's values."""
+"""Filters over columns: of many rows at once, those that a tree of conditions takes; and one row's values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.query.filters import AllOf, And, AnyOf, Below, Between, Condition, Filter, Known, Not, Or
 
+Rows: TypeAlias = slice | NDArray[np.int64]
+"""Rows to look at: all up to one (a slice from 0 on), or these numbers, (n,)."""
+
 
 class Conditional(Protocol):
     """A column, as far as filters go."""
 
-    def fulfilling(self, condition: Condition, rows: int) -> NDArray[np.bool_]:
-        """Which of the first `rows` rows fulfil the condition, (rows,), the caller's own."""
+    def fulfilling(self, condition: Condition, rows: Rows) -> NDArray[np.bool_]:
+        """Which of these rows fulfil the condition, (n,), the caller's own."""
 
     def value(self, row: int) -> tuple[str, ...] | float:
         """What the row has, as `schemas.query.fields.values_of` gives it."""
@@ -38,13 +41,13 @@ class RowValues(Mapping[str, tuple[str, ...] | float]):
         return len(self._columns)
 
 
-def fulfilling(columns: Mapping[str, Conditional], tree: Filter, rows: int) -> NDArray[np.bool_]:
-    """Which of the first `rows` rows the filter takes, (rows,), the caller's own: `filters.holds` for each."""
+def fulfilling(columns: Mapping[str, Conditional], tree: Filter, rows: Rows) -> NDArray[np.bool_]:
+    """Which of these rows the filter takes, (n,), the caller's own: `filters.holds` for each."""
     match tree:
         case And(parts):
             return _all(columns, parts, rows)
         case Or(parts):
-            found = np.zeros(rows, np.bool_)
+            found = np.zeros(_number(rows), np.bool_)
             for part in parts:
                 found |= fulfilling(columns, part, rows)
             return found
@@ -55,9 +58,14 @@ def fulfilling(columns: Mapping[str, Conditional], tree: Filter, rows: int) -> N
             return columns[tree.field].fulfilling(tree, rows)
 
 
-def _all(columns: Mapping[str, Conditional], parts: tuple[Filter, ...], rows: int) -> NDArray[np.bool_]:
+def _number(rows: Rows) -> int:
+    number: int = rows.stop if isinstance(rows, slice) else len(rows)
+    return number
+
+
+def _all(columns: Mapping[str, Conditional], parts: tuple[Filter, ...], rows: Rows) -> NDArray[np.bool_]:
     if not parts:
-        return np.ones(rows, np.bool_)
+        return np.ones(_number(rows), np.bool_)
     found = fulfilling(columns, parts[0], rows)
     for part in parts[1:]:
         if not found.any():

@@ -71,7 +71,7 @@ class Answering:
 
     def _findable(self, tree: Filter | None) -> NDArray[np.int64]:
         """The rows, ascending, that can be found by their vector and pass."""
-        return np.flatnonzero(self._attributes.columns.passing(tree, searchable=True))
+        return self._attributes.columns.passing(tree, searchable=True).numbers
 
     def _list(self, question: ShardQuestion, answer: ShardAnswer) -> str:
         for look in range(_LOOKS + 1):

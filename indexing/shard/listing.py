@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,18 +67,18 @@ class Listing:
     def _look_at_rows(self, tree: Filter | None) -> NDArray[np.bool_]:
         """Which products have a row that passes; and which row stands for each of them."""
         columns = self._columns
-        mask = columns.passing(tree, searchable=False)
-        rows = np.flatnonzero(mask)
+        passing = columns.passing(tree, searchable=False)
+        rows = passing.numbers
         products = columns.product[rows]
         shown = np.full(self._attributes.products, -1, dtype=np.int64)
         shown[products] = rows
         self._rows[tree], self._shown = rows, shown
-        self._mask = mask
+        self._mask = passing.mask
         listed: NDArray[np.bool_] = shown >= 0
         self._one_each = int(np.count_nonzero(listed)) == len(rows)
         return listed
 
-    def _row_of(self, product: int) -> int:
+    def _row_of(self, product: int, product_hash: int) -> int:
         """The row that shows a product, -1 where it has none any more.
 
         Of several images one with a vector, then the least id: the same in whatever order they came.
@@ -84,8 +87,7 @@ class Listing:
             return int(self._shown[product])
         columns = self._columns
         passes = columns.valid if self._mask is None else self._mask
-        key = int(self._attributes.hashes(np.array([product]))[0]).to_bytes(8, "little")
-        there = self._state.rows.of_product(key)
+        there = self._state.rows.of_product(product_hash.to_bytes(8, "little"))
         rows = [row for row in there if row < len(passes) and passes[row]]
         if len(rows) > 1:
             return min(rows, key=lambda row: (not columns.searchable[row], self._state.forward.read(row).image_id))
@@ -106,16 +108,38 @@ class Listing:
         Row -1: the product changed meanwhile.
         """
         unknown = np.isnan(self._key)
-        scores = self._scores
-        chosen = np.arange(len(self._numbers))
-        if len(chosen) > 4 * limit:
-            first = np.where(unknown, np.inf, self._key) if self._key.any() else -scores
-            chosen = np.flatnonzero(first <= np.partition(first, limit - 1)[limit - 1]) if limit else chosen[:0]
+        keys = np.where(unknown, np.inf, self._key)
+        chosen = self._first(limit, keys)
         hashes = self._attributes.hashes(self._numbers[chosen])
-        order = np.lexsort((hashes, -scores[chosen], self._key[chosen], unknown[chosen]))[:limit]
+        order = np.lexsort((hashes, -self._scores[chosen], keys[chosen], unknown[chosen]))[:limit]
         best = chosen[order]
-        rows = [self._row_of(product) for product in self._numbers[best].tolist()]
-        return list(zip(rows, scores[best].tolist(), self._key[best].tolist(), strict=True))
+        rows = list(map(self._row_of, self._numbers[best].tolist(), hashes[order].tolist()))
+        return list(zip(rows, self._scores[best].tolist(), self._key[best].tolist(), strict=True))
+
+    def _first(self, limit: int, keys: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Places of the first `limit` products in the order of `best`, in any order.
+
+        Thousands may have the same score: a word that is in as many titles of one length. Of those that end as the
+        last one does, the next criterion decides, and none of them is sorted that is not shown.
+        """
+        left = np.arange(len(self._numbers))
+        certain: list[NDArray[np.intp]] = []
+        criteria: list[Callable[[NDArray[np.intp]], NDArray[Any]]] = [
+            lambda places: -self._scores[places],
+            lambda places: self._attributes.hashes(self._numbers[places]),
+        ]
+        if self._question.order_by:
+            criteria.insert(0, lambda places: keys[places])
+        for criterion in criteria if limit > 0 else ():
+            if len(left) <= limit:
+                break
+            values = criterion(left)
+            last = np.partition(values, limit - 1)[limit - 1]
+            before = left[values < last]
+            left = left[values == last]
+            certain.append(before)
+            limit -= len(before)
+        return np.concatenate((*certain, left[: max(0, limit)]))
 
     def facets(self) -> list[FacetCounts]:
         """What the question wants counted, over all products that match, each facet within its scope of the filter."""
@@ -154,5 +178,5 @@ class Listing:
         """Those on sale that pass, whatever their words, as of one moment for each filter."""
         rows = self._rows.get(scope)
         if rows is None:
-            rows = self._rows[scope] = np.flatnonzero(self._columns.passing(scope, searchable=False))
+            rows = self._rows[scope] = self._columns.passing(scope, searchable=False).numbers
         return rows

@@ -67,7 +67,7 @@ def _values(
     attributes: ProductAttributes, matched: NDArray[np.bool_], typed: Sequence[str], is_open: bool, limit: int
 ) -> list[Name]:
     columns = attributes.columns
-    rows = one_row_each(columns, np.flatnonzero(columns.passing(None, searchable=False)))
+    rows = one_row_each(columns, columns.passing(None, searchable=False).numbers)
     products = columns.product[rows]
     having = np.zeros(1 + int(products.max(initial=-1)), np.bool_)
     having[: len(matched)] = matched[: len(having)]
@@ -132,8 +132,10 @@ def _place(name: str, typed: Sequence[str], is_open: bool, is_path: bool = False
     """At which word of the name the typed ones stand, None for nowhere. Of a path the last one is in its last part."""
     if len(name) > _MOST_TYPED:
         return None
-    words = words_of(name)
     *whole, last = typed
+    if name.isascii() and last not in name.lower():
+        return None  # nearly all names: to take them apart would cost ten times as much
+    words = words_of(name)
     above = len(words_of(name[: name.rfind("/") + 1])) if is_path else 0
     for place in range(max(0, above - len(whole)), len(words) - len(whole)):
         end = place + len(whole)

@@ -15,7 +15,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.rows.validity import selector_of
 from indexing.shard.attributes import ProductAttributes
 from indexing.shard.state import ShardState
 from schemas.found import Hit
@@ -47,13 +46,11 @@ class PassingRows:
         self._look()
 
     def _look(self) -> None:
-        columns = self._attributes.columns
-        self.mask: NDArray[np.bool_] = columns.passing(self._tree, searchable=True)
-        self.count = int(np.count_nonzero(self.mask))
+        self._mask = self._attributes.columns.passing(self._tree, searchable=True)
 
     def rows(self) -> NDArray[np.int64]:
-        """Their numbers, ascending."""
-        return np.flatnonzero(self.mask)
+        """Their numbers, ascending; not to be changed."""
+        return self._mask.numbers
 
     def scan(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """As `InvertedLists.scan`, over these rows. From the second time on they are looked for anew, in all lists."""
@@ -61,22 +58,22 @@ class PassingRows:
         self._scans += 1
         if again:
             self._look()
+        mask = self._mask
         lists = self._state.lists
-        if self.count <= GATHERED:
-            self.plan = f"{self.count} of {len(self.mask)} rows pass, all of them compared"
-            return lists.compare(queries, k, self.rows())
-        selector = selector_of(self.mask)
+        if mask.count <= GATHERED:
+            self.plan = f"{mask.count} of {len(mask)} rows pass, all of them compared"
+            return lists.compare(queries, k, mask.numbers)
         count = len(lists)
         if again or lists.centroids is None:
-            self.plan = f"{self.count} of {len(self.mask)} rows pass, all lists scanned for them"
-            return lists.scan(queries, k, selector, count)
+            self.plan = f"{mask.count} of {len(mask)} rows pass, all lists scanned for them"
+            return lists.scan(queries, k, mask.selector, count)
         most = math.ceil(max(LEAST_COMPARED, 4 * k, self._nprobe / count * self._state.searchable))
-        probes = min(count, math.ceil(_LISTS_MORE * count * most / self.count))
-        self.plan = f"{self.count} of {len(self.mask)} rows pass, the nearest {most} or so compared"
-        scores, rows = lists.scan(queries, k, selector, probes, most)
-        if probes < count and (rows[:, min(k, self.count) - 1] < 0).any():
+        probes = min(count, math.ceil(_LISTS_MORE * count * most / mask.count))
+        self.plan = f"{mask.count} of {len(mask)} rows pass, the nearest {most} or so compared"
+        scores, rows = lists.scan(queries, k, mask.selector, probes, most)
+        if probes < count and (rows[:, min(k, mask.count) - 1] < 0).any():
             self.plan += ", then all"
-            scores, rows = lists.scan(queries, k, selector, count)
+            scores, rows = lists.scan(queries, k, mask.selector, count)
         return scores, rows
 
     def hit(self, number: int, score: float, longest: int) -> Hit | None:

@@ -150,7 +150,7 @@ def _checked(body: QuestionBody, tree: Filter | None, fields: Fields, profiles: 
         images=images,
         vectors=vectors,
         products=products,
-        text=body.text.strip(),
+        text=_typed(body.text),
         match=body.match,
         weights=body.weights,
         fusion=body.fusion,
@@ -167,6 +167,12 @@ def _checked(body: QuestionBody, tree: Filter | None, fields: Fields, profiles: 
         explain=body.explain,
         generation=body.generation,
     )
+
+
+def _typed(text: str) -> str:
+    """Without the space around it, but for one behind it: that says that the last word is whole."""
+    words = text.strip()
+    return f"{words} " if words and text[-1].isspace() else words
 
 
 def _check_examples(

@@ -30,6 +30,7 @@ from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.publication import Publication
 from serving.blender.ranking.models import LearnedRanks
+from serving.blender.reports import Reports
 from serving.blender.service import BlenderService
 from serving.blender.showing.examples import Examples
 from serving.blender.showing.pictures import Fetch, Pictures
@@ -140,6 +141,7 @@ async def _serve(
         keys=keys,
         erasures=erasures,
         clicks=Clicks(settings.kafka, metrics) if kept else None,
+        reports=Reports(settings.kafka) if kept else None,
     )
     server = http_server(app, http_limits(settings), None if tls is None else tls.context, metrics)
     log.info("event=listening host=%s http_port=%d extractor=%s", settings.host, settings.http_port, extractor)

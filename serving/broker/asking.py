@@ -110,18 +110,9 @@ class Asking:
         if not answers:
             problem = next(iter(missing.values()))
             raise TransientError(NOT_READY, f"no shard answered ({problem}); see GET /v1/index for every searcher")
-        return SearchResponse(
-            found=merge_found([answer.found for answer in answers], request.count, request.limit),
-            **_merged_lists(request, answers, missing),
-            watermark_ms=min(answer.watermark_ms for answer in answers),
-            pending_images=sum(answer.pending_images for answer in answers),
-            refused_images=sum(answer.refused_images for answer in answers),
-            missing_shards=list(missing),
-            extractor_id=answers[0].extractor_id,
-            generation=route.name,
-            version=min(VERSION, *(answer.version for answer in answers)),
-            search_ms=(time.perf_counter() - began) * 1000,
-        )
+        merged = _merged(request, answers, missing)
+        merged.search_ms = (time.perf_counter() - began) * 1000
+        return merged
 
     async def details(self, request: DetailsRequest, route: Coverage, budget_s: float) -> DetailsResponse:
         """What the products' shards show of them; those of a silent shard are left out."""
@@ -191,6 +182,31 @@ class Asking:
         if of_another and time.monotonic() - self._warned_at >= _WARN_EVERY_S:
             self._warned_at = time.monotonic()
             log.warning("event=searcher_of_another_version next=its_answers_are_not_taken problem=%s", error)
+
+
+def _merged(request: SearchRequest, answers: list[SearchResponse], missing: dict[int, str]) -> SearchResponse:
+    """One answer from those of all shards that answered, of one generation; of several questions one to each."""
+    parts: dict[str, Any]
+    if request.questions:
+        parts = {
+            "answers": [
+                _merged(question, [answer.answers[number] for answer in answers], missing)
+                for number, question in enumerate(request.questions)
+            ]
+        }
+    else:
+        found = merge_found([answer.found for answer in answers], request.count, request.limit)
+        parts = {"found": found, **_merged_lists(request, answers, missing)}
+    return SearchResponse(
+        **parts,
+        watermark_ms=min(answer.watermark_ms for answer in answers),
+        pending_images=sum(answer.pending_images for answer in answers),
+        refused_images=sum(answer.refused_images for answer in answers),
+        missing_shards=list(missing),
+        extractor_id=answers[0].extractor_id,
+        generation=answers[0].generation,
+        version=min(VERSION, *(answer.version for answer in answers)),
+    )
 
 
 def _merged_lists(request: SearchRequest, answers: list[SearchResponse], missing: dict[int, str]) -> dict[str, Any]:

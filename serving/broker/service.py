@@ -104,9 +104,10 @@ class BrokerService:
             answer = await self._not_older(request, route, answer, oldest_ms, deadline)
             if not answer.missing_shards:
                 self._told_ms = max(self._told_ms, answer.watermark_ms)
-            if self._recorded is not None and request.count:
-                # Not of queries that name a generation: those check and compare, and are no shopper's.
-                self._recorded.note(route.extractor_id, request.vectors, request.count)
+            # Not of queries that name a generation: those check and compare, and are no shopper's.
+            for question in request.questions or [request]:
+                if self._recorded is not None and question.count:
+                    self._recorded.note(route.extractor_id, question.vectors, question.count)
         elapsed_s = time.perf_counter() - began
         self.metrics.search_seconds.observe(elapsed_s)
         answer.search_ms = elapsed_s * 1000

@@ -169,6 +169,8 @@ class SearcherService:
 
     def search(self, request: SearchRequest) -> SearchResponse:
         """See `SearchBackend.search`. Reads without a lock; faiss releases the GIL while it scans."""
+        if request.questions:
+            return self._answer_all(request)
         if not is_plain(request):
             return self._answer(request)
         began = time.perf_counter()
@@ -187,6 +189,17 @@ class SearcherService:
             refused_images=refused,
             extractor_id=self.extractor_id,
             search_ms=elapsed_s * 1000,
+            generation=self.generation,
+            version=VERSION,
+        )
+
+    def _answer_all(self, request: SearchRequest) -> SearchResponse:
+        """Several questions, one after the other; what one of them raises, all do."""
+        answers = [self.search(question) for question in request.questions]
+        return SearchResponse(
+            answers=answers,
+            watermark_ms=min(answer.watermark_ms for answer in answers),
+            extractor_id=self.extractor_id,
             generation=self.generation,
             version=VERSION,
         )

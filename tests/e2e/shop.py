@@ -24,12 +24,14 @@ from serving.blender.http.api import create_app
 from serving.blender.http.connection.server import http_server
 from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
+from serving.blender.reports import Reports
 from serving.blender.service import BlenderService
 from serving.blender.showing.examples import Examples
 from serving.blender.showing.pictures import Pictures
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
+from tests.support.search_log import report_from_memory
 from vision.extractor import dimension_of, extractor_id
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
@@ -66,6 +68,7 @@ class Shop:
             Pictures(lambda url: fetch(url, policy)),
             Uploads(settings.query_max_bytes),
             examples=Examples(settings.layout.sample),
+            reports=Reports(settings.kafka, read=report_from_memory),
         )
         self._server = http_server(app)
 

@@ -8,8 +8,8 @@ from benchmarks.load.shoppers import DECLARED, SimulatedShop
 from indexing.ranking.features import FEATURES, FEATURES_ID
 from indexing.ranking.lessons import Lessons
 from indexing.ranking.model import LEAVES, RankModel, Splits
-from jobs.search_report.lessons import LessonsOf
 from schemas.query.rank import RankProfile
+from search_report.lessons import LessonsOf
 
 POOL = 80
 """Candidates of a question: the ranking of 400 takes most of a simulation's time."""

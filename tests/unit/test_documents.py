@@ -25,7 +25,7 @@ from schemas.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
     "disk", "schemas", "vision", "feature_store", "indexing", "messaging",
-    "generations", "sample", "jobs", "serving", "vitrine_client", "cli", "benchmarks",
+    "generations", "sample", "search_report", "jobs", "serving", "vitrine_client", "cli", "benchmarks",
 )  # fmt: skip
 FOLDERS = (*PACKAGES, "tests", "docs", "docker")
 SUFFIXES = (".py", ".md", ".proto", ".toml", ".yaml", ".xml", ".html", ".png")

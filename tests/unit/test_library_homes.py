@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
     "disk", "schemas", "vision", "feature_store", "indexing", "messaging",
-    "generations", "sample", "jobs", "serving", "vitrine_client", "cli",
+    "generations", "sample", "search_report", "jobs", "serving", "vitrine_client", "cli",
 )  # fmt: skip
 
 HOMES = {

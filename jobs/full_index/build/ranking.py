@@ -17,13 +17,13 @@ from generations.folder import Generations, write_learned
 from indexing.ranking import part
 from indexing.ranking.lessons import Lessons
 from indexing.ranking.training import too_few, train_model
-from jobs.search_report.lessons import LessonsOf, joined
-from jobs.search_report.reading import SearchLogDays, day_of, is_there
 from messaging.producer import now_ms
 from schemas.errors import CorruptError, OperatorError
 from schemas.full_index.generation import Generation
 from schemas.settings import Settings
 from schemas.topics import DAY_MS
+from search_report.lessons import LessonsOf, joined
+from search_report.reading import SearchLogDays, day_of, is_there
 
 log = logging.getLogger(__name__)
 

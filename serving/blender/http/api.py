@@ -26,8 +26,10 @@ from serving.blender.http.front_door import AllowedHosts, FrontDoor
 from serving.blender.http.keys import KeyCheck, KeyRing
 from serving.blender.http.page_files import PageFiles
 from serving.blender.http.product_path import PRODUCT
+from serving.blender.http.reporting import add_report
 from serving.blender.http.uploads import Uploads, VectorQuery
 from serving.blender.metrics import BlenderMetrics
+from serving.blender.reports import Reports
 from serving.blender.service import BlenderService
 from serving.blender.showing.answers import (
     BatchAnswer,
@@ -38,6 +40,7 @@ from serving.blender.showing.answers import (
     IndexStatus,
     ProductReceipt,
     Readiness,
+    ReportAnswer,
     SearchAnswer,
     Suggestions,
 )
@@ -57,6 +60,7 @@ _ANSWERS = (
     Suggestions,
     ClickAsked,
     ClicksAccepted,
+    ReportAnswer,
     ProductReceipt,
     ErasureAccepted,
     IndexStatus,
@@ -78,12 +82,13 @@ def create_app(
     keys: KeyRing | None = None,
     erasures: Erasures | None = None,
     clicks: Clicks | None = None,
+    reports: Reports | None = None,
 ) -> FastAPI:
     """The application; it starts `service` and closes it. `registries`: shown at /metrics beside the service's own.
 
     `page`: folder of the page; `examples`: the photos it offers to try; `hosts`: by default numeric ones and localhost;
     `keys`: those that open its routes, None: all are open; `erasures`: without them there is no route to erase by;
-    `clicks`: None where the search log is off, which their route then says.
+    `clicks`, `reports`: None where the search log is off, which their routes then say.
     """
 
     @asynccontextmanager
@@ -91,6 +96,8 @@ def create_app(
         service.start()
         yield
         pictures.close()
+        if reports is not None:
+            await reports.close()
         await service.close()
 
     app = FastAPI(
@@ -108,6 +115,7 @@ def create_app(
     app.add_middleware(_Measured, metrics=service.metrics)
     add_search(app, service, uploads)
     add_clicks(app, clicks, uploads)
+    add_report(app, reports)
     _add_products(app, service, pictures)
     if erasures is not None:
         _add_erasure(app, erasures)

@@ -49,6 +49,7 @@ NEEDED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "/v1/examples": SEARCH,
         "/v1/examples/{number}/photo": SEARCH,
         "/v1/index": OPERATE | SEARCH,
+        "/v1/report": OPERATE,
         "/metrics": OPERATE,
     }
 )

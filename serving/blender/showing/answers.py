@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from schemas.product_event import MAX_PRODUCT_ID_BYTES
 from schemas.search_log import MAX_POSITION, ClickKind
+from search_report.figures import DayReport
 from serving.blender.ranking.explain import Explain
 
 
@@ -292,6 +293,14 @@ class ClicksAccepted(msgspec.Struct, frozen=True):
     """So many clicks are in the log."""
 
     clicks: int
+
+
+class ReportAnswer(msgspec.Struct, frozen=True):
+    """The search log as of `at`, oldest day first. `unreadable`: records in it that are none of the log's."""
+
+    at: str
+    days: list[DayReport]
+    unreadable: int
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):

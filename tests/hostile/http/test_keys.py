@@ -70,6 +70,7 @@ CALLS = {
     "/v1/examples": ("GET", "/v1/examples"),
     "/v1/examples/{number}/photo": ("GET", "/v1/examples/0/photo"),
     "/v1/index": ("GET", "/v1/index"),
+    "/v1/report": ("GET", "/v1/report"),
     "/metrics": ("GET", "/metrics"),
 }
 

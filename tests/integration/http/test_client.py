@@ -294,6 +294,7 @@ WITHOUT_METHOD = {
     ("GET", "/v1/examples/{number}/photo"): "of the page",
     ("GET", "/healthz"): "for who starts and stops processes",
     ("GET", "/metrics"): "for Prometheus",
+    ("GET", "/v1/report"): "for whoever runs the shop, who has vitrine report and the page",
 }
 BODIES = {  # property of what goes beside the URL -> argument
     ("POST", "/v1/search/image"): {"image": "photos", "text": "text"},
@@ -328,6 +329,9 @@ WRAPPED = {
     "ErrorAnswer": "an error",
     "ExamplesAnswer": "of the page",
     "Example": "of the page",
+    "ReportAnswer": "of the operator's page",
+    "DayReport": "of the operator's page",
+    "WordsCount": "of the operator's page",
     "HTTPValidationError": "FastAPI's, which the blender words itself",
     "ValidationError": "FastAPI's, which the blender words itself",
 }

@@ -115,6 +115,14 @@ async def test_typo_and_beginning_of_a_word_find_and_are_told(client: httpx.Asyn
     )
 
 
+async def test_last_word_is_whole_where_a_space_follows(client: httpx.AsyncClient) -> None:
+    begun = matching(lambda each: any(word.startswith("11") for word in each["title"].split()))
+    for said, found in (("11", begun), (" 11", begun), ("11 ", {"p11"}), (" number  11\n", {"p11"})):
+        assert set(ids(await ask(client, text=said, limit=100))) == found, said
+        assert set(ids(await client.get("/v1/search/text", params={"q": said, "limit": 100}))) == found, said
+    assert len(begun) == 11
+
+
 async def test_changed_title_is_found_at_once_by_its_new_words_alone(client: httpx.AsyncClient, shop: Shop) -> None:
     assert ids(await client.get('/v1/search/text?q="number 7"&match=all')) == ["p7"]
     shop.list("p7", [direction(1)], offset=5, **{**PRODUCTS["p7"], "title": "Umbrella with a handle"})

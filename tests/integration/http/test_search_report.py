@@ -9,10 +9,10 @@ import pytest
 
 from cli.main import main
 from jobs.full_index.build.ranking import read_lessons, with_ranking
-from jobs.search_report.reading import SearchLogDays, day_of, read_report
 from messaging.admin import describe, ensure_topics
 from messaging.producer import now_ms
 from schemas.topics import CLICKS, DAY_MS, SEARCH_LOG
+from search_report.reading import SearchLogDays, day_of, read_report
 from tests.support.meaning import stocked
 from tests.support.search_log import NOON_MS
 from tests.support.serving.generations import build_generation, settings_in

@@ -30,6 +30,7 @@ from serving.blender.http.uploads import Uploads
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.publication import Publication
 from serving.blender.ranking.models import LearnedRanks
+from serving.blender.reports import Reports
 from serving.blender.service import SEARCH_TIMEOUT_S, BlenderService
 from serving.blender.showing.examples import Examples
 from serving.blender.showing.pictures import Pictures
@@ -99,6 +100,7 @@ async def serving(
     profiles: Mapping[str, RankProfile] | None = None,
     search_log: SearchLog | None = None,
     clicks: Clicks | None = None,
+    reports: Reports | None = None,
     meanings: Meanings | None = None,
     ranks: LearnedRanks | None = None,
     extractor_id: str = EXTRACTOR,
@@ -136,6 +138,7 @@ async def serving(
         keys=keys,
         erasures=erasures,
         clicks=clicks,
+        reports=reports,
     )
     server = http_server(app, limits, tls, metrics)
     with socket.create_server(("127.0.0.1", 0)) as listener:

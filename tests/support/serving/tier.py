@@ -119,12 +119,16 @@ class _GatedReader(MemoryReader):
 
 
 class Tier:
-    """Hosts of every slot, made when a broker first connects to one, over one folder of generations and one topic."""
+    """Hosts of every slot, made when a broker first connects to one, over one folder of generations and one topic.
 
-    def __init__(self, home: Path) -> None:
+    `extractor_id`, `dimension`: of the live index.
+    """
+
+    def __init__(self, home: Path, extractor_id: str = EXTRACTOR, dimension: int = DIMENSION) -> None:
         self.settings = settings_in(home)
+        self._live = extractor_id, dimension
         self.topic = MemoryTopic(2)
-        self.topic.send(batch())
+        self.topic.send(batch(extractor_id))
         self.generations = Generations(self.settings.layout.generations)
         self.lines: dict[int, Line] = {}
         self.gates: dict[int, Gate] = {}
@@ -135,7 +139,7 @@ class Tier:
         if shard not in self.lines:
             gate = self.gates[shard] = Gate(self.topic)
             metrics = SearcherMetricFamilies(CollectorRegistry()).of(shard, replica)
-            slot = Slot(self.settings, shard, replica, EXTRACTOR, DIMENSION, metrics, gate.open)
+            slot = Slot(self.settings, shard, replica, *self._live, metrics, gate.open)
             host = SearcherHost(slot, look_s=POLL_S, forget_after_s=FORGET_AFTER_S)
             host.start()
             self._hosts.append(host)
@@ -161,8 +165,8 @@ class Tier:
 
 
 @asynccontextmanager
-async def tier_in(home: Path) -> AsyncIterator[Tier]:
-    tier = Tier(home)
+async def tier_in(home: Path, extractor_id: str = EXTRACTOR, dimension: int = DIMENSION) -> AsyncIterator[Tier]:
+    tier = Tier(home, extractor_id, dimension)
     try:
         yield tier
     finally:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from cli.commands.report import as_text
-from jobs.search_report import reading
-from jobs.search_report.figures import DayFigures
-from jobs.search_report.reading import SearchReport, read_report
 from schemas.errors import OperatorError
 from schemas.search_log import SearchRecord
+from search_report import reading
+from search_report.figures import DayFigures
+from search_report.reading import SearchReport, read_report
 
 
 def test_log_that_was_never_on_says_how_to_have_one(monkeypatch: pytest.MonkeyPatch) -> None:

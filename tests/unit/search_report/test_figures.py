@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.search_report import figures
-from jobs.search_report.figures import CLICK_WITHIN_MS, DayFigures, DayReport, WordsCount, merged, normalised
-from jobs.search_report.tally import Tally, Times
 from schemas.search_log import ClickKind, ClickRecord, Kind, SearchRecord, ShownProduct
+from search_report import figures
+from search_report.figures import CLICK_WITHIN_MS, DayFigures, DayReport, WordsCount, merged, normalised
+from search_report.tally import Tally, Times
 
 NOW_MS = 1_767_261_600_000
 

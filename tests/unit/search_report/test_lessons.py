@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from indexing.ranking.features import FEATURES
-from jobs.search_report.lessons import LessonsOf, joined
 from schemas.query.fields import Fields
 from schemas.query.rank import Measure, declared_profiles
 from schemas.search_log import ClickKind, ClickRecord, SearchRecord, ShownProduct
 from schemas.topics import DAY_MS
+from search_report.lessons import LessonsOf, joined
 
 PROFILES = declared_profiles(
     {"popular": {"sales": Measure(1.0, 100)}, "new": {"listed": 1.0}, "plain": {"relevance": 2.0}}, Fields()

@@ -55,6 +55,10 @@ export function clicked(searchId, productId, position) {
 
 export const receipt = (productId, signal) => json(`v1/products/${encodeURIComponent(productId)}/status`, { signal });
 
+/** The search log's figures of the last `days` days; `key` where Vitrine asks for keys. */
+export const report = (days, key) =>
+  json(`v1/report?days=${days}`, { cache: "no-store", headers: key ? { Authorization: `Bearer ${key}` } : {} });
+
 export const examples = async () => (await json("v1/examples")).examples;
 
 export const examplePhoto = async (example, signal) => (await ask(exampleAddress(example), { signal })).blob();

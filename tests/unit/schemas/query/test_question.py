@@ -46,7 +46,7 @@ def test_everything_that_may_be_asked_is_in_the_question() -> None:
     praise, sales = Field("praise", FieldKind.NUMBER), Field("sales", FieldKind.NUMBER)
     assert question == Question(
         images=(ImageAsked(b"photo", -0.5),), vectors=(VectorAsked((1.0, 2.0), 2.0),), products=(ProductAsked("p1"),),
-        text="red running shoe", match="any", weights=Weights(2.0, 1.0), fusion="linear",
+        text="red running shoe ", match="any", weights=Weights(2.0, 1.0), fusion="linear",
         filter=AnyOf("brand", ("Strider",)),
         facets=(Facet(FacetWanted("brand"), 20), Facet(FacetWanted("price", (20.0, 50.0)), 10)),
         rank=RankProfile(2.0, ((praise, Measure(0.2)), (sales, Measure(0.3, 500.0)))), min_score=0.2,

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import msgspec
 
-from jobs.search_report.figures import CLICK_WITHIN_MS, CLOCKS_APART_MS, DayFigures, DayReport
 from messaging.admin import describe, offsets_at
 from messaging.consumer import PartitionsReader
 from messaging.ranges import drain
@@ -17,6 +16,7 @@ from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError
 from schemas.search_log import ClickRecord, SearchRecord, decode_click, decode_search
 from schemas.topics import CLICKS, DAY_MS, SEARCH_LOG
+from search_report.figures import CLICK_WITHIN_MS, CLOCKS_APART_MS, DayFigures, DayReport
 
 T = TypeVar("T")
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from indexing.ranking.features import Row, matrix, row
 from indexing.ranking.lessons import Lessons, starts_of
-from jobs.search_report.figures import clicks_on
 from schemas.query.body import Weights
 from schemas.query.fields import MEASURES, Values
 from schemas.query.rank import RankProfile, scored
 from schemas.query.relevance import Rung, bounded_look, bounded_words, relevance
 from schemas.search_log import ClickKind, ClickRecord, SearchRecord, ShownProduct
 from schemas.topics import DAY_MS
+from search_report.figures import clicks_on
 
 MOST_A_DAY = 20_000
 """Answers of a day that are kept."""

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from jobs.search_report.tally import MOST_KEPT, Tally, Times, mean, mean_reciprocal
 from schemas.search_log import ClickRecord, SearchRecord
 from schemas.topics import DAY_MS
+from search_report.tally import MOST_KEPT, Tally, Times, mean, mean_reciprocal
 
 TOP = 20
 CLICK_WITHIN_MS = DAY_MS
