@@ -6,6 +6,7 @@ Nothing here is learned from a question that it is tested on: means of questions
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from indexing.look.prior import Prior
 from indexing.look.scatter import Matrix, Scatter, scatters
 from indexing.look.training import prior_alone, train_tuning, with_query_log
 from indexing.look.tuning import Tuning
-from schemas.blocks import Block, spans
+from schemas.blocks import Block
+from schemas.coded_blocks import decode_base, encode_base
 
 Scores = NDArray[np.float32]
 """(questions, items)."""
@@ -119,15 +121,8 @@ def wanted_categories(seen: Seen) -> NDArray[np.str_]:
 
 
 def eight_bits(seen: Seen, blocks: tuple[Block, ...]) -> Seen:
-    """Items as a store of one byte a number would hold them: of each block its largest is 127."""
-    held = seen.items.copy()
-    for span in spans(blocks):
-        scale = np.maximum(np.abs(held[:, span]).max(axis=1, keepdims=True), 1e-12) / np.float32(127)
-        held[:, span] = np.round(held[:, span] / scale) * scale
-    return Seen(
-        seen.name, seen.field, held, seen.queries, seen.views, seen.viewed, seen.product, seen.category, seen.wanted,
-        seen.ms,
-    )  # fmt: skip
+    """Items as a store of one byte a number holds them."""
+    return replace(seen, items=decode_base(encode_base(seen.items, blocks), blocks))
 
 
 def share(seen: Seen, found: Scores) -> dict[str, float]:
