@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cli.main import main
@@ -13,9 +15,12 @@ from messaging.admin import describe, ensure_topics
 from messaging.producer import now_ms
 from schemas.topics import CLICKS, DAY_MS, SEARCH_LOG
 from search_report.reading import SearchLogDays, day_of, read_report
+from serving.blender.reports import Reports
+from serving.searcher.service import SearcherService
 from tests.support.meaning import stocked
 from tests.support.search_log import NOON_MS
 from tests.support.serving.generations import build_generation, settings_in
+from tests.support.serving.http_world import over, serving
 from tests.system import system_settings
 
 pytestmark = pytest.mark.integration
@@ -67,6 +72,16 @@ def test_command_prints_tables_and_json(
     assert json.loads(printed.out)["days"][0]["clicks"] == 2
     assert "nothing more is logged" in printed.err
     assert main(["report", "--days", "0"]) == 2
+
+
+@pytest.mark.anyio
+async def test_report_over_http_is_that_of_the_command(logged_kafka: str, searcher: SearcherService) -> None:
+    async with serving(over(searcher), reports=Reports(logged_kafka)) as client:
+        answer = await client.get("/v1/report", params={"days": 4})
+    assert answer.status_code == 200, answer.text
+    report = await asyncio.to_thread(read_report, logged_kafka, 4, now_ms())
+    assert answer.json()["days"] == msgspec.to_builtins(report.days)
+    assert answer.json()["unreadable"] == 1
 
 
 def test_retention_follows_the_setting_also_of_topics_that_are_there(logged_kafka: str, tmp_path: Path) -> None:
