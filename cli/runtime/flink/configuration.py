@@ -77,6 +77,7 @@ taskmanager.cpu.cores: {slots}
 {_memory("taskmanager", TASK_MANAGER_MEMORY)}
 io.tmp.dirs: {layout.flink / "tmp"}
 parallelism.default: {settings.parallelism}
+classloader.parent-first-patterns.additional: org.apache.beam.
 python.executable: {WORKER_PYTHON}
 python.client.executable: {python()}
 execution.checkpointing.dir: {(layout.flink / "checkpoints").as_uri()}

@@ -11,6 +11,7 @@ import glob
 import os
 import re
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,15 +141,20 @@ def _java(program: _Program, layout: Layout, options: tuple[str, ...] | list[str
         *options,
         *java_options(),
         *(f"-Dlog.file={log}", f"-Dlog4j.configurationFile={log4j}", "-Dconsole.log.level=WARN"),
-        *class_options(program.name, _class_path()),
+        *class_options(program.name, _class_path(() if program is _CLIENT else job_jars())),
         program.main,
     ]
 
 
-def _class_path() -> str:
-    """Flink's jars in the order of its scripts: by name, the distribution last."""
+def job_jars() -> list[Path]:
+    """Jars that each job brings: where jobs run, their classes come from the archive too, and once for all jobs."""
+    return [*(flink_home() / "opt").glob("flink-python*.jar"), *jars("flink")]
+
+
+def _class_path(further: Sequence[Path]) -> str:
+    """Flink's jars in the order of its scripts, by name, the distribution last; then `further`."""
     found = sorted((flink_home() / "lib").glob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar.name))
-    return ":".join(map(str, found))
+    return ":".join(map(str, (*found, *further)))
 
 
 def _module_options(home: Path) -> list[str]:

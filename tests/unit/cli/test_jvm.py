@@ -12,6 +12,7 @@ from cli.runtime.flink.jvm import (
     TASK_MANAGER_MEMORY,
     client_command,
     doors_option,
+    job_jars,
     job_manager_command,
     task_manager_command,
 )
@@ -52,9 +53,14 @@ def test_heap_and_direct_memory_are_what_the_configuration_divides(tmp_path: Pat
     assert totals == [896, 2112]
 
 
-def test_every_jvm_of_flink_has_closed_doors_and_the_distribution_last(tmp_path: Path) -> None:
-    for command in (job_manager_command(Layout(tmp_path)), client_command(Layout(tmp_path))):
+def test_every_jvm_of_flink_has_closed_doors_and_the_distribution_behind_its_other_jars(tmp_path: Path) -> None:
+    for command, further in (
+        (job_manager_command(Layout(tmp_path)), job_jars()),
+        (client_command(Layout(tmp_path)), []),
+    ):
         assert doors_option() in command
         class_path = command[command.index("-cp") + 1].split(":")
-        assert Path(class_path[-1]).name.startswith("flink-dist")
-        assert class_path[:-1] == sorted(class_path[:-1])
+        own = class_path[: len(class_path) - len(further)]
+        assert Path(own[-1]).name.startswith("flink-dist")
+        assert own[:-1] == sorted(own[:-1])
+        assert class_path[len(own) :] == [str(jar) for jar in further]
