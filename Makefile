@@ -142,7 +142,7 @@ $(DONE)/jars: docker/kafka/pom.xml docker/flink/pom.xml $(DOORS) $(DONE)/package
 	@touch $@
 
 # Only for speed: `make run` does without, and so does whoever cannot start a system here.
-$(DONE)/class-data: $(DONE)/jars $(wildcard cli/runtime/class_data/*.py cli/runtime/flink/jvm.py)
+$(DONE)/class-data: $(DONE)/jars $(wildcard cli/runtime/class_data/*.py) cli/runtime/flink/jvm.py cli/runtime/kafka.py
 	@began=$$SECONDS; \
 	echo "setup: archives of Kafka's and Flink's classes, from a system that is started for it (a minute)"; \
 	if $(PY) -m cli.runtime.class_data; then echo "setup: archives made in $$((SECONDS - began)) s"; touch $@; \

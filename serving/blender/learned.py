@@ -56,7 +56,7 @@ class LearnedAnswers(Generic[T, A]):
 
     def follow(self, generation: str) -> None:
         """Told again and again what serves; begins to read its part."""
-        if generation and generation != self._following:
+        if generation not in ("", LIVE, self._following):
             self._following = generation
             self._thread.submit(self._safely, generation, "")
 

@@ -9,6 +9,7 @@ import pytest
 
 from cli.main import main
 from cli.runtime.environment import settings_environment
+from jobs.full_index.truth.live_log import wait_for_extraction
 from messaging.admin import describe
 from schemas.topics import EXTRACT_REQUESTS
 from tests.e2e.pictures import write_pictures
@@ -43,6 +44,8 @@ def test_stop_leaves_no_process_and_lost_stores_are_rebuilt_without_extracting_a
     system.produce(*[added(f"lost-{n}", url, price=n) for n, url in enumerate(urls)])
     system.wait_searchable([f"lost-{n}" for n in range(10)])
     system.wait_settled(pending=10)
+    # Else another test's images may be under way, and be extracted for the first time after the start.
+    assert wait_for_extraction(system.settings.kafka, 180)
     before = system.digests()
     parts, processes = set(system.runtime.running()), family(system)
 

@@ -21,6 +21,9 @@ UPDATES_A_SECOND = 100
 _TICK_S = 0.05
 _PAUSE_S = 0.15
 """Between two queries of one asker: what is tested shares its two cores with them."""
+_REMOVAL_S = 1.0
+"""Between two removals. A publication compares answers of two moments some seconds apart: of the hundred products of a
+test, a few that went in between are already more than the check allows."""
 _PATIENCE_S = 60.0
 """For what must happen, however loaded the machine is; how soon it does, the benchmarks measure."""
 USUAL_S = 5.0
@@ -104,7 +107,7 @@ class Traffic:
         """Takes products down one after the other and notes each once every replica says that it is gone."""
         with httpx.Client(base_url=self._system.base, trust_env=False, timeout=_PATIENCE_S) as client:
             for product_id in self._doomed:
-                if self._stop.wait(0.5):
+                if self._stop.wait(_REMOVAL_S):
                     return
                 self._system.produce({"type": "product_removed", "product_id": product_id})
                 while not self._stop.wait(0.05):

@@ -58,6 +58,20 @@ def test_suggestion_is_chosen_by_the_keyboard(page: Page, shop: Shop) -> None:
     expect(page.locator("a.product")).to_have_count(len(having(shop, text)))
 
 
+def test_marked_suggestion_stays_marked_when_more_is_typed(page: Page) -> None:
+    box = page.get_by_role("combobox", name="Words to search for")
+    box.press_sequentially("teap")
+    option = page.get_by_role("option").first
+    expect(option).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    text = option.get_attribute("data-text") or ""
+    assert text == "teapot"
+    with page.expect_response(lambda answer: "/v1/suggest" in answer.url):
+        box.press_sequentially("o")
+    expect(page.locator("#suggestions [aria-selected=true]")).to_have_attribute("data-text", text)
+    expect(box).to_have_attribute("aria-activedescendant", "suggestion-0")
+
+
 def test_suggested_brand_is_chosen_as_a_filter(page: Page, shop: Shop) -> None:
     (brand, count), *_ = Counter(product["brand"] for product in shop.products).most_common(1)
     page.get_by_role("combobox", name="Words to search for").press_sequentially(brand[:4].lower())

@@ -130,7 +130,11 @@ async def test_switched_off_there_is_no_such_profile(tmp_path: Path) -> None:
 
 
 async def test_no_generation_and_a_closed_reader_give_none(tmp_path: Path) -> None:
-    ranks = LearnedRanks(tmp_path, BlenderMetrics())
-    assert [await ranks.of(name) for name in ("", "live")] == [None, None]
+    metrics = BlenderMetrics()
+    ranks = LearnedRanks(tmp_path, metrics)
+    for name in ("", "live"):
+        ranks.follow(name)
+        assert await ranks.of(name) is None
     ranks.close()
+    assert metrics.registry.get_sample_value(FAILURES) == 0
     assert await ranks.of("g20260101T000000-00000a") is None

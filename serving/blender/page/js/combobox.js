@@ -55,8 +55,9 @@ export class Combobox {
     }
   }
 
+  /** What was marked stays so where it is found again. */
   show(found) {
-    this.mark(-1);
+    const { text: kept, field: keptField } = this.options[this.active]?.dataset ?? {};
     this.list.replaceChildren(
       ...found.map(({ text, products, field = "" }, place) => {
         const option = element("li", "suggestion");
@@ -73,6 +74,7 @@ export class Combobox {
         return option;
       }),
     );
+    this.mark(found.findIndex(({ text, field = "" }) => text === kept && field === keptField));
     this.list.hidden = found.length === 0;
     this.input.setAttribute("aria-expanded", String(found.length > 0));
   }
