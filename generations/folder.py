@@ -30,7 +30,7 @@ from schemas.full_index.generation import (
     encode_alias,
     encode_generation,
 )
-from schemas.full_index.learned import FOLDER, LearnedPart
+from schemas.full_index.learned import FOLDER, LearnedPart, checksum_of
 from schemas.full_index.manifest import MANIFEST, ShardManifest, decode_manifest
 
 ALIAS = "alias.json"
@@ -86,7 +86,7 @@ class Generations:
             data = file.read_bytes()
         except FileNotFoundError as error:
             raise CorruptError(f"{file} is missing") from error
-        if len(data) != part.size or blake2b(data, digest_size=16).hexdigest() != part.checksum:
+        if len(data) != part.size or checksum_of(data) != part.checksum:
             raise CorruptError(f"{file} does not match its checksum")
         return data
 

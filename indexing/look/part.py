@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 from indexing.look.stored import decode_tuning, encode_tuning
 from indexing.look.tuning import Tuning
 from indexing.look.worth import Learned
 from schemas.errors import CorruptError
-from schemas.full_index.learned import LearnedPart
+from schemas.full_index.learned import LearnedPart, entry_of
 
 KIND = "look"
 
@@ -16,18 +14,8 @@ KIND = "look"
 def written(learned: Learned) -> tuple[bytes, LearnedPart]:
     """(the file's contents, its entry in the generation)."""
     data = encode_tuning(learned.tuning)
-    part = LearnedPart(
-        kind=KIND,
-        inputs={"extractor_id": learned.tuning.extractor_id},
-        size=len(data),
-        checksum=blake2b(data, digest_size=16).hexdigest(),
-        used=learned.used,
-        why=learned.why,
-        held=learned.held,
-        by_chance=learned.by_chance,
-        settings=dict(learned.settings),
-    )
-    return data, part
+    inputs = {"extractor_id": learned.tuning.extractor_id}
+    return data, entry_of(KIND, data, inputs, learned, learned.held, learned.by_chance)
 
 
 def read(data: bytes, part: LearnedPart) -> Tuning:

@@ -7,7 +7,9 @@ with a default.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, Protocol
 
 import msgspec
 
@@ -35,3 +37,36 @@ class LearnedPart(msgspec.Struct, frozen=True, kw_only=True):
     held: dict[str, float] = {}
     by_chance: dict[str, float] = {}
     settings: dict[str, Any] = {}
+
+
+class Worth(Protocol):
+    """What learning says of what it learned, besides the part itself; see `LearnedPart`."""
+
+    @property
+    def used(self) -> bool: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+
+def checksum_of(data: bytes) -> str:
+    """BLAKE2b-128, hex."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def entry_of(
+    kind: str, data: bytes, inputs: dict[str, str], worth: Worth, held: dict[str, float], by_chance: dict[str, float]
+) -> LearnedPart:
+    """What a generation says of the part whose file holds `data`."""
+    return LearnedPart(
+        kind=kind,
+        inputs=inputs,
+        size=len(data),
+        checksum=checksum_of(data),
+        used=worth.used,
+        why=worth.why,
+        held=held,
+        by_chance=by_chance,
+        settings=dict(worth.settings),
+    )
