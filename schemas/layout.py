@@ -90,6 +90,11 @@ class Layout:
         return self.home / "recorded-queries"
 
     @property
+    def looks(self) -> Path:
+        """What shipped priors come to, kept since it takes a moment to compute (`indexing/look/first.py`)."""
+        return self.home / "looks"
+
+    @property
     def replay(self) -> Path:
         """Replays: position, base, reports (`jobs/full_index/replay/position.py`)."""
         return self.home / "replay"

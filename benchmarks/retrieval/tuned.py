@@ -19,8 +19,8 @@ from indexing.look.prior import Prior
 from indexing.look.scatter import Matrix, Scatter, scatters
 from indexing.look.training import prior_alone, train_tuning, with_query_log
 from indexing.look.tuning import Tuning
-from schemas.blocks import Block
-from schemas.coded_blocks import decode_base, encode_base
+from schemas.features.blocks import Block
+from schemas.features.coded import decode_base, encode_base
 
 Scores = NDArray[np.float32]
 """(questions, items)."""

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.blocks import HEAD, SHAPE, Block, spans
 from schemas.errors import CorruptError
+from schemas.features.blocks import HEAD, SHAPE, Block, spans
 
 TERM = 0.2
 """What being surely of a photo's category adds to a picture's likeness, by a head that is always right."""

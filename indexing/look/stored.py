@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.look.tuning import TunedBlock, Tuning
-from schemas.blocks import Block
 from schemas.errors import CorruptError
+from schemas.features.blocks import Block
 
 _MAGIC = b"vitrine look 1\n"
 _DIGEST = 16

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.blocks import Block, spans
+from schemas.features.blocks import Block, spans
 
 Rows = NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from indexing.look.prior import Prior
 from indexing.look.training import KEPT, prior_alone, train_tuning
 from indexing.look.tuning import Rows, Tuning
-from schemas.blocks import Block
+from schemas.features.blocks import Block
 
 LEAST_THINGS = 50
 HELD_BACK = 5

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from schemas.errors import RejectedError, TransientError
+from schemas.features.ids import dimension_of
 from schemas.query.fields import Fields
 from schemas.query.question import Question
 from schemas.query.rank import RankProfile
@@ -39,7 +40,6 @@ from serving.blender.showing.products import collapse
 from serving.blender.showing.receipts import index_status, product_receipt, waiting_for
 from serving.blender.showing.telling import Telling, Took, watermark_of
 from serving.blender.writing.search_log import SearchLog, kinds_of
-from vision.extractor import dimension_of
 
 log = logging.getLogger(__name__)
 

@@ -150,7 +150,7 @@ class DeltaFeed:
                 searcher.begin_anew()
         if self._full_index is not None:
             return self._begin_full(self._full_index)
-        shard = Shard(searcher.extractor_id, searcher.dimension)
+        shard = Shard(searcher.extractor_id, searcher.dimension, searcher.look)
         searcher.begin(shard)
         try:
             return self._opened("the shard", shard, dict.fromkeys(self._deltas.partitions))

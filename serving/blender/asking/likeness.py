@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import RejectedError
+from schemas.features.ids import dimension_of
 from serving.backend import INVALID_QUERY
-from vision.extractor import dimension_of
 
 SIMILAR_VECTORS = 8
 """A product's images that are asked with, at most."""

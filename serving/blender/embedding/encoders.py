@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import RejectedError, TransientError
+from schemas.features.ids import is_external
 from serving.backend import NOT_READY, OWN_VECTORS
 from serving.blender.embedding.decoding import Lanes
 from serving.blender.embedding.known import KnownPhotos
 from serving.blender.embedding.memory import FreedMemory
 from serving.blender.embedding.photos import PhotoEmbedder, PhotoVectors
 from serving.blender.metrics import BlenderMetrics
-from vision.extractor import is_external
 
 log = logging.getLogger(__name__)
 

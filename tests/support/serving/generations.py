@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from generations.folder import Generations, file_checksum, new_name, seal_generation
 from indexing.build.builder import BuildSettings, ShardBuilder
+from indexing.look.looks import Untuned
 from indexing.shard.deltas import ShardDeltas
 from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.full_index.generation import Generation, GenerationShard
@@ -131,7 +132,7 @@ class Searcher:
     ) -> None:
         self.families = SearcherMetricFamilies(CollectorRegistry())
         self.slot = Slot(
-            settings, shard, 0, EXTRACTOR, DIMENSION, self.families.of(shard, 0), open_reader or topic.open
+            settings, shard, 0, Untuned(EXTRACTOR, DIMENSION), self.families.of(shard, 0), open_reader or topic.open
         )
         self.host = SearcherHost(self.slot, look_s=LOOK_S, forget_after_s=forget_after_s)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from schemas.blocks import spans
-from schemas.coded_blocks import coded_length, decode_base, encode_base
 from schemas.errors import CorruptError
+from schemas.features.blocks import spans
+from schemas.features.coded import coded_length, decode_base, encode_base
 from tests.support.looks import BLOCKS, views_of
 
 ROWS = views_of(20, 2, seed=1)[0]
