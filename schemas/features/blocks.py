@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from schemas.features.ids import encoder_of
 
-HEAD = "head"
+HEAD = "kind"
 """Mean of the network's last layer: what kind of thing it is."""
 SHAPE = "shape"
 """Root of the mean of a late block's depthwise output: which parts it has."""
@@ -19,6 +19,8 @@ TEXTURE = "texture"
 """Logarithm of the covariance of an early block's channels over the picture: stripes, knit, prints."""
 COLOUR = "colour"
 """Root of the smoothed Lab histogram of the foreground."""
+CATEGORY = "category"
+"""Of searched vectors alone: which of the shop's categories a picture shows (`indexing.category.head`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.look.tuning import Tuning
 from schemas.errors import RejectedError, TransientError
-from schemas.features.ids import is_external
+from schemas.features.ids import features_of, is_external
 from serving.backend import NOT_READY, OWN_VECTORS
 from serving.blender.embedding.decoding import Lanes
 from serving.blender.embedding.known import KnownPhotos
@@ -130,6 +131,18 @@ class Encoders:
             vector = await photos.vector(data)
             self._known.put(key, vector)
         return vector
+
+    def tuning(self, extractor_id: str) -> Tuning | None:
+        """What makes vectors under this id of features; None where they are searched as they are.
+
+        Raises `TransientError` while it is being loaded.
+        """
+        if features_of(extractor_id) == extractor_id:
+            return None
+        photos = self._photos.get(extractor_id)
+        if photos is None:
+            raise TransientError(NOT_READY, "the model is being loaded; see GET /readyz")
+        return photos.tuning
 
     async def close(self) -> None:
         for photos in self._photos.values():

@@ -86,6 +86,7 @@ def load_embedder(settings: Settings, encoder: str = "", weights: str = "", look
     class VisionEmbedder:
         def __init__(self, embedder: Embedder) -> None:
             self._embedder = embedder
+            self.tuning = look.tuning if isinstance(look, Tuned) else None
 
         def weigh(self, data: bytes) -> int:
             return checked_header(data, limits).cost
@@ -95,7 +96,7 @@ def load_embedder(settings: Settings, encoder: str = "", weights: str = "", look
 
         def embed(self, inputs: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
             rows = self._embedder.embed(inputs)
-            return look.tuning.queries(rows) if isinstance(look, Tuned) else rows
+            return rows if self.tuning is None else self.tuning.queries(rows)
 
     embedder = VisionEmbedder(create_embedder(encoder, weights, settings.device))
     size = describe(encoder, weights).image_size

@@ -144,9 +144,9 @@ def test_pictures_are_drawn_evenly_and_of_what_is_on_sale_alone(tmp_path: Path) 
     many = [[f"u{number}-{view}" for view in range(6)] for number in range(50)]
     cut = cut_of(tmp_path, many)
     drawn = draw_pictures(cut, 40, seed=3)
-    assert sum(map(len, drawn)) == 40 and max(map(len, drawn)) == MOST_OF_A_PRODUCT
+    assert sum(len(each.urls) for each in drawn) == 40 and max(len(each.urls) for each in drawn) == MOST_OF_A_PRODUCT
     assert draw_pictures(cut, 40, seed=3) == drawn != draw_pictures(cut, 40, seed=4)
-    products = {url.split("-")[0] for urls in draw_pictures(cut, 10_000, seed=1) for url in urls}
+    products = {url.split("-")[0] for each in draw_pictures(cut, 10_000, seed=1) for url in each.urls}
     assert len(products) == 50
     assert draw_pictures(cut_of(tmp_path / "gone", many, listed=False), 40, seed=3) == []
 

@@ -54,5 +54,5 @@ def test_bytes_that_cannot_be_are_corrupt(greatest: float) -> None:
     data = encode_base(ROWS[:1], BLOCKS)[0]
     with pytest.raises(CorruptError, match="image-features"):
         decode_base([data[:-1]], BLOCKS)
-    with pytest.raises(CorruptError, match="head"):
+    with pytest.raises(CorruptError, match="kind"):
         decode_base([np.float32(greatest).tobytes() + data[4:]], BLOCKS)

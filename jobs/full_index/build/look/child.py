@@ -25,6 +25,7 @@ from indexing.look.part import written
 from indexing.look.shipped import shipped_prior
 from indexing.look.stored import decode_tuning
 from indexing.look.worth import LEAST_THINGS, Learned, learn
+from jobs.full_index.build.look.pictures import Drawn
 from schemas.errors import CorruptError, OperatorError, RejectedError, TransientError
 from schemas.features.blocks import blocks_of
 from vision.blocks.views import views
@@ -49,9 +50,9 @@ Picture = NDArray[np.uint8]
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """`pictures`: URLs by product. `views`: altered copies of each. `serving`: file of the tuning to be beaten, if any.
+    """`products`: whose pictures are looked at. `views`: altered copies of each. `serving`: file of what to beat.
 
-    `gather_s`: so long pictures are looked at; what came until then is learned from. `folder`: for `TUNING`, ENTRY`.
+    `gather_s`: so long pictures are looked at; what came until then is learned from. `folder`: for `TUNING`, `ENTRY`.
     """
 
     extractor_id: str
@@ -61,7 +62,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int
     max_pixels: int
     policy: dict[str, Any]
-    pictures: list[list[str]]
+    products: list[Drawn]
     views: int
     seed: int
     gather_s: float
@@ -80,8 +81,13 @@ def obey(order: Order) -> Learned | None:
         log.warning("event=look_left_out things=%d least=%d", found, LEAST_THINGS)
         return None
     serving = decode_tuning(Path(order.serving).read_bytes()) if order.serving else None
-    prior = shipped_prior(order.extractor_id)
-    return learn(base, things, order.extractor_id, blocks_of(order.extractor_id), order.seed, prior, serving)
+    categories = [order.products[thing].category for thing in things.tolist()]
+    return learn(
+        *(base, things, order.extractor_id, blocks_of(order.extractor_id), order.seed),
+        prior=shipped_prior(order.extractor_id),
+        serving=serving,
+        categories=categories,
+    )
 
 
 def _looked_at(order: Order, embedder: Embedder) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -119,7 +125,7 @@ def _fetched(order: Order, embedder: Embedder) -> Iterator[tuple[int, Picture]]:
             log.info("event=picture_left_out url=%s problem=%s", url, error)
             return None
 
-    wanted = [(thing, url) for thing, urls in enumerate(order.pictures) for url in urls]
+    wanted = [(thing, url) for thing, product in enumerate(order.products) for url in product.urls]
     with ThreadPoolExecutor(_FETCHES, thread_name_prefix="fetch") as pool:
         for begin in range(0, len(wanted), _AHEAD):
             part = wanted[begin : begin + _AHEAD]

@@ -116,9 +116,9 @@ def _learned(
     settings: Settings, extractor: ExtractorSpec, known: ChosenLook | None, cut: Cut, seed: int, folder: Path
 ) -> ChosenLook | None:
     """Raises what the child does, and `OperatorError` in its words."""
-    pictures = draw_pictures(cut, settings.look_pictures, seed)
-    if len(pictures) < LEAST_THINGS:
-        log.info("event=look_left_out products=%d least=%d", len(pictures), LEAST_THINGS)
+    products = draw_pictures(cut, settings.look_pictures, seed)
+    if len(products) < LEAST_THINGS:
+        log.info("event=look_left_out products=%d least=%d", len(products), LEAST_THINGS)
         return None
     order = Order(
         extractor_id=extractor.extractor_id,
@@ -128,7 +128,7 @@ def _learned(
         max_bytes=settings.image_max_bytes,
         max_pixels=settings.image_max_pixels,
         policy=asdict(FetchPolicy.from_settings(settings)),
-        pictures=pictures,
+        products=products,
         views=VIEWS,
         seed=seed,
         gather_s=GATHER_S,

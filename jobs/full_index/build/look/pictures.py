@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 
 from feature_store.open import catalogue_store
@@ -13,36 +14,44 @@ MOST_OF_A_PRODUCT = 4
 """Further pictures of a product are views of it."""
 
 
-def draw_pictures(cut: Cut, count: int, seed: int) -> list[list[str]]:
-    """URLs of `count` pictures at most that are on sale, by product; of each product the first ones.
+class Drawn(msgspec.Struct, frozen=True):
+    """A product: URLs of its first pictures, and its category, "" for none."""
+
+    urls: list[str]
+    category: str
+
+
+def draw_pictures(cut: Cut, count: int, seed: int) -> list[Drawn]:
+    """Products on sale with `count` pictures together at most.
 
     One pass over the copy of the catalogue, which holds `count` products at a time (Vitter's algorithm R).
     """
     random = np.random.default_rng(seed)
-    drawn: list[list[str]] = []
+    drawn: list[Drawn] = []
     seen = 0
     products = ProductReader(catalogue_store(cut.catalogue, cut.event_partitions))
     try:
         for partition in range(cut.event_partitions):
             for record in products.scan(partition):
-                if urls := _shown(record):
+                if (shown := _shown(record)).urls:
                     seen += 1
                     if len(drawn) < count:
-                        drawn.append(urls)
+                        drawn.append(shown)
                     elif (place := int(random.integers(seen))) < count:
-                        drawn[place] = urls
+                        drawn[place] = shown
     finally:
         products.close()
-    chosen: list[list[str]] = []
+    chosen: list[Drawn] = []
+    room = count
     for number in random.permutation(len(drawn)):
-        urls = drawn[number][: count - sum(map(len, chosen))]
-        if not urls:
+        if not room:
             break
-        chosen.append(urls)
+        chosen.append(Drawn(drawn[number].urls[:room], drawn[number].category))
+        room -= len(chosen[-1].urls)
     return chosen
 
 
-def _shown(record: ProductRecord) -> list[str]:
-    if not record.listed:
-        return []
-    return [entry.url for entry in record.images if entry.attached][:MOST_OF_A_PRODUCT]
+def _shown(record: ProductRecord) -> Drawn:
+    category = record.attributes.get("category")
+    urls = [entry.url for entry in record.images if entry.attached] if record.listed else []
+    return Drawn(urls[:MOST_OF_A_PRODUCT], category if isinstance(category, str) else "")

@@ -37,7 +37,22 @@ def test_tuning_worse_than_the_one_that_serves_is_not_used_and_says_why() -> Non
     noisy = base + random.normal(0.0, 0.02, base.shape).astype(np.float32) * np.isin(things, np.arange(60))[:, None]
     good = train_tuning(*views_of(2000, 5, seed=1), "e-1", BLOCKS)
     worse = learn(noisy[: 60 * 5], things[: 60 * 5], "e-1", BLOCKS, 1, serving=good)
-    assert not worse.used and "what would serve instead" in worse.why
+    assert not worse.used and "what serves instead" in worse.why
+    assert encode_tuning(worse.tuning) == encode_tuning(good)
+
+
+def test_categories_are_learned_beside_it_and_may_be_all_that_is_new() -> None:
+    base, things = SHOP
+    names = [("bag", "hat", "shoe")[thing % 3] for thing in things.tolist()]
+    found = learn(base, things, "e-1", BLOCKS, 1, categories=names)
+    assert found.used and found.held["category_accuracy"] < 0.6 and found.tuning.head is None, "names say nothing here"
+    marked = base.copy()
+    for number, name in enumerate(("bag", "hat", "shoe")):
+        marked[[each == name for each in names], number] += 0.5
+    with_names = learn(marked, things, "e-1", BLOCKS, 1, categories=names)
+    assert with_names.tuning.head is not None and with_names.settings["categories"] == 3
+    again = learn(marked, things, "e-1", BLOCKS, 1, categories=names, serving=with_names.tuning)
+    assert again.held["recall_at_1_serving"] <= again.held["recall_at_1"] + 0.05, "categories are not compared"
 
 
 def test_too_few_pictures_and_another_extractor_are_refused() -> None:
