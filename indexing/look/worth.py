@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from indexing.category.training import train_head
 from indexing.look.prior import Prior
-from indexing.look.training import KEPT, prior_alone, train_tuning
+from indexing.look.training import KEPT, prior_alone, train_tuning, with_query_log
 from indexing.look.tuning import Rows, Tuning
 from schemas.features.blocks import Block
 
@@ -48,9 +48,11 @@ def learn(
     prior: Prior | None = None,
     serving: Tuning | None = None,
     categories: Sequence[str] = (),
+    asked: Rows | None = None,
 ) -> Learned:
     """base (n, numbers), things (n,): views by thing, the first row of each is the picture itself. categories: of each
-    row, "" for none; learned as well where they can be told, whatever the rest is worth.
+    row, "" for none; learned as well where they can be told, whatever the rest is worth. asked (m, numbers): photos
+    that shoppers asked with, whose mean is theirs.
 
     `serving`: what is to be beaten; None: the prior alone, or nothing. Raises `ValueError` for fewer than
     `LEAST_THINGS` things, as `train_tuning` does, and where `serving` is of another extractor.
@@ -98,6 +100,12 @@ def learn(
             **{f"numbers_{block.name}": KEPT[block.name].numbers for block in blocks},
         },
     )
+    if asked is not None and learned.used:
+        learned = replace(
+            learned,
+            tuning=with_query_log(learned.tuning, asked),
+            settings=learned.settings | {"photos": len(asked)},
+        )
     return _with_categories(learned, base, things, blocks, categories, rival)
 
 

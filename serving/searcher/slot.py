@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from disk.durable import write_durably
@@ -21,6 +22,7 @@ from serving.searcher.feed import DeltaFeed, OpenReader
 from serving.searcher.full_index import FullIndex
 from serving.searcher.metrics import SearcherMetrics
 from serving.searcher.service import SearcherService
+from serving.searcher.warming import recorded
 
 log = logging.getLogger(__name__)
 
@@ -154,6 +156,7 @@ class Slot:
     def _feed(
         self, searcher: SearcherService, deltas: ShardDeltas, full_index: FullIndex | None, accept_gap: bool
     ) -> DeltaFeed:
+        layout = self.settings.layout
         return DeltaFeed(
             searcher,
             deltas,
@@ -163,7 +166,7 @@ class Slot:
             check=DeltaCheck.from_settings(self.settings),
             full_index=full_index,
             accept_gap=accept_gap,
-            queries=self.settings.layout.recorded_queries / f"{searcher.extractor_id}.npy",
+            queries=partial(recorded, layout.recorded_queries, layout.recorded_photos, searcher.look),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from vision.extractor import describe, extractor_id
 
 log = logging.getLogger(__name__)
 
+Note = Callable[[str, NDArray[np.float32]], None]
+"""Told (extractor id, base features (n, numbers)), on the thread that embeds."""
+
 WARM_UP_BATCHES = (1, 2, 4)
 """The network specialises itself on the first inputs of a size; shoppers should not wait for that."""
 
@@ -37,9 +41,10 @@ def first_extractor(settings: Settings) -> tuple[str, str]:
     return first_look(extractor_id(settings.encoder, settings.weights), settings.layout.looks).extractor_id, LIVE
 
 
-def load_extractor(settings: Settings, wanted: str, generation: str) -> PhotoEmbedder:
+def load_extractor(settings: Settings, note: Note, wanted: str, generation: str) -> PhotoEmbedder:
     """The encoder of extractor `wanted`: the settings', or as the manifest of `generation` says; tuned as that one is.
 
+    `note`: told of the features of every photo that is asked with, where they are tuned.
     Raises `OperatorError` when what is there is another extractor, `CorruptError` for a damaged manifest.
     """
     encoder, weights = settings.encoder, settings.weights
@@ -58,7 +63,7 @@ def load_extractor(settings: Settings, wanted: str, generation: str) -> PhotoEmb
             f"generation {generation} is of extractor {wanted}, and encoder {encoder} with weights "
             f"{weights or 'as published'} is {look.extractor_id} here; put the weights back that it was extracted with"
         )
-    return load_embedder(settings, encoder, weights, look)
+    return load_embedder(settings, encoder, weights, look, note)
 
 
 def query_limits(settings: Settings) -> ImageLimits:
@@ -71,10 +76,12 @@ def query_limits(settings: Settings) -> ImageLimits:
     )
 
 
-def load_embedder(settings: Settings, encoder: str = "", weights: str = "", look: Look | None = None) -> PhotoEmbedder:
+def load_embedder(
+    settings: Settings, encoder: str = "", weights: str = "", look: Look | None = None, note: Note | None = None
+) -> PhotoEmbedder:
     """Loads and warms a model, by default the settings': seconds, and half a gigabyte. Raises `OperatorError`.
 
-    `look`: by which its features are asked with; None: as they are.
+    `look`: by which its features are asked with; None: as they are. `note`: told of features before they are tuned.
     """
     # Importing torch takes seconds, in which the process already answers /healthz.
     from vision.embedder import Embedder, create_embedder
@@ -87,6 +94,7 @@ def load_embedder(settings: Settings, encoder: str = "", weights: str = "", look
         def __init__(self, embedder: Embedder) -> None:
             self._embedder = embedder
             self.tuning = look.tuning if isinstance(look, Tuned) else None
+            self.note: Note | None = None  # not of what it is warmed up with
 
         def weigh(self, data: bytes) -> int:
             return checked_header(data, limits).cost
@@ -96,10 +104,15 @@ def load_embedder(settings: Settings, encoder: str = "", weights: str = "", look
 
         def embed(self, inputs: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
             rows = self._embedder.embed(inputs)
-            return rows if self.tuning is None else self.tuning.queries(rows)
+            if self.tuning is None:
+                return rows
+            if self.note is not None:
+                self.note(self._embedder.extractor_id, rows)
+            return self.tuning.queries(rows)
 
     embedder = VisionEmbedder(create_embedder(encoder, weights, settings.device))
     size = describe(encoder, weights).image_size
     for count in WARM_UP_BATCHES:
         embedder.embed([np.full((size, size, 3), 127, np.uint8)] * count)
+    embedder.note = note
     return embedder

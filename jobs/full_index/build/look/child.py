@@ -28,6 +28,7 @@ from indexing.look.worth import LEAST_THINGS, Learned, learn
 from jobs.full_index.build.look.pictures import Drawn
 from schemas.errors import CorruptError, OperatorError, RejectedError, TransientError
 from schemas.features.blocks import blocks_of
+from schemas.features.recorded import read_features
 from vision.blocks.views import views
 from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
@@ -52,7 +53,9 @@ Picture = NDArray[np.uint8]
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """`products`: whose pictures are looked at. `views`: altered copies of each. `serving`: file of what to beat.
 
-    `gather_s`: so long pictures are looked at; what came until then is learned from. `folder`: for `TUNING`, `ENTRY`.
+    `photos`: folder of those that shoppers asked with, as features. `gather_s`:
+    so long pictures are looked at; what came until then is learned from.
+    `folder`: for `TUNING`, `ENTRY`.
     """
 
     extractor_id: str
@@ -67,6 +70,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     gather_s: float
     serving: str
+    photos: str
     folder: str
 
 
@@ -87,6 +91,7 @@ def obey(order: Order) -> Learned | None:
         prior=shipped_prior(order.extractor_id),
         serving=serving,
         categories=categories,
+        asked=read_features(Path(order.photos), order.extractor_id),
     )
 
 
@@ -94,8 +99,11 @@ def _looked_at(order: Order, embedder: Embedder) -> tuple[NDArray[np.float32], N
     """(base features, the number of the product that each row shows), its first picture before its views."""
     parts: list[NDArray[np.float32]] = []
     things: list[int] = []
+    parent = os.getppid()
     pictures = _with_views(order, _fetched(order, embedder))
     while batch := list(islice(pictures, _BATCH)):
+        if os.getppid() != parent:
+            raise OperatorError("the build is gone")
         parts.append(embedder.embed([picture for _, picture in batch]))
         things += [thing for thing, _ in batch]
     rows = np.concatenate(parts) if parts else np.empty((0, embedder.dimension), np.float32)

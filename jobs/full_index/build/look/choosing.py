@@ -133,6 +133,7 @@ def _learned(
         seed=seed,
         gather_s=GATHER_S,
         serving="" if known is None else str(known.file),
+        photos=str(settings.layout.recorded_photos),
         folder=str(folder),
     )
     command = [sys.executable, "-m", "jobs.full_index.build.look.child"]
