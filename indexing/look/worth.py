@@ -48,10 +48,10 @@ def learn(
     prior: Prior | None = None,
     serving: Tuning | None = None,
     categories: Sequence[str] = (),
-    asked: Rows | None = None,
+    photos: Rows | None = None,
 ) -> Learned:
     """base (n, numbers), things (n,): views by thing, the first row of each is the picture itself. categories: of each
-    row, "" for none; learned as well where they can be told, whatever the rest is worth. asked (m, numbers): photos
+    row, "" for none; learned as well where they can be told, whatever the rest is worth. photos (m, numbers): those
     that shoppers asked with, whose mean is theirs.
 
     `serving`: what is to be beaten; None: the prior alone, or nothing. Raises `ValueError` for fewer than
@@ -100,11 +100,11 @@ def learn(
             **{f"numbers_{block.name}": KEPT[block.name].numbers for block in blocks},
         },
     )
-    if asked is not None and learned.used:
+    if photos is not None and len(photos) and learned.used:
         learned = replace(
             learned,
-            tuning=with_query_log(learned.tuning, asked),
-            settings=learned.settings | {"photos": len(asked)},
+            tuning=with_query_log(learned.tuning, photos),
+            settings=learned.settings | {"photos": len(photos)},
         )
     return _with_categories(learned, base, things, blocks, categories, rival)
 

@@ -91,7 +91,7 @@ def obey(order: Order) -> Learned | None:
         prior=shipped_prior(order.extractor_id),
         serving=serving,
         categories=categories,
-        asked=read_features(Path(order.photos), order.extractor_id),
+        photos=read_features(Path(order.photos), order.extractor_id),
     )
 
 

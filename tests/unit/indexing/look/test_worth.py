@@ -8,7 +8,7 @@ import pytest
 
 from indexing.look.part import read, written
 from indexing.look.stored import encode_tuning
-from indexing.look.training import train_tuning
+from indexing.look.training import train_tuning, with_query_log
 from indexing.look.worth import learn
 from schemas.errors import CorruptError
 from schemas.full_index.learned import LearnedPart
@@ -53,6 +53,16 @@ def test_categories_are_learned_beside_it_and_may_be_all_that_is_new() -> None:
     assert with_names.tuning.head is not None and with_names.settings["categories"] == 3
     again = learn(marked, things, "e-1", BLOCKS, 1, categories=names, serving=with_names.tuning)
     assert again.held["recall_at_1_serving"] <= again.held["recall_at_1"] + 0.05, "categories are not compared"
+
+
+def test_mean_of_photos_that_were_asked_with_is_theirs() -> None:
+    photos = views_of(80, 1, seed=9)[0] + np.float32(0.05)
+    found = learn(*SHOP, "e-1", BLOCKS, seed=1, photos=photos)
+    assert found.settings["photos"] == 80
+    assert encode_tuning(found.tuning) == encode_tuning(with_query_log(train_tuning(*SHOP, "e-1", BLOCKS), photos))
+    assert encode_tuning(learn(*SHOP, "e-1", BLOCKS, seed=1, photos=photos[:0]).tuning) == encode_tuning(
+        train_tuning(*SHOP, "e-1", BLOCKS)
+    )
 
 
 def test_too_few_pictures_and_another_extractor_are_refused() -> None:
