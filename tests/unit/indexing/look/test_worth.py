@@ -9,10 +9,11 @@ import pytest
 from indexing.look.part import read, written
 from indexing.look.stored import encode_tuning
 from indexing.look.training import train_tuning, with_query_log
+from indexing.look.tuning import Tuning
 from indexing.look.worth import learn
 from schemas.errors import CorruptError
 from schemas.full_index.learned import LearnedPart
-from tests.support.looks import BLOCKS, views_of
+from tests.support.looks import BLOCKS, found_first, views_of
 
 SHOP = views_of(120, 5, seed=1)
 
@@ -63,6 +64,21 @@ def test_mean_of_photos_that_were_asked_with_is_theirs() -> None:
     assert encode_tuning(learn(*SHOP, "e-1", BLOCKS, seed=1, photos=photos[:0]).tuning) == encode_tuning(
         train_tuning(*SHOP, "e-1", BLOCKS)
     )
+
+
+def test_new_kind_of_things_is_found_better_after_the_next_learning() -> None:
+    """What tells the new things apart are numbers that the shop's old things never differed by."""
+    old, (new, numbers) = SHOP, views_of(120, 5, seed=5, signal_first=False)
+    before = learn(*old, "e-1", BLOCKS, seed=1)
+    both = np.concatenate([old[0], new]), np.concatenate([old[1], numbers + 1000])
+    after = learn(*both, "e-1", BLOCKS, seed=1, serving=before.tuning)
+    assert after.used
+
+    def found(tuning: Tuning) -> float:
+        unseen = views_of(80, 2, seed=6, signal_first=False)[0]
+        return found_first(tuning.queries(unseen[1::2]), tuning.items(unseen[::2]))
+
+    assert found(after.tuning) > found(before.tuning) + 0.3
 
 
 def test_too_few_pictures_and_another_extractor_are_refused() -> None:
