@@ -277,7 +277,10 @@ class GenerationStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole index. Counts are of the generation `serving`; `shards`: every replica of every generation."""
+    """The whole index. Counts are of the generation `serving`; `shards`: every replica of every generation.
+
+    `look_parts`: what a question's `look` may weigh.
+    """
 
     ready: bool
     serving: str
@@ -290,6 +293,7 @@ class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
     watermark: str | None
     generations: list[GenerationStatus]
     shards: list[SearcherStatus]
+    look_parts: list[str] = []
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import numpy as np
+from msgspec.structs import replace
 
 from schemas.errors import RejectedError, TransientError
 from schemas.features.ids import dimension_of
@@ -253,7 +254,8 @@ class BlenderService:
 
     async def index(self) -> IndexStatus:
         """Counts, digest and position of every searcher, generation by generation."""
-        return index_status(await self._look())
+        status = index_status(await self._look())
+        return replace(status, look_parts=self._encoders.parts(status.extractor_id))
 
     async def readiness(self) -> Readiness:
         """Ready when photos can be embedded for an index of which every shard has a replica that answers queries."""

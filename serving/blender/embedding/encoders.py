@@ -144,6 +144,12 @@ class Encoders:
             raise TransientError(NOT_READY, "the model is being loaded; see GET /readyz")
         return photos.tuning
 
+    def parts(self, extractor_id: str) -> list[str]:
+        """Names of the parts that vectors under this id have; none where they have no such, or are not loaded."""
+        photos = self._photos.get(extractor_id)
+        tuning = None if photos is None or photos.problem is not None else photos.tuning
+        return [] if tuning is None else [block.name for block in tuning.blocks]
+
     async def close(self) -> None:
         for photos in self._photos.values():
             await photos.close()

@@ -220,7 +220,8 @@ class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The whole index. Counts are of the generation `serving`, over its shards, each by its first ready replica.
 
     `generations`: all that searchers hold, the serving one first; `shards`:
-    every replica of each of them.
+    every replica of each of them. `look_parts`: what a question's `look` may
+    weigh, where this blender asks with the serving extractor and it has parts.
     """
 
     ready: bool
@@ -234,6 +235,7 @@ class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
     watermark: str | None
     generations: list[GenerationStatus]
     shards: list[SearcherStatus]
+    look_parts: list[str] = []
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):

@@ -113,6 +113,8 @@ async def test_photo_finds_its_product_and_its_category_is_told() -> None:
 
 async def test_parts_of_the_look_are_weighed() -> None:
     async with shop() as client:
+        parts = (await client.get("/v1/index")).json()["look_parts"]
+        assert parts == ["kind", "shape", "texture", "colour", "category"]
         only = (await by_photo(client, 7, look="kind:0;shape:0;texture:0;category:0", explain="true")).json()
         parts = only["results"][0]["explain"]["look_parts"]
         assert only["results"][0]["product_id"] == "p7"
