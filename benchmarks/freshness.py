@@ -37,12 +37,13 @@ from benchmarks.load.shop import Event, Kind, Shop, fill_feature_store, retitled
 from messaging.consumer import PartitionReader
 from messaging.producer import EventProducer
 from schemas.deltas.delta import decode_deltas
+from schemas.features.ids import dimension_of
 from schemas.ids import EPOCH_SHIFT, shard_of_product
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
-from vision.extractor import dimension_of, extractor_id
+from vision.extractor import extractor_id
 
 PROBE_PRODUCTS = 1000
 TITLES_EVERY = 5

@@ -41,12 +41,13 @@ from cli.runtime.system import System
 from messaging.producer import EventProducer
 from schemas.deltas.delta import encode_deltas
 from schemas.errors import OperatorError
+from schemas.features.ids import dimension_of
 from schemas.ids import shard_of_product
 from schemas.search_pb2 import ShardStatus, StatusRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
-from vision.extractor import dimension_of, extractor_id
+from vision.extractor import extractor_id
 
 FIRST_PORT = 18_800
 SHARDS = 2

@@ -29,11 +29,12 @@ from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, t
 from benchmarks.load.events import LoadGenerator
 from benchmarks.load.http import HttpLoad, get, post, post_file
 from benchmarks.load.shop import draw_photo, fill_feature_store, image_url, vectors, words_of
+from schemas.features.ids import dimension_of
 from schemas.found import decode_found
 from schemas.search_pb2 import SearchRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
-from vision.extractor import dimension_of, extractor_id
+from vision.extractor import extractor_id
 
 LIMIT = 10
 ALL_LISTS = 1_000_000

@@ -55,8 +55,9 @@ from benchmarks.load.shop import (
 from cli.topics_view import topic_views
 from messaging.producer import EventProducer
 from schemas.errors import TransientError
+from schemas.features.ids import dimension_of
 from schemas.topics import PRODUCT_EVENTS
-from vision.extractor import dimension_of, extractor_id
+from vision.extractor import extractor_id
 
 EVERY_S = 10.0
 PROBES_S = 7.0

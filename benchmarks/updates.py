@@ -30,7 +30,8 @@ from benchmarks.harness.result import write_result
 from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, drawn_weights, temporary_home
 from benchmarks.load.events import LoadGenerator
 from benchmarks.load.shop import ADDITIONS, NEW_AMONG_ADDITIONS, draw_pictures, fill_feature_store, vectors
-from vision.extractor import dimension_of, extractor_id
+from schemas.features.ids import dimension_of
+from vision.extractor import extractor_id
 
 LAG_SAMPLE_S = 0.2
 HEARTBEAT_MS = 100

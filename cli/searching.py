@@ -121,5 +121,7 @@ def _explained(answer: dict[str, Any]) -> list[str]:
         said += [f"{name} {measure['part']:+.3f}" for name, measure in part["measures"].items()]
         lists = ("look", "words", "meaning")
         said += [f"{name} {part[name]['score']:.3f} (rank {part[name]['rank']})" for name in lists if part.get(name)]
+        if (parts := part.get("look_parts")) is not None:
+            said.append("look of " + ", ".join(f"{name} {share:+.3f}" for name, share in parts.items()))
         lines.append(f"{place}: {part['score']:.3f} = {', '.join(said)}")
     return [*lines, *how["shards"]]

@@ -20,7 +20,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from feature_store.port import ReadPartition, Store, WritePartition
-from schemas.feature import FeatureRecord, decode_feature, encode_feature
+from schemas.features.record import FeatureRecord, decode_feature, encode_feature
 from schemas.ids import ImageKey, feature_partition
 
 Clock = Callable[[], float]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from feature_store.features import FeatureStore, FeatureWriter
 from schemas.errors import CorruptError
-from schemas.feature import FeatureRecord, check_feature, decode_feature, feature_topic_key
+from schemas.features.record import FeatureRecord, check_feature, decode_feature, feature_topic_key
 from schemas.ids import ImageKey
 
 log = logging.getLogger(__name__)

@@ -90,6 +90,16 @@ class Layout:
         return self.home / "recorded-queries"
 
     @property
+    def recorded_photos(self) -> Path:
+        """Blenders' samples of the photos asked with, as base features: `<port>/<extractor id>.npy`."""
+        return self.home / "recorded-photos"
+
+    @property
+    def looks(self) -> Path:
+        """What shipped priors come to, kept since it takes a moment to compute (`indexing/look/first.py`)."""
+        return self.home / "looks"
+
+    @property
     def replay(self) -> Path:
         """Replays: position, base, reports (`jobs/full_index/replay/position.py`)."""
         return self.home / "replay"

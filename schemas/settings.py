@@ -147,6 +147,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     recorded_queries: Annotated[int, Meta(ge=0, le=100_000)] = 500
     """Query vectors that the broker keeps a uniform sample of, for warming and for checks; 0: none."""
 
+    look_pictures: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
+    """Pictures of the catalogue that a build fetches and looks at, 22 ms of one core for each of 5 views, to learn what
+    tells the shop's products apart; of encoders with base features alone (`..._blocks`). Below 50: nothing is learned,
+    and what serves, or the prior that is shipped, goes on."""
     meaning: bool = True
     """Words that no product has find what looks like them: builds learn from titles and pictures what words look like,
     and the blender uses it where it is worth its while (docs/search.md). English."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from schemas.errors import OperatorError
+from schemas.features.blocks import blocks_of
 from vision import extractor
 from vision.blocks.head import BlocksHead, taps
 from vision.colour import COLOUR_BINS, ColourHistogram
@@ -40,7 +41,7 @@ def build_backbone(encoder: str, weights: str = "") -> nn.Module:
     facts = extractor.describe(encoder, weights)
     scaling = SCALING[extractor.network_of(encoder)]
     wanted = Taps(output=MIDDLE_BLOCK) if extractor.is_composite(encoder) else Taps()
-    network = EfficientNetLite(scaling, taps(scaling) if extractor.blocks_of(encoder) else wanted)
+    network = EfficientNetLite(scaling, taps(scaling) if blocks_of(encoder) else wanted)
     try:
         network.load_checkpoint(torch.load(facts.weights_file, map_location="cpu", weights_only=True))
     except Exception as error:
@@ -53,7 +54,7 @@ def build_backbone(encoder: str, weights: str = "") -> nn.Module:
 
 def build_head(encoder: str) -> nn.Module:
     """What makes one vector of a picture's pixels and of its features: `(images, features)` to (n, dimension)."""
-    return BlocksHead() if extractor.blocks_of(encoder) else Head(encoder)
+    return BlocksHead() if blocks_of(encoder) else Head(encoder)
 
 
 class Head(nn.Module):

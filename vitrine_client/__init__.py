@@ -14,6 +14,7 @@ from __future__ import annotations
 from vitrine_client.answers import (
     Answer,
     BatchEntry,
+    CategoryTold,
     ClicksAccepted,
     ErasureAccepted,
     ErrorBody,
@@ -65,6 +66,7 @@ __all__ = [
     "AsyncVitrine",
     "BatchEntry",
     "Call",
+    "CategoryTold",
     "ClicksAccepted",
     "ErasureAccepted",
     "ErrorBody",

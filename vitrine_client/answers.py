@@ -35,7 +35,7 @@ class Explain(msgspec.Struct, frozen=True, kw_only=True):
     """score = relevance_weight * relevance + the sum of the measures' parts; or that of the learned order.
 
     `look`, `words` and `meaning`: None where the product is not in that list, or the list was not asked for.
-    `learned`: where the order is learned from clicks.
+    `learned`: where the order is learned from clicks. `look_parts`: what each part of the look adds, where it has any.
     """
 
     look: ListPart | None
@@ -45,6 +45,7 @@ class Explain(msgspec.Struct, frozen=True, kw_only=True):
     measures: dict[str, MeasurePart]
     score: float
     meaning: ListPart | None = None
+    look_parts: dict[str, float] | None = None
     learned: LearnedScore | None = None
 
 
@@ -112,6 +113,13 @@ class SearchedHow(msgspec.Struct, frozen=True, kw_only=True):
     shards: list[str]
 
 
+class CategoryTold(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the shop's categories, and how probable it is that the photo shows it."""
+
+    name: str
+    p: float
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Products, best first.
 
@@ -122,8 +130,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     Where it was asked for: `matches`: products that match; `facets`: counts over all of them, by field; `cursor`: of
     the next page, None at the end; `match`: how many of the words a product needs; `by_meaning`: some were found by
     what the words look like; `learned_rank`: their order is learned from clicks; `corrected`: words that no product
-    has, and what was searched for instead; `explain`: how it was searched. `search_id`: where the shop keeps a search
-    log, the answer's name, for `click`.
+    has, and what was searched for instead; `category`: what the photo shows; `explain`: how it was searched.
+    `search_id`: where the shop keeps a search log, the answer's name, for `click`.
     """
 
     results: list[Result]
@@ -141,6 +149,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     by_meaning: bool = False
     learned_rank: bool = False
     corrected: dict[str, str] | None = None
+    category: list[CategoryTold] | None = None
     explain: SearchedHow | None = None
     search_id: str | None = None
 
@@ -268,7 +277,10 @@ class GenerationStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole index. Counts are of the generation `serving`; `shards`: every replica of every generation."""
+    """The whole index. Counts are of the generation `serving`; `shards`: every replica of every generation.
+
+    `look_parts`: what a question's `look` may weigh.
+    """
 
     ready: bool
     serving: str
@@ -281,6 +293,7 @@ class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
     watermark: str | None
     generations: list[GenerationStatus]
     shards: list[SearcherStatus]
+    look_parts: list[str] = []
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,6 +75,7 @@ class _Common(TypedDict, total=False):
     max_per: Mapping[str, int] | None
     mmr: float | None
     min_score: float | None
+    look: Mapping[str, float] | None
     explain: bool | None
 
 
@@ -86,7 +87,7 @@ class Options(_Common, total=False):
     ("brand:Acme;price:10..50"). `facets`: "brand", "price:20,50", "!brand" (as `exclude_own`) or a `Facet` without
     `limit`. `rank`: a profile by name; `sort`: a numeric field, - before it for the greatest first. `max_per`: products
     of one value of a field ({"brand": 2}); `mmr`: 0, as different as can be, to 1. `min_score`: least relevance;
-    `explain`: how scores came about.
+    `look`: what parts of it count ({"colour": 2, "texture": 0.5}); `explain`: how scores came about.
     """
 
     filter: Filter | str | None
@@ -148,7 +149,7 @@ def parameters_of(options: Options | TextOptions) -> dict[str, str]:
 
 _IN_URL = (
     *("limit", "generation", "offset", "cursor", "text", "match", "filter", "facets"),
-    *("rank", "sort", "max_per", "mmr", "min_score", "explain"),
+    *("rank", "sort", "max_per", "mmr", "min_score", "look", "explain"),
 )
 
 
@@ -191,7 +192,7 @@ def _in_url(name: str, value: Any) -> str:
             return in_json(value).decode()
         case "facets":
             return ";".join(_short_facet(each) for each in _several(name, value))
-        case "max_per":
+        case "max_per" | "look":
             return ";".join(f"{field}:{most}" for field, most in value.items())
         case "explain":
             return "true" if value else "false"

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 
 from benchmarks.shard import Catalogue
 from feature_store.open import feature_store
-from schemas.feature import FeatureRecord
+from schemas.features.record import FeatureRecord
 from schemas.ids import content_hash, image_key
 from schemas.settings import Settings
 

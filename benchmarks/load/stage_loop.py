@@ -12,7 +12,7 @@ from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.stage import Metrics, Out, Record
 from schemas.dead_letter import DeadLetter, decode_dead_letter
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
-from schemas.feature import decode_feature
+from schemas.features.record import decode_feature
 from schemas.ids import image_id, image_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES
 

@@ -26,11 +26,10 @@ from benchmarks.retrieval.catalogue import Catalogue, shared_data
 from benchmarks.retrieval.features import drawn_sample, seen
 from benchmarks.retrieval.tuned import prior_of
 from indexing.look.shipped import shipped_prior
-from schemas.blocks import Block
+from schemas.features.blocks import Block, blocks_of
 from schemas.settings import Settings
 from vision.embedder import Embedder, create_embedder
 from vision.environment import MALLOC_ENV
-from vision.extractor import blocks_of
 
 BLOCKS = "efficientnet_lite0_blocks"
 

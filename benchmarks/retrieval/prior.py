@@ -18,8 +18,8 @@ from benchmarks.retrieval.tuned import prior_of, scores, share
 from indexing.look.prior import decode_prior, encode_prior
 from indexing.look.shipped import FOLDER, file_name
 from indexing.look.training import prior_alone
+from schemas.features.blocks import blocks_of
 from vision.embedder import create_embedder
-from vision.extractor import blocks_of
 
 ENCODER = "efficientnet_lite0_blocks"
 RANK = 48

@@ -19,8 +19,8 @@ from indexing.look.prior import Prior
 from indexing.look.scatter import Matrix, Scatter, scatters
 from indexing.look.training import prior_alone, train_tuning, with_query_log
 from indexing.look.tuning import Tuning
-from schemas.blocks import Block
-from schemas.coded_blocks import decode_base, encode_base
+from schemas.features.blocks import Block
+from schemas.features.coded import decode_base, encode_base
 
 Scores = NDArray[np.float32]
 """(questions, items)."""
@@ -30,29 +30,28 @@ def figures(seen: Seen, blocks: tuple[Block, ...], extractor_id: str, prior: Pri
     """`prior`: learned from other catalogues than this one."""
     tuning = train_tuning(*seen.lessons(), extractor_id, blocks, prior)
     untuned = seen.queries @ seen.items.T
-    tuned = by_halves(seen, tuning)
     head = train_head(*seen.category_lessons(), extractor_id, blocks, SEED)
-    terms = category_terms(seen, head)
+    whole = with_categories(tuning, head)
     found: dict[str, Any] = {
         "untuned": share(seen, untuned),
         "tuned": share(seen, scores(tuning, seen)),
-        "tuned_query_mean": share(seen, tuned),
-        "tuned_category": share(seen, scores(tuning, seen) + terms),
-        "tuned_query_mean_category": share(seen, tuned + terms),
+        "tuned_query_mean": share(seen, by_halves(seen, tuning)),
+        "tuned_category": share(seen, scores(whole, seen)),
+        "tuned_query_mean_category": share(seen, by_halves(seen, whole)),
         "terms": {
-            str(weight): share(seen, tuned + terms * np.float32(weight / TERM))["at_1"]
-            for weight in (0.1, 0.2, 0.3, 0.4)
+            str(term): share(seen, by_halves(seen, with_categories(tuning, head, term)))["at_1"]
+            for term in (0.1, 0.2, 0.3, 0.4)
         },
-        "eight_bits": share(seen, by_halves(eight_bits(seen, blocks), tuning) + terms),
+        "eight_bits": share(seen, by_halves(eight_bits(seen, blocks), whole)),
         "learned_alone": share(seen, scores(train_tuning(*seen.lessons(), extractor_id, blocks), seen)),
         "category": {**head.held, "used": head.used, **of_questions(seen, head)},
-        "without": {block.name: share(seen, by_halves(seen, tuning, {block.name: 0.0}) + terms) for block in blocks},
+        "without": {block.name: share(seen, by_halves(seen, whole, {block.name: 0.0})) for block in blocks},
         "ms_a_picture": seen.ms,
     }
     if prior is not None:
         before = prior_alone(prior)
         found["prior_alone"] = share(seen, scores(before, seen))
-        found["prior_alone_category"] = share(seen, scores(before, seen) + terms)
+        found["prior_alone_category"] = share(seen, scores(with_categories(before, head), seen))
     return found
 
 
@@ -92,18 +91,16 @@ def by_halves(seen: Seen, tuning: Tuning, look: Mapping[str, float] | None = Non
         names, number = seen.wanted, np.arange(len(seen.wanted))
     first = (np.random.default_rng(SEED).permutation(len(names)) % 2 == 0)[number]
     for half in (first, ~first):
-        found[half] = with_query_log(tuning, seen.queries[~half]).queries(seen.queries[half], look or {}) @ items.T
+        asked = with_query_log(tuning, seen.queries[~half])
+        found[half] = asked.weighed(asked.queries(seen.queries[half]), look or {}) @ items.T
     return found
 
 
-def category_terms(seen: Seen, head: Learned) -> Scores:
-    """Nothing where the head is left out."""
-    terms = np.zeros((len(seen.queries), len(seen.items)), np.float32)
-    if head.used:
-        told = head.head.terms(seen.queries)
-        for number, name in enumerate(head.head.names):
-            terms[:, seen.category == name] = told[:, number, None]
-    return terms
+def with_categories(tuning: Tuning, head: Learned, term: float = TERM) -> Tuning:
+    """As searched; `term`: what being surely of one category counts, instead of what it does."""
+    if not head.used:
+        return tuning
+    return tuning.with_head(replace(head.head, accuracy=head.head.accuracy * term / TERM))
 
 
 def of_questions(seen: Seen, head: Learned) -> dict[str, float]:

@@ -25,9 +25,9 @@ from generations.folder import Generations
 from messaging.producer import now_ms
 from sample import make_sample
 from schemas.errors import OperatorError
+from schemas.features.ids import is_external
 from schemas.product_event import ProductAdded
 from schemas.settings import Settings, load_settings
-from vision.extractor import is_external
 
 NAME = "run"
 

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sort", metavar="FIELD", help="by a numeric field; --sort=-FIELD for the greatest first")
     parser.add_argument("--rank", metavar="PROFILE", help="by a profile of the setting rank_profiles")
+    parser.add_argument("--look", metavar="PARTS", help='what parts of the look count: "colour:2;texture:0.5"')
     parser.add_argument("--explain", action="store_true", help="say how each score came about")
     parser.add_argument("--limit", type=int, default=10, metavar="N", help="products wanted (default 10)")
     parser.add_argument("--json", action="store_true", help="the answer as it came")
@@ -44,6 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def look_of(text: str) -> dict[str, float]:
+    """Raises `OperatorError` for what is not NAME:NUMBER;NAME:NUMBER."""
+    try:
+        return {name.strip(): float(number) for name, _, number in (part.partition(":") for part in text.split(";"))}
+    except ValueError as error:
+        raise OperatorError(f"--look {text!r}: give NAME:NUMBER;NAME:NUMBER, as colour:2;texture:0.5") from error
+
+
 def _call(arguments: argparse.Namespace) -> Call[Answer]:
     options: dict[str, Any] = {
         "limit": arguments.limit,
@@ -51,6 +60,7 @@ def _call(arguments: argparse.Namespace) -> Call[Answer]:
         "facets": None if arguments.facets is None else [arguments.facets],
         "sort": arguments.sort,
         "rank": arguments.rank,
+        "look": None if arguments.look is None else look_of(arguments.look),
         "explain": arguments.explain or None,
     }
     if arguments.file is not None:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from cli.importers.columns import plain
 from schemas.errors import OperatorError, RejectedError
+from schemas.features.ids import dimension_of, is_external
 from schemas.product_event import ImageRef
 from schemas.settings import Settings
-from vision.extractor import dimension_of, is_external
 
 COLUMN = "vector"
 WRONG_LENGTH = "vector_length"

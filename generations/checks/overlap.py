@@ -17,6 +17,7 @@ from generations.broker import Broker
 from generations.checks.contents import OVERLAP
 from generations.checks.reach import OpenDeltas
 from schemas.errors import CorruptError, OperatorError, RejectedError, TransientError
+from schemas.features.recorded import read_vectors
 from schemas.full_index.generation import Generation
 from schemas.full_index.publish_report import PublishCheck
 
@@ -122,22 +123,12 @@ def _of_extractors(broker: Broker, serving: str, extractor: str, answers: Sequen
 def _queries(file: Path, answers: UnservedAnswers, generation: Generation, *, sampled: bool) -> tuple[Vectors, str]:
     """Recorded ones of its extractor, else (or if `sampled`) vectors of its own images; and what they are."""
     random = np.random.default_rng(SEED)
-    recorded = _recorded(file)
+    try:
+        recorded = read_vectors(file)
+    except FileNotFoundError:
+        recorded = np.empty((0, 0), np.float32)
     if not sampled and len(recorded) and recorded.shape[1] == generation.dimension:
         chosen = random.permutation(len(recorded))[:MOST_QUERIES]
         return recorded[chosen], "recorded queries"
     own = answers.sample(generation, SAMPLED_QUERIES, random)
     return own, "vectors of its own images, for want of recorded queries"
-
-
-def _recorded(file: Path) -> Vectors:
-    """What the broker wrote (serving/broker/recorded.py); empty when there is none. Raises `CorruptError`."""
-    try:
-        rows = np.load(file, allow_pickle=False)
-    except FileNotFoundError:
-        return np.empty((0, 0), np.float32)
-    except (OSError, ValueError, EOFError) as error:
-        raise CorruptError(f"{file} holds no recorded queries: {error}; remove it") from error
-    if rows.dtype != np.float32 or rows.ndim != 2 or not np.isfinite(rows).all():
-        raise CorruptError(f"{file} holds no recorded queries, but {rows.dtype} {rows.shape}; remove it")
-    return np.asarray(rows, np.float32)

@@ -39,6 +39,7 @@ from indexing.build.spool import Spool
 from indexing.lists.codec import Codec, code_bytes, train_codec
 from indexing.lists.inverted_lists import Part
 from indexing.lists.kinds import IndexKind, default_kind
+from indexing.look.looks import Look, Untuned
 from indexing.rows.usable import searchable_rows
 from indexing.rows.validity import ValidityBitmap
 from indexing.shard.contents import ShardContents
@@ -108,7 +109,15 @@ class ShardBuilder:
     same folder. Raises `OperatorError` when the folder is there already.
     """
 
-    def __init__(self, folder: Path, extractor_id: str, dimension: int, settings: BuildSettings | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        extractor_id: str,
+        dimension: int,
+        settings: BuildSettings | None = None,
+        look: Look | None = None,
+    ) -> None:
+        """look: what makes the vectors, of that extractor; None: they are features as they come."""
         if dimension < 1:
             raise ValueError(f"dimension {dimension}: a vector has at least one number")
         if folder.exists():
@@ -130,7 +139,8 @@ class ShardBuilder:
         rows, texts, vectors = (
             self._opened.enter_context(Spool(spools / name)) for name in ("rows", "texts", "vectors")
         )
-        self._rows = RowBuilder(extractor_id, dimension, rows, texts, vectors)
+        self._look = look or Untuned(extractor_id, dimension)
+        self._rows = RowBuilder(self._look, rows, texts, vectors)
 
     def __enter__(self) -> ShardBuilder:
         return self
@@ -218,7 +228,7 @@ class ShardBuilder:
             def complete(texts: Sequence[memoryview], written: Iterable[Part]) -> None:
                 begins("digest")
                 names = ([name.encode() for name in names] for names in (contents.categories, contents.brands))
-                fill_digests(rows, texts, written, *names)
+                fill_digests(rows, texts, written, *names, hashed=self._look.changes)
 
             manifest = snapshot.write_files(
                 contents, self._unfinished, delta_offsets, generation=generation, headroom=headroom, complete=complete

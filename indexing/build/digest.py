@@ -26,15 +26,21 @@ def fill_digests(
     lists: Iterable[tuple[NDArray[np.float32], NDArray[np.int64]]],
     categories: Sequence[bytes],
     brands: Sequence[bytes],
+    *,
+    hashed: bool = False,
 ) -> None:
     """Writes `vector_hash` and `digest` of all rows, in place.
 
     rows: records of `forward.ROW_DTYPE`, writable. texts: chunks that they
     point into. lists: (vectors, row numbers) of each list. A row that is in no
-    list has no vector, whatever its `vector_seq` says.
+    list has no vector, whatever its `vector_seq` says. hashed: the rows have
+    the hashes of their features, which cannot be told from the vectors any more.
     """
     hashes = np.zeros(len(rows), dtype="V16")
     for vectors, numbers in lists:
+        if hashed:
+            hashes[numbers] = rows["vector_hash"][numbers]
+            continue
         size = vectors.shape[1] * vectors.itemsize
         data = np.ascontiguousarray(vectors).reshape(-1).view(np.uint8).data
         found = b"".join([vector_hash(data[start : start + size]) for start in range(0, len(data), size)])

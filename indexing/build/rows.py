@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import compress
+
 import numpy as np
 from numpy.typing import NDArray
 
 from indexing.build.spool import Spool, TextSpool
+from indexing.look.looks import Look
+from indexing.rows.digest import vector_hash
 from indexing.rows.forward import ROW_DTYPE
 from indexing.rows.usable import VALID
 from indexing.shard.state import NameCodes
@@ -20,12 +24,12 @@ class RowBuilder:
     """Appends images to the spools; a row's number is its place in the order of arrival. One thread.
 
     Vectors are kept without their rows' numbers in between: `vector_rows` has
-    the row of each. Digests come later, from what was written.
+    the row of each. Digests come later, from what was written; but where a look
+    changes what it is given, the hash of the feature is in the row from here on.
     """
 
-    def __init__(self, extractor_id: str, dimension: int, rows: Spool, texts: Spool, vectors: Spool) -> None:
-        self._extractor_id = extractor_id
-        self._dimension = dimension
+    def __init__(self, look: Look, rows: Spool, texts: Spool, vectors: Spool) -> None:
+        self._look = look
         self._rows = rows
         self._texts = TextSpool(texts)
         self._vectors = vectors
@@ -46,32 +50,39 @@ class RowBuilder:
                     "image_without_state", f"image {image_id.hex()}: a build takes whole images, state and vector"
                 )
         if len(batch):
-            usable = self._usable_vectors(batch)
-            self._rows.append(self._records(batch, usable).tobytes())
+            usable, hashes = self._usable_vectors(batch)
+            records = self._records(batch, usable)
+            if self._look.changes:
+                records["vector_hash"][usable] = np.frombuffer(b"".join(hashes), "V16")
+            self._rows.append(records.tobytes())
             self._vector_rows.append(np.nonzero(usable)[0] + self.count)
             self.refusals |= {i: seq for i, seq in zip(batch.image_id, batch.refused_seq, strict=True) if seq}
             self.count += len(batch)
 
-    def _usable_vectors(self, batch: DeltaBatch) -> NDArray[np.bool_]:
-        """Which rows have a vector that a shard would take, (n,); appends these vectors."""
+    def _usable_vectors(self, batch: DeltaBatch) -> tuple[NDArray[np.bool_], list[bytes]]:
+        """Which rows have a feature that a shard would take, (n,), and their hashes where the look changes them.
+
+        Appends their vectors.
+        """
         usable = np.zeros(len(batch), dtype=np.bool_)
-        vectors: list[bytes] = []
+        look = self._look
+        features: list[bytes] = []
         for i, (vector, vector_seq) in enumerate(zip(batch.vector, batch.vector_seq, strict=True)):
             if not vector or not vector_seq or vector_seq < 0:
                 continue
-            if batch.extractor_id != self._extractor_id or len(vector) != 4 * self._dimension:
+            if batch.extractor_id != look.features_id or len(vector) != look.length:
                 self.ignored_vectors += 1
                 continue
             usable[i] = True
-            vectors.append(vector)
-        matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), self._dimension)
+            features.append(vector)
+        matrix = look.vectors(features) if features else np.empty((0, look.dimension), np.float32)
         finite = np.isfinite(matrix).all(axis=1)
         if not finite.all():
             self.ignored_vectors += int(np.count_nonzero(~finite))
             usable[usable] = finite
-            matrix = matrix[finite]
-        self._vectors.append(matrix.reshape(-1).view(np.uint8).data)
-        return usable
+            matrix, features = matrix[finite], [*compress(features, finite)]
+        self._vectors.append(np.ascontiguousarray(matrix).reshape(-1).view(np.uint8).data)
+        return usable, [vector_hash(feature) for feature in features] if look.changes else []
 
     def _records(self, batch: DeltaBatch, usable: NDArray[np.bool_]) -> NDArray[np.void]:
         records = np.zeros(len(batch), dtype=ROW_DTYPE)
@@ -128,7 +139,7 @@ class RowBuilder:
 
     def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """(vectors (n, dimension), mapped; their row numbers (n,)). Nothing can be added any more."""
-        matrix = self._vectors.mapped().view(np.float32).reshape(-1, self._dimension)
+        matrix = self._vectors.mapped().view(np.float32).reshape(-1, self._look.dimension)
         rows = np.concatenate(self._vector_rows) if self._vector_rows else np.empty(0, dtype=np.int64)
         return matrix, rows
 

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.blocks import HEAD, SHAPE, Block, spans
 from schemas.errors import CorruptError
+from schemas.features.blocks import HEAD, SHAPE, Block, spans
 
 TERM = 0.2
 """What being surely of a photo's category adds to a picture's likeness, by a head that is always right."""
@@ -39,10 +39,11 @@ class CategoryHead:
         """(n, k): rows add up to 1. Raises `ValueError` for rows that are no base features of the extractor."""
         return softmax(clues(base, self.blocks) @ self.matrix + self.bias)
 
-    def terms(self, base: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, k): what each photo adds to the likeness of a picture of each category."""
-        added: NDArray[np.float32] = np.float32(TERM * self.accuracy) * self.probabilities(base)
-        return added
+    def shares(self, base: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, k): probabilities, scaled so that the inner product of two rows that surely are of one category is what
+        that adds to their likeness."""
+        shares: NDArray[np.float32] = np.float32(np.sqrt(TERM * self.accuracy)) * self.probabilities(base)
+        return shares
 
 
 def clues(base: NDArray[np.float32], blocks: Sequence[Block]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.category.head import CategoryHead, clues, softmax
-from schemas.blocks import Block
+from schemas.features.blocks import Block
 
 FOLDS = 5
 LEAST_ACCURACY = 0.6

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.look.scatter import Matrix, Scatter
-from schemas.blocks import Block
 from schemas.errors import CorruptError
+from schemas.features.blocks import Block
 
 _MAGIC = b"vitrine prior 1\n"
 _DIGEST = 16
@@ -24,11 +24,12 @@ _DIGEST = 16
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """Of one extractor: a scatter for each of its blocks."""
+    """Of one extractor: a scatter for each of its blocks. `checksum`: of its file, hex; empty for one that has none."""
 
     extractor_id: str
     blocks: tuple[Block, ...]
     scatters: tuple[Scatter, ...]
+    checksum: str = ""
 
 
 class _Covariance(msgspec.Struct, frozen=True, array_like=True):
@@ -88,7 +89,7 @@ def decode_prior(data: bytes) -> Prior:
     except (msgspec.MsgspecError, ValueError) as error:
         raise CorruptError(f"the prior of looks does not decode ({error}): install Vitrine anew") from error
     blocks = tuple(Block(each.name, len(one.mean)) for each, one in zip(stored.blocks, found, strict=True))
-    return Prior(stored.extractor_id, blocks, tuple(found))
+    return Prior(stored.extractor_id, blocks, tuple(found), digest.hex())
 
 
 def _packed(covariance: Matrix, rank: int) -> _Covariance:

@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.category.head import decode_head, encode_head
 from indexing.look.tuning import TunedBlock, Tuning
-from schemas.blocks import Block
 from schemas.errors import CorruptError
+from schemas.features.blocks import Block
 
 _MAGIC = b"vitrine look 1\n"
 _DIGEST = 16
@@ -29,8 +30,11 @@ class _Block(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):
+    """`head`: of categories, see `indexing.category.head`; empty where there is none."""
+
     extractor_id: str
     blocks: list[_Block]
+    head: bytes = b""
 
 
 _decoder = msgspec.msgpack.Decoder(_Stored)
@@ -50,7 +54,8 @@ def encode_tuning(tuning: Tuning) -> bytes:
         )
         for part in tuning.parts
     ]
-    body = _MAGIC + msgspec.msgpack.encode(_Stored(tuning.extractor_id, blocks))
+    head = b"" if tuning.head is None else encode_head(tuning.head)
+    body = _MAGIC + msgspec.msgpack.encode(_Stored(tuning.extractor_id, blocks, head))
     return body + blake2b(body, digest_size=_DIGEST).digest()
 
 
@@ -64,7 +69,7 @@ def decode_tuning(data: bytes) -> Tuning:
         parts = tuple(_part(each) for each in stored.blocks)
     except (msgspec.MsgspecError, ValueError) as error:
         raise CorruptError(f"the tuning of looks does not decode ({error}): build the full index anew") from error
-    return Tuning(stored.extractor_id, parts)
+    return Tuning(stored.extractor_id, parts, decode_head(stored.head) if stored.head else None)
 
 
 def _part(stored: _Block) -> TunedBlock:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from indexing.look.prior import Prior
 from indexing.look.scatter import Scatter, discriminants, mixed, scatters, shrunk
 from indexing.look.tuning import TunedBlock, Tuning, half
-from schemas.blocks import COLOUR, HEAD, SHAPE, TEXTURE, Block, spans
+from schemas.features.blocks import COLOUR, HEAD, SHAPE, TEXTURE, Block, spans
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from indexing.lists.codec import train_codec
 from indexing.lists.inverted_lists import InvertedLists, Part
 from indexing.lists.kinds import IndexKind, default_kind
 from indexing.lists.reranked import CodedLists, Lists
+from indexing.look.looks import Look, Untuned
 from indexing.rows.digest import digest_bytes
 from indexing.rows.forward import ForwardIndex
 from indexing.rows.results import ImageState, ProductState, ShardStats
@@ -64,10 +65,14 @@ _LAST_CATCH_UP = 256
 class Shard:
     """Images of one shard under one extractor; `dimension`: of its vectors, float32, L2-normalised."""
 
-    def __init__(self, extractor_id: str, dimension: int) -> None:
+    def __init__(self, extractor_id: str, dimension: int, look: Look | None = None) -> None:
+        """look: what its vectors are made by, of that extractor; None: they are features as deltas bring them."""
         if dimension < 1:
             raise ValueError(f"dimension {dimension}: a vector has at least one number")
-        self._state = ShardState(extractor_id, dimension)
+        look = look or Untuned(extractor_id, dimension)
+        if (look.extractor_id, look.dimension) != (extractor_id, dimension):
+            raise ValueError(f"the look is of {look.extractor_id} ({look.dimension}), the shard of {extractor_id}")
+        self._state = ShardState(look)
         self._writer = DeltaWriter(self._state)
         self._reader = ShardReader(self._state)
         self._answering: Answering | None = None
@@ -317,9 +322,10 @@ class Shard:
         categories: list[str],
         brands: list[str],
         refusals: Mapping[bytes, int] | None = None,
+        look: Look | None = None,
     ) -> Shard:
         """A shard of rows and vectors that are already in place. categories, brands: names by code."""
-        shard = cls(manifest.extractor_id, manifest.dimension)
+        shard = cls(manifest.extractor_id, manifest.dimension, look)
         state = shard._state
         state.nprobe, state.training = manifest.nprobe, dict(manifest.training)
         state.take_over(forward)

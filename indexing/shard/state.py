@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from indexing.lists.inverted_lists import InvertedLists
 from indexing.lists.reranked import Lists
+from indexing.look.looks import Look
 from indexing.rows.digest import (
     NO_VECTOR,
     add_digest,
@@ -70,14 +71,15 @@ class NameCodes:
 class ShardState:
     """The structures and counts of one shard. One thread writes, any thread reads."""
 
-    def __init__(self, extractor_id: str, dimension: int) -> None:
-        self.extractor_id = extractor_id
-        self.dimension = dimension
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        self.extractor_id = look.extractor_id
+        self.dimension = look.dimension
         self.nprobe = 1
         self.training: dict[str, Any] = {}
         self.forward = ForwardIndex()
         self.validity = ValidityBitmap()
-        self.lists: Lists = InvertedLists(dimension)
+        self.lists: Lists = InvertedLists(look.dimension)
         self.progress = SourceProgress()
         self.rows = RowMap()
         self.refusals = Refusals()
@@ -174,12 +176,17 @@ class ShardState:
         )
 
     def recompute_digest(self) -> bytes:
-        """The digest from every row and vector anew, to check the one that is kept. Writer idle."""
+        """The digest from every row and vector anew, to check the one that is kept. Writer idle.
+
+        It is of features: where a look changes them, what is left of a feature is its hash in the row.
+        """
         total = 0
         for number in self.rows.numbers():
             row = self.forward.read(number)
             if row.flags & VALID:
                 vector = self.lists.vector(number) if row.vector_hash != NO_VECTOR else None
-                hashed = NO_VECTOR if vector is None else vector_hash(vector.tobytes())
+                hashed = NO_VECTOR if vector is None else row.vector_hash
+                if vector is not None and not self.look.changes:
+                    hashed = vector_hash(vector.tobytes())
                 total = add_digest(total, self.digest_of(row._replace(vector_hash=hashed)))
         return digest_bytes(total)

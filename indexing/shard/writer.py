@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import compress
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,14 +17,16 @@ _NAN = float("nan")
 
 
 class _NewVector:
-    """A delta's vector, checked, hashed, and with the list it belongs to."""
+    """What is searched of a delta's feature, checked, with the list it belongs to, and the feature's hash."""
 
     __slots__ = ("array", "code", "hash", "list_number")
 
-    def __init__(self, array: NDArray[np.float32], list_number: int, code: NDArray[np.float32] | None) -> None:
+    def __init__(
+        self, hashed: bytes, array: NDArray[np.float32], list_number: int, code: NDArray[np.float32] | None
+    ) -> None:
         self.array = array
         self.code = code
-        self.hash = vector_hash(array.tobytes())
+        self.hash = hashed
         self.list_number = list_number
 
 
@@ -49,13 +53,14 @@ class DeltaWriter:
         self._state.progress.advance(batch.progress)
 
     def _usable_vectors(self, batch: DeltaBatch) -> dict[int, _NewVector]:
-        """The batch's vectors that may be news, assigned to lists in one go."""
+        """The batch's vectors that may be news, made of its features and assigned to lists in one go."""
+        look = self._state.look
         positions: list[int] = []
         contents: list[bytes] = []
         for i, (vector, vector_seq) in enumerate(zip(batch.vector, batch.vector_seq, strict=True)):
             if not vector or not vector_seq or vector_seq < 0:
                 continue
-            if batch.extractor_id != self._state.extractor_id or len(vector) != 4 * self._state.dimension:
+            if batch.extractor_id != look.features_id or len(vector) != look.length:
                 self._state.ignored_vectors += 1
                 continue
             row = self._state.rows.get(batch.image_id[i])
@@ -64,15 +69,16 @@ class DeltaWriter:
                 contents.append(vector)
         if not positions:
             return {}
-        matrix = np.frombuffer(b"".join(contents), dtype="<f4").reshape(len(contents), self._state.dimension)
+        matrix = look.vectors(contents)
         finite = np.isfinite(matrix).all(axis=1)
         if not finite.all():
             self._state.ignored_vectors += int((~finite).sum())
-            positions = [position for position, good in zip(positions, finite.tolist(), strict=True) if good]
+            positions, contents = [*compress(positions, finite)], [*compress(contents, finite)]
             matrix = matrix[finite]
         numbers, codes = self._state.lists.placed(matrix)
         return {
-            i: _NewVector(matrix[j], numbers[j], None if codes is None else codes[j]) for j, i in enumerate(positions)
+            i: _NewVector(vector_hash(contents[j]), matrix[j], numbers[j], None if codes is None else codes[j])
+            for j, i in enumerate(positions)
         }
 
     def _apply_row(self, batch: DeltaBatch, i: int, image_id: bytes, vector: _NewVector | None) -> None:
@@ -84,7 +90,7 @@ class DeltaWriter:
         forgets_vector = erased_seq > old.vector_seq
         refusals = self._state.refusals
         refused = refusals.concern(old)
-        if batch.refused_seq[i] and batch.extractor_id == self._state.extractor_id:
+        if batch.refused_seq[i] and batch.extractor_id == self._state.look.features_id:
             refusals.note(image_id, batch.refused_seq[i])
         if not new_state and not new_vector and not forgets_vector:
             refusals.count += refusals.concern(old) - refused

@@ -36,6 +36,7 @@ from indexing.lists.inverted_lists import InvertedLists, Part
 from indexing.lists.kinds import IndexKind
 from indexing.lists.reranked import CodedLists, Lists, codes_over
 from indexing.lists.view import Block
+from indexing.look.looks import Look
 from indexing.rows.digest import digest_bytes, sum_digests
 from indexing.rows.forward import ForwardIndex
 from indexing.rows.usable import SUPERSEDED, searchable_rows, valid_rows
@@ -118,8 +119,8 @@ def exists(folder: Path) -> bool:
     return (folder / CURRENT).exists()
 
 
-def restore(folder: Path) -> tuple[Shard, ShardManifest]:
-    """The current snapshot as a shard, and its manifest.
+def restore(folder: Path, look: Look | None = None) -> tuple[Shard, ShardManifest]:
+    """The current snapshot as a shard, and its manifest; `look` as for `load_files`.
 
     Raises `FileNotFoundError` when there is none, `CorruptError` naming the
     file when its bytes are not those that were written.
@@ -128,7 +129,7 @@ def restore(folder: Path) -> tuple[Shard, ShardManifest]:
     if not name or "/" in name:
         raise CorruptError(f"{folder / CURRENT} names no snapshot: {_HINT}")
     try:
-        return load_files(folder / name)
+        return load_files(folder / name, look)
     except CorruptError as error:
         raise CorruptError(f"{error}: {_HINT}") from error
 
@@ -264,9 +265,10 @@ def _lists(
     return CodedLists(codec, lists, codes_over(codec, centroids, codes, layout.sizes))
 
 
-def load_files(folder: Path) -> tuple[Shard, ShardManifest]:
+def load_files(folder: Path, look: Look | None = None) -> tuple[Shard, ShardManifest]:
     """Loads what `write_files` wrote.
 
+    look: what its vectors are made by, where deltas are to be applied to it; one of another extractor is not used.
     Raises `CorruptError` naming the file that is not as it was written; the
     caller adds what to do about it.
     """
@@ -299,7 +301,9 @@ def load_files(folder: Path) -> tuple[Shard, ShardManifest]:
         refusals = {bytes.fromhex(image): number for image, number in layout.refusals.items()}
     except (KeyError, ValueError, msgspec.MsgspecError) as error:
         raise CorruptError(f"{folder}: files do not fit the manifest ({error})") from error
-    shard = Shard.load(manifest, forward, validity, lists, layout.categories, layout.brands, refusals)
+    if look is not None and look.extractor_id != manifest.extractor_id:
+        look = None  # nothing of that extractor's can be applied, and the caller sees of which the shard is
+    shard = Shard.load(manifest, forward, validity, lists, layout.categories, layout.brands, refusals, look)
     digest = shard.stats().digest.hex()
     if digest != manifest.digest:
         raise CorruptError(f"{folder / MANIFEST}: digest {manifest.digest}, but the rows sum to {digest}")

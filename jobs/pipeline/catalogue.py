@@ -28,6 +28,7 @@ from jobs.pipeline.stage import Metrics, Out, Record
 from schemas.deltas.delta import Progress
 from schemas.errors import RejectedError
 from schemas.extract_request import ExtractRequest, encode_request
+from schemas.features.ids import is_external
 from schemas.ids import (
     ImageKey,
     feature_partition,
@@ -50,7 +51,6 @@ from schemas.product_event import (
 from schemas.product_record import ImageEntry, ProductRecord
 from schemas.settings import Settings
 from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS
-from vision.extractor import is_external
 
 STAGE = "catalogue"
 

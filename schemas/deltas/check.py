@@ -20,7 +20,7 @@ Reasons:
     number               price, sales or praise that no event can have
     text                 a product id or URL that no event can have
     attributes           not the JSON object of attributes that an event can have, or more than a record can hold
-    vector               not float32, not finite, or longer than a normalised one
+    vector               no feature of its extractor: not of its length, not finite, or longer than a normalised one
     progress             of a partition or a number of partitions that product-events does not have
     progress_sequence    not positive, or of an epoch that there is not
     progress_time        before 1970, or later than now
@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import compress
 
@@ -40,6 +40,7 @@ import numpy as np
 from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, decode_deltas
 from schemas.errors import CorruptError, RejectedError
 from schemas.events.attributes import check_attributes
+from schemas.features.stored import cannot_be
 from schemas.ids import EPOCH_SHIFT, product_hash
 from schemas.log_epoch import Epochs
 from schemas.product_event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
@@ -50,8 +51,6 @@ CLOCKS_MS = 300_000
 """How far the clock of Kafka, which stamps events, may be ahead of this machine's."""
 MOST_ATTRIBUTES_BYTES = 16 * 1024 * 1024
 """Of all products in a record together, those that share theirs counted each: as much as a record can be large."""
-_LONGEST = 1.01
-"""Of a vector; a normalised one is 1 long, but for rounding."""
 
 _COLUMNS = DELTA_SCHEMA.names
 _NULLABLE = ("vector",)
@@ -255,21 +254,8 @@ def _check_vectors(taken: Taken) -> None:
     rows = [row for row, vector in enumerate(batch.vector) if vector]
     if not rows:
         return
-    bad = _bad_vectors([batch.vector[row] or b"" for row in rows])
+    bad = cannot_be([batch.vector[row] or b"" for row in rows], batch.extractor_id)
     for row, is_bad in zip(rows, bad, strict=True):
         if is_bad:
             batch.vector[row], batch.vector_seq[row] = None, 0
             taken.refuse("vector", f"of image {batch.image_id[row].hex()}")
-
-
-def _bad_vectors(vectors: Sequence[bytes]) -> Sequence[bool]:
-    sizes = {len(vector) for vector in vectors}
-    if len(sizes) > 1:
-        return [_bad_vectors([vector])[0] for vector in vectors]
-    if sizes.pop() % 4:
-        return [True] * len(vectors)
-    matrix = np.frombuffer(b"".join(vectors), "<f4").reshape(len(vectors), -1)
-    with np.errstate(all="ignore"):
-        good = np.einsum("ij,ij->i", matrix, matrix) <= _LONGEST**2  # false for what is not finite
-    bad: list[bool] = (~good).tolist()
-    return bad

@@ -91,7 +91,8 @@ class QuestionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What is asked. One of images, vectors, products, text and filter must be there.
 
     `match`: auto asks for all words, and for any where no product has all.
-    `min_score`: least relevance, before measures are added. `sort`: a numeric
+    `look`: what parts of the look count beside what they do (1), such as
+    {"colour": 2, "texture": 0.5}. `min_score`: least relevance, before measures are added. `sort`: a numeric
     field, with - before it for the greatest first. `cursor`: of the page
     before; `offset`: products passed by. See docs/search.md.
     """
@@ -106,6 +107,7 @@ class QuestionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     text: Annotated[str, Meta(max_length=MAX_TEXT)] = ""
     match: Literal["auto", "all", "any"] = "auto"
     weights: Weights = Weights()
+    look: dict[str, ListWeight] = {}
     fusion: Literal["rrf", "linear"] = "rrf"
     filter: dict[str, Any] | None = None
     facets: Annotated[tuple[FacetAsked | str, ...], Meta(max_length=MAX_FACETS)] = ()
@@ -127,6 +129,7 @@ _REMEDIES = {
     "text": f"a text of up to {MAX_TEXT} characters",
     "match": "auto, all or any",
     "weights": '{"look": 1, "words": 1, "meaning": 1}, each from 0 to 100',
+    "look": '{"shape": 1, "texture": 0.5, "colour": 2}, each from 0 to 100',
     "fusion": "rrf or linear",
     "filter": 'an object such as {"brand": "Strider"}',
     "facets": f'up to {MAX_FACETS}, each a field or {{"field": "price", "ranges": [20, 50], "limit": 10, '

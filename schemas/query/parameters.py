@@ -12,7 +12,7 @@ from schemas.query.short_filters import parse_short
 
 PARAMETERS = (
     *("limit", "offset", "cursor", "generation", "q", "text", "match", "filter", "facets"),
-    *("rank", "sort", "max_per", "mmr", "min_score", "explain"),
+    *("rank", "sort", "max_per", "mmr", "min_score", "look", "explain"),
 )
 """`q` is short for `text`."""
 
@@ -25,8 +25,8 @@ def read_parameters(parameters: Sequence[tuple[str, str]], fields: Fields) -> tu
     """What the parameters ask. An empty value is as good as none, as browsers send empty inputs of a form.
 
     `facets` is `brand;price:20,50,100`, with `!` before a field that is to be counted without its own filter, `max_per`
-    is `brand:2;colour:1`, `filter` the short form or JSON. Raises `RejectedError('invalid_question', ...)` or
-    `('invalid_filter', ...)`.
+    is `brand:2;colour:1`, `look` `shape:0.5;colour:2`, `filter` the short form or JSON. Raises
+    `RejectedError('invalid_question', ...)` or `('invalid_filter', ...)`.
     """
     given: dict[str, str] = {}
     for name, value in parameters:
@@ -44,9 +44,11 @@ def read_parameters(parameters: Sequence[tuple[str, str]], fields: Fields) -> tu
         values["facets"] = _facets(given["facets"])
     diversity: dict[str, Any] = {}
     if "max_per" in given:
-        diversity["max_per"] = _max_per(given["max_per"])
+        diversity["max_per"] = _numbers("max_per", given["max_per"], "brand:2;colour:1")
     if "mmr" in given:
         diversity["mmr"] = given["mmr"]
+    if "look" in given:
+        values["look"] = _numbers("look", given["look"], "shape:0.5;colour:2")
     if diversity:
         values["diversity"] = diversity
     tree = parse_short(given["filter"], fields) if "filter" in given else None
@@ -81,13 +83,14 @@ def _bound(text: str) -> float | str:
         return text
 
 
-def _max_per(text: str) -> dict[str, str]:
+def _numbers(parameter: str, text: str, form: str) -> dict[str, str]:
+    """NAME:NUMBER;NAME:NUMBER; that a number is one is checked with the body."""
     most: dict[str, str] = {}
     for term in text.split(";", 100):
         name, colon, number = term.rpartition(":")
         name = name.strip()
         if not colon or not name:
-            raise invalid("max_per", f"no FIELD:NUMBER at {term[:40]!r}; brand:2;colour:1 is the form")
+            raise invalid(parameter, f"no NAME:NUMBER at {term[:40]!r}; {form} is the form")
         if name in most:
             raise invalid("max_per", f"{name[:80]} is there twice; name each field once")
         most[name] = number.strip()

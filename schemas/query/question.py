@@ -67,6 +67,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     match: Literal["auto", "all", "any"] = "auto"
     weights: Weights = Weights()
+    look: dict[str, float] = {}
     fusion: Literal["rrf", "linear"] = "rrf"
     filter: Filter | None = None
     facets: tuple[Facet, ...] = ()
@@ -93,7 +94,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         """
         examples = [[(blake2b(each.data).digest(), each.weight) for each in self.images], self.vectors, self.products]
         words = [self.text, self.match, self.weights, self.fusion]
-        choice = [encode_filter(self.filter), self.min_score]
+        choice = [encode_filter(self.filter), self.min_score, *([sorted(self.look.items())] if self.look else [])]
         order = [self.rank, self.sort, self.max_per, self.mmr]
         return blake2b(
             msgspec.msgpack.encode([examples, words, choice, order, also]), digest_size=DIGEST_BYTES
@@ -153,6 +154,7 @@ def _checked(body: QuestionBody, tree: Filter | None, fields: Fields, profiles: 
         text=_typed(body.text),
         match=body.match,
         weights=body.weights,
+        look=body.look,
         fusion=body.fusion,
         filter=tree,
         facets=_facets(body.facets, fields),

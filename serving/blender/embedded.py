@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 from generations.folder import Generations
 from schemas.settings import Settings
 from serving.backend import SearchBackend
-from serving.broker.recorded import RecordedQueries
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
+from serving.recorded import RecordedQueries
 from serving.searcher.from_settings import build_host
 from serving.searcher.host import SearcherHost
 from serving.searcher.main import SWITCH_INTERVAL_S

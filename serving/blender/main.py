@@ -10,17 +10,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Gauge
 
 from schemas.access.exposure import check_http_exposure
 from schemas.access.grpc import channel_credentials
 from schemas.errors import OperatorError
+from schemas.features.stored import feature_bytes
 from schemas.settings import Settings
 from serving.backend import SearchBackend
 from serving.blender.embedding.encoders import Encoders
 from serving.blender.embedding.meanings import Meanings
 from serving.blender.embedding.memory import FreedMemory, one_arena
-from serving.blender.embedding.vision_embedder import first_extractor, load_extractor
+from serving.blender.embedding.vision_embedder import Note, first_extractor, load_extractor
 from serving.blender.http.api import create_app
 from serving.blender.http.connection.server import HttpServer, http_limits, http_server
 from serving.blender.http.connection.tls import server_tls
@@ -41,6 +44,7 @@ from serving.grpc_api import GrpcBackend
 from serving.guarded import Guarded
 from serving.health import State
 from serving.process import run_process
+from serving.recorded import RecordedQueries
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
 
@@ -103,10 +107,11 @@ async def _serve(
     extractor, generation = await asyncio.to_thread(first_extractor, settings)
     metrics = BlenderMetrics()
     memory = FreedMemory()
+    photos = RecordedQueries(settings.layout.recorded_photos / str(settings.http_port), settings.recorded_queries)
     encoders = Encoders(
         extractor,
         generation,
-        partial(load_extractor, settings),
+        partial(load_extractor, settings, _noting(photos, asyncio.get_running_loop())),
         metrics,
         most_waiting=settings.query_max_waiting,
         memory=memory,
@@ -145,7 +150,7 @@ async def _serve(
     )
     server = http_server(app, http_limits(settings), None if tls is None else tls.context, metrics)
     log.info("event=listening host=%s http_port=%d extractor=%s", settings.host, settings.http_port, extractor)
-    beside = [asyncio.create_task(_stop_with(server, stop))]
+    beside = [asyncio.create_task(_stop_with(server, stop)), asyncio.create_task(photos.run())]
     if tls is not None:
         beside.append(asyncio.create_task(tls.follow()))
     try:
@@ -153,6 +158,17 @@ async def _serve(
     finally:
         for task in beside:
             task.cancel()
+        await photos.write()
+
+
+def _noting(photos: RecordedQueries, loop: asyncio.AbstractEventLoop) -> Note:
+    """Features of photos go from the thread that embeds to the sample, which lives on the loop."""
+
+    def note(extractor_id: str, rows: NDArray[np.float32]) -> None:
+        stored = np.stack([np.frombuffer(each, np.uint8) for each in feature_bytes(rows, extractor_id)])
+        loop.call_soon_threadsafe(photos.offer, extractor_id, stored)
+
+    return note
 
 
 def _file_fetch(settings: Settings) -> Fetch:

@@ -10,15 +10,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import numpy as np
+from msgspec.structs import replace
 
 from schemas.errors import RejectedError, TransientError
+from schemas.features.ids import dimension_of
 from schemas.query.fields import Fields
 from schemas.query.question import Question
 from schemas.query.rank import RankProfile
 from schemas.search_log import Kind
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, StatusRequest, StatusResponse
 from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, check_applied, unknown_generation
-from serving.blender.asking.likeness import SIMILAR_VECTORS, Likeness, Vector, normalised, vector_of
+from serving.blender.asking.likeness import SIMILAR_VECTORS, Likeness, Vector, as_searched, vector_of, weighed
 from serving.blender.asking.questions import Asked, Questions
 from serving.blender.asking.searching import Aim, Query, Searches
 from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
@@ -34,12 +36,12 @@ from serving.blender.showing.answers import (
     Suggestion,
     Suggestions,
 )
+from serving.blender.showing.categories import categories_told, with_categories
 from serving.blender.showing.details import shown
 from serving.blender.showing.products import collapse
 from serving.blender.showing.receipts import index_status, product_receipt, waiting_for
 from serving.blender.showing.telling import Telling, Took, watermark_of
 from serving.blender.writing.search_log import SearchLog, kinds_of
-from vision.extractor import dimension_of
 
 log = logging.getLogger(__name__)
 
@@ -127,14 +129,16 @@ class BlenderService:
         vector = await self._encoders.vector(data, aim.extractor_id, generation)
         embed_s = time.perf_counter() - began
         self.metrics.embed_seconds.observe(embed_s)
-        return await self._search(("photo",), [vector], limit, began, embed_s, aim)
+        answer = await self._search(("photo",), [vector], limit, began, embed_s, aim)
+        return with_categories(answer, categories_told(self._encoders.tuning(aim.extractor_id), [vector]))
 
     async def search_vector(self, vector: Vector, limit: int, generation: str = "") -> SearchAnswer:
         """Products near a vector of the index's extractor, of any length but zero."""
         began = time.perf_counter()
         async with self._in_time():
             aim = Aim(await self._extractor_of(generation) if generation else self._extractor_for(vector), generation)
-            return await self._search(("vector",), [normalised(vector, aim.extractor_id)], limit, began, 0.0, aim)
+            made = as_searched(vector, aim.extractor_id, self._encoders.tuning)
+            return await self._search(("vector",), [made], limit, began, 0.0, aim)
 
     async def similar(self, product_id: str, limit: int, generation: str = "") -> SearchAnswer:
         """Products near any image of this one, itself left out. Raises `RejectedError('not_found', ...)`."""
@@ -186,10 +190,15 @@ class BlenderService:
             await likeness.add_products(products)
             if pictures:
                 self.metrics.embed_seconds.observe(embed_s)
+            vectors = likeness.vectors()
+            tuning = self._encoders.tuning(extractor) if vectors else None
+            told = categories_told(tuning, vectors) if pictures else None
+            if question.look:
+                vectors = weighed(vectors, question.look, tuning)
             asked = Asked(
                 question,
                 Aim(extractor, question.generation),
-                [each.tobytes() for each in likeness.vectors()],
+                [each.tobytes() for each in vectors],
                 began,
                 embed_s,
                 time.monotonic() + TIMEOUT_S,
@@ -197,8 +206,9 @@ class BlenderService:
                 images_without=likeness.images,
                 also=(*photos, vector.tobytes() if vector is not None else b"", product_id.encode()),
                 kinds=kinds_of(question, photo=bool(photos), vector=vector is not None, product=bool(product_id)),
+                tuning=tuning,
             )
-            return await self._questions.answer(asked)
+            return with_categories(await self._questions.answer(asked), told)
 
     async def suggest(self, text: str, limit: int) -> Suggestions:
         """How the text may go on: by words, and by the names, of products on sale."""
@@ -244,7 +254,8 @@ class BlenderService:
 
     async def index(self) -> IndexStatus:
         """Counts, digest and position of every searcher, generation by generation."""
-        return index_status(await self._look())
+        status = index_status(await self._look())
+        return replace(status, look_parts=self._encoders.parts(status.extractor_id))
 
     async def readiness(self) -> Readiness:
         """Ready when photos can be embedded for an index of which every shard has a replica that answers queries."""

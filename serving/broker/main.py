@@ -9,11 +9,11 @@ from generations.folder import Generations
 from schemas.access.exposure import check_grpc_exposure, open_host
 from schemas.access.grpc import channel_credentials, server_credentials
 from schemas.settings import Settings
-from serving.broker.recorded import RecordedQueries
 from serving.broker.service import BrokerService
 from serving.exposition import serve_metrics
 from serving.grpc_api import GrpcBackend, serve_until, start_server
 from serving.process import run_process
+from serving.recorded import RecordedQueries
 
 log = logging.getLogger(__name__)
 

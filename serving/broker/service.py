@@ -24,9 +24,9 @@ from schemas.search_pb2 import (
 from serving.broker.asking import Asking
 from serving.broker.coverage import Coverage
 from serving.broker.metrics import BrokerMetrics
-from serving.broker.recorded import RecordedQueries
 from serving.broker.replicas import Connect, Replica, Replicas
 from serving.broker.routing import FIRST_LOOK_S, POLL_S, Routing
+from serving.recorded import RecordedQueries
 
 SHARE_OF_DEADLINE = 0.9
 """The broker stops waiting this early, so that an answer without the slow shard still arrives in time."""

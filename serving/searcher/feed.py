@@ -13,6 +13,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
 from messaging.consumer import Message
@@ -50,7 +53,7 @@ class DeltaFeed:
     `full_index`: taken where there is no snapshot, or its position is lost;
     None: such a shard is built from the oldest record on. `accept_gap`: then
     begin there even when earlier records are gone (what did not change since
-    will be missing). `queries`: file of recorded queries to warm an index with.
+    will be missing). `queries`: gives recorded queries to warm an index with.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class DeltaFeed:
         check: DeltaCheck,
         full_index: FullIndex | None = None,
         accept_gap: bool = False,
-        queries: Path | None = None,
+        queries: Callable[[], NDArray[np.float32]] | None = None,
     ) -> None:
         self._searcher = searcher
         self._deltas = deltas
@@ -150,7 +153,7 @@ class DeltaFeed:
                 searcher.begin_anew()
         if self._full_index is not None:
             return self._begin_full(self._full_index)
-        shard = Shard(searcher.extractor_id, searcher.dimension)
+        shard = Shard(searcher.extractor_id, searcher.dimension, searcher.look)
         searcher.begin(shard)
         try:
             return self._opened("the shard", shard, dict.fromkeys(self._deltas.partitions))

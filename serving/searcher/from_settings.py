@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
+from indexing.look.first import first_look
 from messaging.consumer import PartitionsReader
 from schemas.errors import OperatorError
 from schemas.settings import Settings
@@ -11,7 +12,7 @@ from schemas.topics import INDEX_DELTAS
 from serving.searcher.host import SearcherHost
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
 from serving.searcher.slot import Slot
-from vision.extractor import dimension_of, extractor_id
+from vision.extractor import extractor_id
 
 
 def build_host(
@@ -28,13 +29,11 @@ def build_host(
             f"shard {shard}, replica {replica}: shards count from 0, and the settings have replicas 0 to "
             f"{settings.replicas - 1}; set VITRINE_REPLICAS, alike for every process"
         )
-    extractor = extractor_id(settings.encoder, settings.weights)
     slot = Slot(
         settings,
         shard,
         replica,
-        extractor,
-        dimension_of(extractor),
+        first_look(extractor_id(settings.encoder, settings.weights), settings.layout.looks),
         metrics or SearcherMetricFamilies(CollectorRegistry()).of(shard, replica),
         lambda offsets: PartitionsReader(settings.kafka, INDEX_DELTAS, offsets),
         accept_gap,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from generations.folder import Generations, file_checksum
+from indexing.look.looks import Look
 from indexing.shard.deltas import ShardDeltas
 from indexing.snapshot import snapshot
 from schemas.errors import CorruptError
@@ -16,7 +17,8 @@ _NEXT = "build anew (vitrine build), or go back with vitrine alias --rollback"
 class FullIndex:
     """Shard `deltas.shard` of `generation`. Immutable; `load` may be called by any thread."""
 
-    def __init__(self, generations: Generations, generation: Generation, deltas: ShardDeltas) -> None:
+    def __init__(self, generations: Generations, generation: Generation, deltas: ShardDeltas, look: Look) -> None:
+        self._look = look
         self._generations = generations
         self._generation = generation
         self._deltas = deltas
@@ -29,7 +31,7 @@ class FullIndex:
             # The manifest names every other file's checksum, and the generation names the manifest's.
             if file_checksum(folder / MANIFEST) != generation.shards[number].manifest:
                 raise CorruptError(f"{folder / MANIFEST} is not the one that the generation was sealed with")
-            shard, _ = snapshot.load_files(folder)
+            shard, _ = snapshot.load_files(folder, self._look)
         except CorruptError as error:
             raise CorruptError(f"{error}: {_NEXT}") from error
         if shard.extractor_id != generation.extractor_id:

@@ -9,6 +9,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from generations.life import Life, step
+from indexing.look.looks import Look
 from indexing.rows.results import ImageState
 from indexing.shard.question import ShardQuestion
 from indexing.shard.shard import Shard
@@ -53,15 +54,14 @@ class SearcherService:
     """Any thread may call the query methods; `begin`, `beat`, `at`, `ready` and so on belong to the feed's thread.
 
     `generation`: the full index that it holds a shard of, one of `shards`.
-    `indexed`: what filters and words are answered from.
+    `look`: what its vectors are made by; `indexed`: what filters and words are answered from.
     """
 
     def __init__(
         self,
         shard: int,
         replica: int,
-        extractor_id: str,
-        dimension: int,
+        look: Look,
         metrics: SearcherMetrics | None = None,
         *,
         generation: str = LIVE,
@@ -73,8 +73,9 @@ class SearcherService:
         self.replica = replica
         self.generation = generation
         self.shards = shards
-        self.extractor_id = extractor_id
-        self.dimension = dimension
+        self.look = look
+        self.extractor_id = look.extractor_id
+        self.dimension = look.dimension
         self.name = f"searcher of shard {shard}, replica {replica}"
         self.labels = f"shard={shard} replica={replica} generation={generation}"
         self.metrics = metrics or SearcherMetricFamilies(CollectorRegistry()).of(shard, replica)

@@ -5,19 +5,24 @@ from __future__ import annotations
 import logging
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from disk.durable import write_durably
 from generations.folder import GENERATION, Generations
+from indexing.look.looks import Look
+from indexing.look.part import look_of
 from indexing.shard.deltas import ShardDeltas
 from schemas.deltas.check import DeltaCheck
 from schemas.errors import CorruptError, OperatorError
 from schemas.full_index.generation import LIVE, Generation, check_name, decode_generation, encode_generation
+from schemas.full_index.learned import LearnedPart, checksum_of
 from schemas.settings import Settings
 from serving.searcher.feed import DeltaFeed, OpenReader
 from serving.searcher.full_index import FullIndex
 from serving.searcher.metrics import SearcherMetrics
 from serving.searcher.service import SearcherService
+from serving.searcher.warming import recorded
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +39,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What every generation of a slot is made from. `extractor_id`, `dimension`: of the live index.
+    """What every generation of a slot is made from.
 
-    `accept_gap`: also of the live index, see `DeltaFeed`.
+    `look`, `accept_gap`: of the live index, see `DeltaFeed` for the latter.
     """
 
     settings: Settings
     shard: int
     replica: int
-    extractor_id: str
-    dimension: int
+    look: Look
     metrics: SearcherMetrics
     open_reader: OpenReader
     accept_gap: bool = False
@@ -105,8 +109,7 @@ class Slot:
         searcher = SearcherService(
             self.shard,
             self.replica,
-            self.extractor_id,
-            self.dimension,
+            self.look,
             self.metrics,
             shards=settings.shards,
             indexed=settings.indexed,
@@ -115,27 +118,45 @@ class Slot:
         return Held(searcher, self._feed(searcher, deltas, None, self.accept_gap))
 
     def full(self, generation: Generation) -> Held:
-        """This slot's shard of a full index, not started yet; `shard` is one of the generation's."""
+        """This slot's shard of a full index, not started yet; `shard` is one of the generation's.
+
+        Raises `CorruptError` where what its vectors are made by is missing or was altered.
+        """
         name, shards = generation.name, len(generation.shards)
         folder = self.folder(name)
         folder.mkdir(parents=True, exist_ok=True)
         write_durably(folder / GENERATION, encode_generation(generation))
+        look = look_of(generation, lambda entry: self._part(name, entry))
         searcher = SearcherService(
             self.shard,
             self.replica,
-            generation.extractor_id,
-            generation.dimension,
+            look,
             self.metrics,
             generation=name,
             shards=shards,
             indexed=self.settings.indexed,
         )
         deltas = ShardDeltas(self.shard, shards, generation.delta_partitions)
-        return Held(searcher, self._feed(searcher, deltas, FullIndex(self.generations, generation, deltas), False))
+        return Held(
+            searcher, self._feed(searcher, deltas, FullIndex(self.generations, generation, deltas, look), False)
+        )
+
+    def _part(self, name: str, entry: LearnedPart) -> bytes:
+        """A learned part of the generation, kept beside the slot's snapshot, which is of no use without it."""
+        copy = self.folder(name) / entry.kind
+        try:
+            data = copy.read_bytes()
+        except FileNotFoundError:
+            data = b""
+        if checksum_of(data) != entry.checksum:
+            data = self.generations.learned(name, entry)
+            write_durably(copy, data)
+        return data
 
     def _feed(
         self, searcher: SearcherService, deltas: ShardDeltas, full_index: FullIndex | None, accept_gap: bool
     ) -> DeltaFeed:
+        layout = self.settings.layout
         return DeltaFeed(
             searcher,
             deltas,
@@ -145,7 +166,7 @@ class Slot:
             check=DeltaCheck.from_settings(self.settings),
             full_index=full_index,
             accept_gap=accept_gap,
-            queries=self.settings.layout.recorded_queries / f"{searcher.extractor_id}.npy",
+            queries=partial(recorded, layout.recorded_queries, layout.recorded_photos, searcher.look),
         )
 
 

@@ -60,7 +60,7 @@ class SnapshotKeeper:
             return None
         began = time.perf_counter()
         try:
-            shard, manifest = snapshot.restore(self.folder)
+            shard, manifest = snapshot.restore(self.folder, searcher.look)
         except CorruptError as error:
             self._set_aside("corrupt", str(error))
             return None

@@ -16,12 +16,13 @@ import numpy as np
 
 from messaging.producer import EventProducer
 from schemas.errors import TransientError
+from schemas.features.ids import dimension_of
 from schemas.topics import PRODUCT_EVENTS
 from tests.chaos.oracle import Answer, Shown
 from tests.e2e.histories import History
 from tests.e2e.pictures import picture, write_pictures
 from tests.system import System
-from vision.extractor import dimension_of, extractor_id
+from vision.extractor import extractor_id
 
 PREFIX = "chaos"
 _PICTURES = 40

@@ -8,10 +8,11 @@ from indexing.snapshot import snapshot
 from messaging.admin import describe
 from messaging.ranges import read_all
 from schemas.dead_letter import DeadLetter, decode_dead_letter
+from schemas.features.ids import dimension_of
 from schemas.ids import delta_partitions_of_shard
 from schemas.topics import DEAD_LETTERS, INDEX_DELTAS
 from tests.system import System, eventually
-from vision.extractor import dimension_of, extractor_id
+from vision.extractor import extractor_id
 
 
 def empty_shard(system: System, shard: int) -> None:

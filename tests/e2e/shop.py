@@ -12,9 +12,11 @@ from typing import Any
 
 import httpx
 
+from indexing.look.looks import Untuned
 from indexing.shard.shard import Shard
 from sample import SampleCatalogue, make_sample
 from schemas.deltas.delta import DeltaBatch, Progress, attributes_json, decode_deltas, encode_deltas
+from schemas.features.ids import dimension_of
 from schemas.full_index.generation import LIVE
 from schemas.ids import image_id, sequence, shard_of_product
 from schemas.settings import load_settings
@@ -32,7 +34,7 @@ from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
 from tests.support.search_log import report_from_memory
-from vision.extractor import dimension_of, extractor_id
+from vision.extractor import extractor_id
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
 
@@ -54,7 +56,7 @@ class Shop:
         self._embedder = load_embedder(settings)
         self._vectors: dict[str, bytes] = {}
         self.searchers = [
-            SearcherService(shard, 0, self._extractor, dimension, shards=SHARDS) for shard in range(SHARDS)
+            SearcherService(shard, 0, Untuned(self._extractor, dimension), shards=SHARDS) for shard in range(SHARDS)
         ]
         self._port = port
         metrics = BlenderMetrics()

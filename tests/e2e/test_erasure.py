@@ -10,7 +10,7 @@ import pytest
 from cli.main import main
 from cli.runtime.environment import child_environment
 from feature_store.open import feature_store
-from schemas.feature import FeatureRecord
+from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, image_key
 from tests.e2e.pictures import picture, write_pictures
 from tests.e2e.test_life_of_a_product import added, found

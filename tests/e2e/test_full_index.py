@@ -12,6 +12,7 @@ import pytest
 from cli.runtime.services import searcher_name
 from generations.folder import file_checksum, new_name, seal_generation
 from indexing.build.builder import ShardBuilder
+from schemas.features.ids import features_of
 from schemas.full_index.generation import LIVE, GenerationShard
 from schemas.ids import shard_of_product
 from tests.e2e.full_index import (
@@ -33,16 +34,18 @@ from tests.e2e.test_life_of_a_product import asked, ids_of
 from tests.e2e.traffic import USUAL_S, Traffic
 from tests.rebuilt import stream_equals_batch
 from tests.system import System, eventually
+from vision.extractor import extractor_id
 
 pytestmark = pytest.mark.e2e
 
-SECOND_ENCODER = "efficientnet_lite0"
+SECOND_ENCODER = "efficientnet_lite0_blocks"
+"""Its vectors are made by what the build learns of the pictures."""
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system of its own: these tests change its number of shards and its extractor."""
-    system = System(tmp_path_factory.mktemp("full-index"), further_encoders=[SECOND_ENCODER])
+    system = System(tmp_path_factory.mktemp("full-index"), further_encoders=[SECOND_ENCODER], look_pictures=60)
     try:
         system.start()
         yield system
@@ -185,7 +188,10 @@ def test_number_of_shards_changes_under_traffic_and_back_by_rollback(shop: Syste
 def test_second_extractor_serves_beside_the_first_and_then_instead(shop: System) -> None:
     first = serving(shop)
     second = build(shop, "--encoder", SECOND_ENCODER, "--no-publish")
-    assert (second.encoder, second.dimension) == (SECOND_ENCODER, 1280)
+    assert (second.encoder, second.dimension) == (SECOND_ENCODER, 704)
+    assert second.extractor_id != features_of(second.extractor_id) == extractor_id(SECOND_ENCODER)
+    (look,) = (part for part in second.learned if part.kind == "look")
+    assert look.used and look.settings["things"] >= 50, "learned from pictures that were fetched again"
     assert second.searchable == sum(view.searchable for view in shop.shards())
     vitrine(shop, "alias", "--beside", second.name)
     photo = picture(43_003)

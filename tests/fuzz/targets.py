@@ -27,7 +27,7 @@ from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.errors import CorruptError, OperatorError, RejectedError
 from schemas.extract_request import ExtractRequest, decode_request, decode_requests, encode_bundles, encode_request
-from schemas.feature import FeatureRecord, decode_feature, encode_feature
+from schemas.features.record import FeatureRecord, decode_feature, encode_feature
 from schemas.full_index.generation import Alias, Generation, GenerationShard, decode_alias, decode_generation
 from schemas.full_index.manifest import ShardFile, ShardManifest, decode_manifest
 from schemas.ids import image_id

@@ -24,7 +24,7 @@ from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.errors import RejectedError
 from schemas.events.given_vector import unit
 from schemas.extract_request import decode_request
-from schemas.feature import FeatureRecord
+from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, image_key, kafka_partition, sequence, shard_of_product
 from schemas.product_event import Forwarded, decode_event, decode_forwarded, images_of
 from schemas.product_record import ProductRecord

@@ -1,4 +1,4 @@
-"""From what one network pass gives to base features (`schemas/blocks.py`)."""
+"""From what one network pass gives to base features (`schemas/features/blocks.py`)."""
 
 from __future__ import annotations
 

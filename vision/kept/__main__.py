@@ -6,8 +6,8 @@ import logging
 import sys
 
 from schemas.errors import OperatorError
+from schemas.features.ids import is_external
 from schemas.settings import load_settings
-from vision import extractor
 from vision.kept.keep import keep
 
 
@@ -17,7 +17,7 @@ def main() -> int:
     try:
         for encoder in (settings.encoder, *settings.further_encoders):
             weights = settings.weights if encoder == settings.encoder else ""
-            if not extractor.is_external(encoder):
+            if not is_external(encoder):
                 folder = keep(encoder, weights, settings.device)
                 print(f"{encoder}: " + ("runs by PyTorch here" if folder is None else f"kept in {folder}"))
     except OperatorError as error:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from schemas.errors import OperatorError
+from schemas.features.blocks import blocks_of
 from vision import extractor
 from vision.colour import LEAST_FOREGROUND, WHITE_CELL
 from vision.encoders import Head, build_backbone
@@ -36,7 +37,7 @@ def keep(encoder: str, weights: str = "", device: str = "auto") -> Path | None:
     folder = kept_folder(facts.extractor_id)
     shutil.rmtree(folder, ignore_errors=True)
     target = choose_device(device)
-    if target.type != "cpu" or extractor.blocks_of(encoder):  # the head of base features is PyTorch's
+    if target.type != "cpu" or blocks_of(encoder):  # the head of base features is PyTorch's
         return None
     network = build_backbone(encoder, weights)
     backbone, execution = fastest(network, facts.image_size, target)

@@ -9,6 +9,7 @@ import numpy as np
 from generations.checks.overlap import Found, Vectors
 from generations.checks.reach import OpenDeltas, opened
 from generations.folder import Generations
+from indexing.look.part import look_of
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
 from indexing.snapshot.sample import sample_files
@@ -67,7 +68,8 @@ class FileAnswers:
     ) -> list[list[Hit]]:
         """In a function of its own, so that a shard is gone before the next one is loaded."""
         deltas = ShardDeltas(number, len(generation.shards), generation.delta_partitions)
-        shard, _ = load_files(self._generations.shard_folder(generation.name, number))
+        look = look_of(generation, lambda entry: self._generations.learned(generation.name, entry))
+        shard, _ = load_files(self._generations.shard_folder(generation.name, number), look)
         with opened(open_deltas, {p: generation.delta_offsets[p] for p in deltas.partitions}) as reader:
             _catch_up(shard, deltas, reader, self._check)
         return shard.search(queries, limit)

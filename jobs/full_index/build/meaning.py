@@ -23,8 +23,9 @@ from indexing.meaning.phrases import phrases
 from indexing.meaning.training import LEAST_GROUPS, MOST_PICTURES, train_map
 from indexing.snapshot.sample import Pictures, sample_pictures
 from schemas.errors import OperatorError
+from schemas.features.ids import is_external
 from schemas.full_index.generation import Generation
-from vision.extractor import extractor_id, is_external
+from vision.extractor import extractor_id
 from vision.text.encoder import TextEncoder, create_text_encoder
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def known_of(generation: Generation, texts: TextEncoder) -> Known | None:
         return None
     try:
         if extractor_id(generation.encoder, generation.weights) != generation.extractor_id:
-            return None
+            return None  # of another encoder, or tuned: directions of base features are none of a tuning's space
         from vision.embedder import create_embedder  # torch: seconds, for builds that come this far
         from vision.known_looks import known_looks
 

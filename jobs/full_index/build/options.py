@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from indexing.build.builder import BuildSettings
 from indexing.lists.codec import code_bytes
 from indexing.lists.kinds import IndexKind
+from jobs.full_index.build.look.choosing import ChosenLook
 from jobs.pipeline.extraction.extractors import ExtractorSpec, configured
 from schemas.errors import OperatorError
+from schemas.features.ids import dimension_of, features_of
 from schemas.full_index.generation import Generation
 from schemas.settings import Settings
-from vision.extractor import dimension_of, extractor_id
+from vision.extractor import extractor_id
 
 MAX_SHARDS = 4096
 
@@ -40,15 +42,24 @@ class BuildOptions:
 
 @dataclass(frozen=True, slots=True)
 class BuildTarget:
-    """The index to build: whose vectors, how many shards, each made how. `settings.threads` is set by the job."""
+    """The index to build: whose features, how many shards, each made how. `settings.threads` is set by the job.
+
+    `look`: by what its vectors are made, once it was chosen; None: they are features as they are.
+    """
 
     extractor: ExtractorSpec
     shards: int
     settings: BuildSettings
+    look: ChosenLook | None = None
+
+    @property
+    def searched(self) -> str:
+        """The id of the vectors that are made of the extractor's features."""
+        return self.extractor.extractor_id if self.look is None else self.look.extractor_id
 
     @property
     def dimension(self) -> int:
-        return dimension_of(self.extractor.extractor_id)
+        return dimension_of(self.searched)
 
 
 def build_target(settings: Settings, options: BuildOptions, serving: Generation | None) -> BuildTarget:
@@ -86,7 +97,7 @@ def _extractor(settings: Settings, options: BuildOptions, serving: Generation | 
     if options.encoder is None:
         if serving is not None:
             for spec in specs:
-                if spec.extractor_id == serving.extractor_id:
+                if spec.extractor_id == features_of(serving.extractor_id):
                     return spec
         return specs[0]
     weights = options.weights

@@ -19,6 +19,7 @@ from indexing.ranking.lessons import Lessons
 from indexing.ranking.training import too_few, train_model
 from messaging.producer import now_ms
 from schemas.errors import CorruptError, OperatorError
+from schemas.features.ids import features_of
 from schemas.full_index.generation import Generation
 from schemas.settings import Settings
 from schemas.topics import DAY_MS
@@ -102,15 +103,18 @@ def read_lessons(settings: Settings, wanted: Callable[[str], bool], now_ms: int)
 def _of_same_look(folder: Path, extractor_id: str) -> Callable[[str], bool]:
     """Whether a generation's likeness is by that extractor: likeness by another one is another number.
 
-    Of those that are gone, and of the index before the first, it is taken to be that of what serves.
+    By another tuning of the same features it is nearly the same one: a weekly
+    learning forgets no clicks. Of those that are gone, and of the index before
+    the first, it is taken to be that of what serves.
     """
     generations = Generations(folder)
     known: dict[str, str] = {}
     for name in generations.names():
         try:
-            known[name] = generations.read(name).extractor_id
+            known[name] = features_of(generations.read(name).extractor_id)
         except (CorruptError, OperatorError) as error:
             log.warning("event=generation_unreadable generation=%s problem=%r", name, str(error))
     serving = generations.serving()
-    otherwise = extractor_id if serving is None else serving.extractor_id
-    return lambda name: known.get(name, otherwise) == extractor_id
+    wanted = features_of(extractor_id)
+    otherwise = wanted if serving is None else features_of(serving.extractor_id)
+    return lambda name: known.get(name, otherwise) == wanted

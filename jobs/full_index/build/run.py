@@ -1,11 +1,12 @@
 """The weekly full index: a generation, cut out of the running stream and built from copies of its stores.
 
 Steps: extract what a further extractor lacks (job `vitrine_build_missing`
-finds it, the stream's extraction stage extracts it); take the cut; build the
-shards, each a unit of work (job `vitrine_build`), and compare them with what
-the catalogue says; learn from them what words look like (`meaning`), and from
-clicks an order (`ranking`); seal, and make it a generation by a rename. A build
-that was killed at any moment is simply run again. See docs/adr/0012.
+finds it, the stream's extraction stage extracts it); take the cut; choose what
+makes vectors of base features (`look`); build the shards, each a unit of work
+(job `vitrine_build`), and compare them with what the catalogue says; learn from
+them what words look like (`meaning`), and from clicks an order (`ranking`);
+seal, and make it a generation by a rename. A build that was killed at any
+moment is simply run again. See docs/adr/0012.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import msgspec
 from pyflink.datastream import StreamExecutionEnvironment
 
-from generations.folder import file_checksum, new_name
+from generations.folder import file_checksum, new_name, write_learned
 from jobs.full_index.build.count import refuse_lost_products
 from jobs.full_index.build.cut import Cut, take_cut
 from jobs.full_index.build.folder import BuildFolder
+from jobs.full_index.build.look.choosing import choose_look
 from jobs.full_index.build.meaning import with_meaning
 from jobs.full_index.build.missing import Extracted, MissingVectors
 from jobs.full_index.build.options import BuildOptions, BuildTarget, build_target
@@ -80,6 +83,11 @@ class Build:
             extracted = self._extract(target)
             with self._phase("copy"):
                 cut = take_cut(self._settings, folder.work / "cut")
+            with self._phase("look"):
+                look = choose_look(
+                    self._settings, target.extractor, serving, cut, target.settings.seed, folder.work / "look"
+                )
+            target = replace(target, look=look)
             unfinished = folder.unfinished(name)
             generation = build_generation(name, target, cut, unfinished, folder.work, self._environments)
             if self._settings.meaning:
@@ -157,11 +165,15 @@ def build_generation(
     if digests != [shard.digest for shard in shards]:
         # Not raised: the files are there to look into, and the publication refuses them.
         log.error("event=build_differs_from_catalogue generation=%s catalogue=%s", name, digests)
+    learned = []
+    if target.look is not None:
+        write_learned(folder, target.look.entry, target.look.file.read_bytes())
+        learned.append(target.look.entry)
     slowest = {phase: max(each.took_s.get(phase, 0.0) for each in built.values()) for phase in _phases(built)}
     return Generation(
         name=name,
         created_ms=time.time_ns() // 1_000_000,
-        extractor_id=target.extractor.extractor_id,
+        extractor_id=target.searched,
         encoder=target.extractor.encoder,
         weights=target.extractor.weights,
         dimension=target.dimension,
@@ -170,6 +182,7 @@ def build_generation(
         shards=shards,
         catalogue_valid=sum(count.valid_images for count in counts),
         catalogue_digests=digests,
+        learned=learned,
         settings={
             "kind": None if target.settings.kind is None else target.settings.kind.value,
             "lists": target.settings.nlist,

@@ -23,6 +23,7 @@ from indexing.build.builder import ShardBuilder
 from indexing.shard.deltas import ShardDeltas
 from jobs.full_index.build.count import CatalogueCount, read_count, write_count
 from jobs.full_index.build.cut import Cut
+from jobs.full_index.build.look.choosing import look_by
 from jobs.full_index.build.options import BuildTarget
 from jobs.full_index.build.progress import UnitProgress
 from jobs.full_index.truth.audit import MissingFeature, chunks, missing_of, refused_of, vectors_of
@@ -172,7 +173,8 @@ class BuildWork:
             return Built(shard=shard, count=read_count(counted), ignored_vectors=0, took_s=progress.took_s)
         deltas = ShardDeltas(shard, target.shards, plan.cut.delta_partitions)
         settings = replace(target.settings, threads=plan.threads)
-        with ShardBuilder(folder, target.extractor.extractor_id, target.dimension, settings) as builder:
+        look = look_by(target.look, target.extractor.extractor_id)
+        with ShardBuilder(folder, target.searched, target.dimension, settings, look) as builder:
             for partition in deltas.partitions:
                 builder.add(DeltaBatch(progress=deltas.progress(plan.cut.progress[partition], partition)))
             count = self._fill(builder, shard, progress)

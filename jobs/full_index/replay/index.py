@@ -10,6 +10,7 @@ from jobs.full_index.replay.live_shards import LiveShards, live_shards
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from schemas.access.tier import TierAccess
 from schemas.errors import CorruptError, OperatorError, TransientError
+from schemas.features.ids import features_of
 from schemas.full_index.generation import LIVE
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServingIndex:
-    """`shards` is its own number, which is not that of the partitions of `index-deltas`."""
+    """`shards` is its own number, which is not that of the partitions of `index-deltas`; `extractor_id` that of the
+    features that its vectors are made of, as the log and the stores have them."""
 
     generation: str
     shards: int
@@ -42,7 +44,7 @@ def serving_index(tier: TierAccess, generations: Generations, shards: int, main:
     manifest = generations.serving()
     if manifest is None:
         return ServingIndex(LIVE, shards, main.extractor_id)
-    return ServingIndex(manifest.name, len(manifest.shards), manifest.extractor_id)
+    return ServingIndex(manifest.name, len(manifest.shards), features_of(manifest.extractor_id))
 
 
 def kept_beside(generations: Generations, index: ServingIndex, extractors: list[ExtractorSpec]) -> list[str]:
@@ -56,7 +58,7 @@ def kept_beside(generations: Generations, index: ServingIndex, extractors: list[
     try:
         alias = generations.alias()
         held = [name for name in (() if alias is None else alias.held) if name != LIVE]
-        wanted |= {generations.read(name).extractor_id for name in held}
+        wanted |= {features_of(generations.read(name).extractor_id) for name in held}
     except (CorruptError, OperatorError) as error:
         log.warning("event=held_generations_unknown reason=%r", str(error))
     configured = [spec.extractor_id for spec in extractors]

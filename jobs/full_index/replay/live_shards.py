@@ -10,6 +10,7 @@ from generations.broker import broker_of
 from jobs.full_index.replay.report import MAX_EXAMPLES, SampleResult
 from jobs.full_index.truth.audit import ExpectedProduct
 from schemas.access.tier import TierAccess
+from schemas.features.ids import features_of
 from schemas.search_pb2 import ReplicaStatus, StatusResponse
 
 
@@ -23,7 +24,10 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LiveShards(msgspec.Struct, frozen=True, kw_only=True):
-    """The generation that serves, and its replicas that answer. `generation` is empty when nothing is held at all."""
+    """The generation that serves, of which features, and its replicas that answer.
+
+    `generation` is empty when nothing is held at all.
+    """
 
     generation: str
     extractor_id: str
@@ -42,7 +46,7 @@ def of_serving(response: StatusResponse) -> LiveShards:
     serving = [status for status in response.shards if status.generation == response.serving]
     return LiveShards(
         generation=response.serving,
-        extractor_id=response.serving_extractor_id,
+        extractor_id=features_of(response.serving_extractor_id),
         shards=max((status.shards for status in serving), default=0),
         replicas=[
             ReplicaState(shard=status.shard, replica=status.replica, digest=status.digest.hex(), lag=max(0, status.lag))

@@ -44,6 +44,7 @@ from jobs.pipeline.extraction.protocol import (
 )
 from jobs.pipeline.extraction.rooms import GIVE_UP_AFTER, Outcome
 from schemas.errors import OperatorError, RejectedError, TransientError
+from schemas.features.stored import feature_bytes
 from schemas.ids import content_hash
 
 log = logging.getLogger("jobs.extraction")
@@ -179,7 +180,8 @@ class ExtractingChild:
     def _embed(self, images: list[tuple[bytes, NDArray[np.uint8]]]) -> None:
         started = time.perf_counter()
         try:
-            vectors = self._embedder.embed([image for _, image in images])
+            rows = self._embedder.embed([image for _, image in images])
+            vectors = feature_bytes(rows, self._embedder.extractor_id)
         except Exception as error:
             log.exception("event=embed_failed images=%d", len(images))
             for key, _ in images:
@@ -187,7 +189,7 @@ class ExtractingChild:
             return
         share_ms = (time.perf_counter() - started) * 1000 / len(images)
         for (key, _), vector in zip(images, vectors, strict=True):
-            self._report(Embedded(key, vector.astype("<f4").tobytes(), share_ms))
+            self._report(Embedded(key, vector, share_ms))
 
 
 def _check(extractor_id: str, configure: Configure) -> None:

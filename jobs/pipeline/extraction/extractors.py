@@ -8,8 +8,9 @@ from pathlib import Path
 
 from generations.folder import Generations
 from schemas.errors import CorruptError, OperatorError
+from schemas.features.ids import features_of, is_external
 from schemas.settings import Settings
-from vision.extractor import extractor_id, is_external
+from vision.extractor import extractor_id
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def warn_of_foreign_serving(folder: Path, specs: list[ExtractorSpec]) -> None:
     except (CorruptError, OperatorError) as error:
         log.warning("event=serving_generation_unknown reason=%r", str(error))
         return
-    if serving is None or any(spec.extractor_id == serving.extractor_id for spec in specs):
+    if serving is None or any(spec.extractor_id == features_of(serving.extractor_id) for spec in specs):
         return
     entry = serving.encoder
     if serving.weights:

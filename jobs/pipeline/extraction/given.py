@@ -8,9 +8,9 @@ from jobs.pipeline.extraction.protocol import Failed
 from jobs.pipeline.given_vectors import MISSING
 from schemas.errors import RejectedError
 from schemas.extract_request import ExtractRequest
-from schemas.feature import FeatureRecord
+from schemas.features.ids import dimension_of, is_external
+from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, content_hash
-from vision.extractor import dimension_of, is_external
 
 
 def check_brought(request: ExtractRequest) -> None:

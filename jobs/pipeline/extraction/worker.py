@@ -16,7 +16,7 @@ from feature_store.features import FeatureWriter
 from jobs.pipeline.extraction.protocol import Embedded, Failed, Fetched, Held, PutOff
 from jobs.pipeline.extraction.supervisor import CRASHES, ChildSupervisor, News
 from jobs.pipeline.stage import Metrics
-from schemas.feature import FeatureRecord
+from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey
 
 MAX_FAILURES_KEPT = 10_000

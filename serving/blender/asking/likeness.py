@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.look.tuning import Tuning
 from schemas.errors import RejectedError
+from schemas.features.ids import dimension_of, features_of
 from serving.backend import INVALID_QUERY
-from vision.extractor import dimension_of
 
 SIMILAR_VECTORS = 8
 """A product's images that are asked with, at most."""
@@ -21,9 +22,11 @@ Vector = NDArray[np.float32]
 
 
 class Embeds(Protocol):
-    """What makes a photo a vector of length 1."""
+    """What makes a photo a vector of length 1, and base features one of the tuning's."""
 
     async def vector(self, data: bytes, extractor_id: str, generation: str = "") -> Vector: ...
+
+    def tuning(self, extractor_id: str) -> Tuning | None: ...
 
 
 class Likeness:
@@ -53,7 +56,8 @@ class Likeness:
 
     def add_vectors(self, vectors: Sequence[tuple[Vector, float]]) -> None:
         """Raises `RejectedError` for another dimension, for numbers that are not finite, and for zeros alone."""
-        self._weighted += [(normalised(vector, self._extractor_id), weight) for vector, weight in vectors]
+        made = self._encoders.tuning
+        self._weighted += [(as_searched(vector, self._extractor_id, made), weight) for vector, weight in vectors]
 
     async def add_products(self, products: Sequence[tuple[str, float]]) -> None:
         """Raises `RejectedError('not_found', ...)` for one that is not searchable."""
@@ -83,10 +87,39 @@ class Likeness:
         return normalised(total.astype("<f4"), self._extractor_id)
 
 
+def weighed(vectors: Sequence[Vector], look: Mapping[str, float], tuning: Tuning | None) -> list[Vector]:
+    """The vectors by what parts of the look are to count. Raises `RejectedError` where it has no such parts."""
+    if not vectors:
+        raise RejectedError(INVALID_QUERY, "look: weighs what a photo, vector or product looks like; send one with it")
+    if tuning is None:
+        detail = (
+            "this index's look has no parts; leave `look` out, or build with an encoder of base features (..._blocks)"
+        )
+        raise RejectedError(INVALID_QUERY, detail)
+    try:
+        return list(tuning.weighed(np.stack(vectors), look))
+    except ValueError as error:
+        raise RejectedError(INVALID_QUERY, f"look: {error}") from error
+
+
 def vector_of(numbers: Sequence[float]) -> Vector:
     """As float32. A number beyond that becomes infinite, which `normalised` refuses."""
     with np.errstate(over="ignore"):
         return np.array(numbers, dtype=np.float64).astype("<f4")
+
+
+def as_searched(vector: Vector, extractor_id: str, tuning_of: Callable[[str], Tuning | None]) -> Vector:
+    """A vector that a client sends, at length 1: as it is, or made of base features, whose length is another.
+
+    Raises `RejectedError` as `normalised` does, `TransientError` as `Encoders.tuning`.
+    """
+    features = features_of(extractor_id)
+    if features != extractor_id and vector.shape == (dimension_of(features),):
+        tuning = tuning_of(extractor_id)
+        assert tuning is not None, "an id of its own says that there is one"
+        made: Vector = tuning.queries(normalised(vector, features)[None, :])[0]
+        return made
+    return normalised(vector, extractor_id)
 
 
 def normalised(vector: Vector, extractor_id: str) -> Vector:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
 import numpy as np
 
+from indexing.look.tuning import Tuning
 from indexing.ranking.model import RankModel
 from schemas.errors import RejectedError, TransientError
 from schemas.found import Hit
@@ -25,6 +26,7 @@ from serving.blender.embedding.meanings import Meanings, Meant
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.ranking import pages
 from serving.blender.ranking.candidates import Candidates, products_wanted
+from serving.blender.ranking.explain import Explain
 from serving.blender.ranking.models import LearnedRanks
 from serving.blender.ranking.ranking import Page, Ranking, Vectors
 from serving.blender.ranking.values import needs_attributes
@@ -51,7 +53,8 @@ class Asked:
     `vectors`: to look like, float32 of length 1; of several an image's best
     score counts. `without`: products that the answer leaves out, `images_without`
     images of theirs, at most. `also`: what the route asks besides, for the cursor.
-    `kinds`: what is asked with, for who counts. `meant`: what the words look
+    `kinds`: what is asked with, for who counts. `tuning`: by which parts of the
+    look are told apart, where it has any. `meant`: what the words look
     like, once that is asked for as well.
     """
 
@@ -68,6 +71,7 @@ class Asked:
         images_without: int = 0,
         also: tuple[bytes, ...] = (),
         kinds: tuple[Kind, ...] = (),
+        tuning: Tuning | None = None,
     ) -> None:
         self.question = question
         self.aim = aim
@@ -78,6 +82,7 @@ class Asked:
         self.without = without
         self.images_without = images_without
         self.kinds = kinds
+        self.tuning = tuning
         self.digest = question.digest(*also)
         self.seen = pages.decode(question.cursor, self.digest)
         self.meant: Meant | None = None
@@ -149,7 +154,7 @@ class Questions:
             listing=listing,
             order_by=("-" * sort.descending + sort.field.name) if sort is not None and not asked.vectors else "",
             list_limit=self._products(asked) if listing or question.text else 0,
-            with_vectors=question.mmr is not None and bool(asked.vectors),
+            with_vectors=bool(asked.vectors) and (question.mmr is not None or _tells_parts(asked)),
             explain=question.explain,
         )
         return NOTHING_ELSE if wanted == NOTHING_ELSE else wanted
@@ -266,6 +271,8 @@ class Questions:
             for result in results:
                 if (part := parts[result["product_id"]]) is not None:
                     result["explain"] = part
+            if _tells_parts(asked):
+                _tell_parts(asked, hits, parts)
         counted = bool(question.text or question.facets) or not asked.vectors
         told = self._telling.tell(
             found,
@@ -307,6 +314,21 @@ class Questions:
                 high=each.high,
             )
         return answers
+
+
+def _tells_parts(asked: Asked) -> bool:
+    return asked.question.explain and asked.tuning is not None and bool(asked.vectors)
+
+
+def _tell_parts(asked: Asked, hits: Sequence[Hit], parts: Mapping[str, Explain | None]) -> None:
+    """Of each product that was found by its look, by the vector that it is nearest to."""
+    assert asked.tuning is not None, "whoever has parts has a tuning"
+    queries = np.stack([np.frombuffer(vector, "<f4") for vector in asked.vectors])
+    for hit in hits:
+        explain = parts[hit.product_id]
+        if explain is not None and hit.vector:
+            item = np.frombuffer(hit.vector, "<f4")
+            explain["look_parts"] = asked.tuning.shares(queries[int((queries @ item).argmax())], item)
 
 
 def _vectors(found: list[Found]) -> Vectors:

@@ -14,14 +14,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.look.tuning import Tuning
 from schemas.errors import RejectedError, TransientError
+from schemas.features.ids import features_of, is_external
 from serving.backend import NOT_READY, OWN_VECTORS
 from serving.blender.embedding.decoding import Lanes
 from serving.blender.embedding.known import KnownPhotos
 from serving.blender.embedding.memory import FreedMemory
 from serving.blender.embedding.photos import PhotoEmbedder, PhotoVectors
 from serving.blender.metrics import BlenderMetrics
-from vision.extractor import is_external
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +131,24 @@ class Encoders:
             vector = await photos.vector(data)
             self._known.put(key, vector)
         return vector
+
+    def tuning(self, extractor_id: str) -> Tuning | None:
+        """What makes vectors under this id of features; None where they are searched as they are.
+
+        Raises `TransientError` while it is being loaded.
+        """
+        if features_of(extractor_id) == extractor_id:
+            return None
+        photos = self._photos.get(extractor_id)
+        if photos is None:
+            raise TransientError(NOT_READY, "the model is being loaded; see GET /readyz")
+        return photos.tuning
+
+    def parts(self, extractor_id: str) -> list[str]:
+        """Names of the parts that vectors under this id have; none where they have no such, or are not loaded."""
+        photos = self._photos.get(extractor_id)
+        tuning = None if photos is None or photos.problem is not None else photos.tuning
+        return [] if tuning is None else [block.name for block in tuning.blocks]
 
     async def close(self) -> None:
         for photos in self._photos.values():

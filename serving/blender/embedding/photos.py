@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.look.tuning import Tuning
 from schemas.errors import CorruptError, OperatorError, TransientError
 from serving.backend import NOT_READY
 from serving.blender.embedding.batching import MicroBatcher
@@ -30,7 +31,12 @@ MAX_WAITING = 256
 
 
 class PhotoEmbedder(Protocol):
-    """The `vision` package's way from bytes to vectors, the same as for the catalogue."""
+    """The `vision` package's way from bytes to vectors, the same as for the catalogue.
+
+    `tuning`: what makes vectors of its features, where they are not searched as they are.
+    """
+
+    tuning: Tuning | None
 
     def weigh(self, data: bytes) -> int:
         """What decoding will cost (`PictureHeader.cost`), from the header alone: microseconds. Any thread.
@@ -78,6 +84,11 @@ class PhotoVectors:
     def problem(self) -> str | None:
         """Why photos cannot be embedded now; None when they can."""
         return None if self._embedder is not None else self._problem
+
+    @property
+    def tuning(self) -> Tuning | None:
+        """See `PhotoEmbedder`. Raises `TransientError` while the model is being loaded."""
+        return self._ready().tuning
 
     @property
     def failed_for_s(self) -> float:

@@ -217,6 +217,7 @@ _SCHEMAS: dict[str, tuple[dict[str, Any], str]] = {
     "max_per": (_TEXT, "brand:2"),
     "mmr": ({"type": "number", "minimum": 0, "maximum": 1}, "Lambda of maximal marginal relevance."),
     "min_score": ({"type": "number"}, "Least score."),
+    "look": (_TEXT, "What parts of the look count: shape:0.5;colour:2."),
     "explain": ({"type": "boolean"}, "How scores came about."),
 }
 

@@ -40,9 +40,11 @@ class Explain(TypedDict):
     `look` and `words`: null where the product is not in that list, or the list
     was not asked for. `meaning`: there where it was found by what the words look
     like; `learned`: where the order is learned from clicks. `relevance`: of the lists together.
+    `look_parts`: what each part of the look adds to the inner product, where it has parts.
     """
 
     look: ListPart | None
+    look_parts: NotRequired[dict[str, float]]
     words: ListPart | None
     meaning: NotRequired[ListPart]
     relevance: float

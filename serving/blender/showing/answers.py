@@ -75,6 +75,13 @@ class SearchedHow(msgspec.Struct, frozen=True):
     shards: list[str]
 
 
+class CategoryTold(msgspec.Struct, frozen=True):
+    """One of the shop's categories, and how probable it is that the photo shows it."""
+
+    name: str
+    p: float
+
+
 class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Products, best first: by similarity, unless words, a profile or an order were asked for.
 
@@ -93,7 +100,8 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     words a product needs. `by_meaning`: products are among them that were found
     by what the words look like, as no product has all of them. `learned_rank`:
     their order is that learned from clicks. `corrected`: words that no product
-    has, and what was searched for instead. `explain`: how it was searched.
+    has, and what was searched for instead. `category`: what the photo shows, the
+    most probable first, where the shop's pictures teach that. `explain`: how it was searched.
     `search_id`: where the search log is on, the answer's name, which its clicks
     refer to.
     """
@@ -113,6 +121,7 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     by_meaning: bool = False
     learned_rank: bool = False
     corrected: dict[str, str] | None = None
+    category: list[CategoryTold] | None = None
     explain: SearchedHow | None = None
     search_id: str | None = None
 
@@ -211,7 +220,8 @@ class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The whole index. Counts are of the generation `serving`, over its shards, each by its first ready replica.
 
     `generations`: all that searchers hold, the serving one first; `shards`:
-    every replica of each of them.
+    every replica of each of them. `look_parts`: what a question's `look` may
+    weigh, where this blender asks with the serving extractor and it has parts.
     """
 
     ready: bool
@@ -225,6 +235,7 @@ class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
     watermark: str | None
     generations: list[GenerationStatus]
     shards: list[SearcherStatus]
+    look_parts: list[str] = []
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.features.ids import dimension_of
 from schemas.search_pb2 import ProductResponse, ReplicaStatus, ShardStatus, StatusResponse
 from serving.blender.showing.answers import (
     GenerationStatus,
@@ -13,7 +14,6 @@ from serving.blender.showing.answers import (
     rfc3339,
 )
 from serving.blender.showing.products import decode_attributes, known_or_none
-from vision.extractor import dimension_of
 
 
 def product_receipt(product_id: str, answer: ProductResponse) -> ProductReceipt:

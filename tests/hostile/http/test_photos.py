@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from indexing.look.tuning import Tuning
 from schemas.errors import RejectedError
 from schemas.settings import Settings
 from serving.blender.embedding.decoding import LARGE_COST
@@ -139,6 +140,8 @@ class Gate(GreyEmbedder):
         self.ordinary = threading.Event()
         self.large = threading.Event()
         self.decoded: list[int] = []
+
+    tuning: Tuning | None = None
 
     def weigh(self, data: bytes) -> int:
         return LARGE_COST if len(data) > 20_000 else super().weigh(data)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from indexing.look.looks import Untuned
 from indexing.shard.deltas import ShardDeltas
 from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DELTA_SCHEMA, FORMAT, DeltaBatch, Progress
@@ -110,7 +111,7 @@ class Fed:
 @contextmanager
 def fed(folder: Path, **options: Any) -> Iterator[Fed]:
     topic = [MemoryPartition() for _ in range(PARTITIONS)]
-    searcher = SearcherService(0, 0, EXTRACTOR, DIMENSION)
+    searcher = SearcherService(0, 0, Untuned(EXTRACTOR, DIMENSION))
     feed = DeltaFeed(
         searcher,
         ShardDeltas(0, 1, PARTITIONS),

@@ -19,7 +19,7 @@ from jobs.pipeline.stage import Record
 from schemas.dead_letter import decode_dead_letter
 from schemas.errors import RejectedError
 from schemas.extract_request import check_request, decode_request
-from schemas.feature import FeatureRecord, encode_feature, feature_topic_key
+from schemas.features.record import FeatureRecord, encode_feature, feature_topic_key
 from schemas.ids import content_hash, image_id, image_key, kafka_partition, sequence
 from schemas.topics import DEAD_LETTERS, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.unit.pipeline.test_catalogue import PARTITIONS, World, added, deltas, to

@@ -20,7 +20,7 @@ from jobs.pipeline.stage import Record
 from messaging.admin import describe
 from messaging.ranges import read_all
 from schemas.deltas.delta import decode_deltas
-from schemas.feature import FeatureRecord
+from schemas.features.record import FeatureRecord
 from schemas.ids import image_key, kafka_partition, sequence, shard_of_product
 from schemas.topics import INDEX_DELTAS
 from tests.support.metrics import CountingMetrics

@@ -22,7 +22,7 @@ from messaging.producer import EventProducer
 from schemas.dead_letter import encode_dead_letter, make_dead_letter
 from schemas.errors import OperatorError, TransientError
 from schemas.extract_request import ExtractRequest, decode_request
-from schemas.feature import FeatureRecord
+from schemas.features.record import FeatureRecord
 from schemas.settings import Settings
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS
 from tests.system import system_settings

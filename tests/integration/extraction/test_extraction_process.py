@@ -23,7 +23,7 @@ from jobs.pipeline.extraction.protocol import Embed, Failed, Order
 from jobs.pipeline.extraction.supervisor import CRASHES, MAX_DEATHS, ChildSupervisor
 from jobs.pipeline.extraction.worker import ExtractionWorker
 from schemas.errors import OperatorError
-from schemas.feature import FeatureRecord
+from schemas.features.record import FeatureRecord
 from schemas.ids import image_key
 from tests.support.metrics import CountingMetrics
 from vision.extractor import extractor_id

@@ -16,11 +16,12 @@ from jobs.pipeline.extraction.stage import ExtractionStage
 from jobs.pipeline.stage import Out
 from schemas.deltas.delta import decode_deltas
 from schemas.extract_request import ExtractRequest, decode_requests
-from schemas.feature import decode_feature
+from schemas.features.ids import dimension_of
+from schemas.features.record import decode_feature
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
 from tests.integration.extraction.test_extraction_stage import ENCODER, World, letters
 from tests.support.metrics import CountingMetrics
-from vision.extractor import dimension_of, extractor_id
+from vision.extractor import extractor_id
 
 MAIN = extractor_id(ENCODER)
 SECOND = ExtractorSpec(extractor_id(f"{ENCODER}_composite"), f"{ENCODER}_composite")

@@ -9,7 +9,7 @@ from pathlib import Path
 from feature_store.features import FeatureStore
 from feature_store.rebuild import rebuild
 from feature_store.rocks.store import RocksStore
-from schemas.feature import FeatureRecord, encode_feature, feature_topic_key
+from schemas.features.record import FeatureRecord, encode_feature, feature_topic_key
 from schemas.ids import content_hash, image_key
 
 PARTITIONS = 3

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from indexing.look.looks import Untuned
 from indexing.shard.shard import Shard
 from schemas.full_index.generation import LIVE
 from schemas.search_pb2 import SearchRequest, SearchResponse
@@ -163,7 +164,7 @@ class RemoteExtractor:
     """A backend whose index is of another extractor than the blender's."""
 
     def __init__(self) -> None:
-        self._searcher = SearcherService(0, 0, "other-00000000-p1-16", DIMENSION)
+        self._searcher = SearcherService(0, 0, Untuned("other-00000000-p1-16", DIMENSION))
 
     def backend(self) -> SearchBackend:
         self._searcher.begin(Shard("other-00000000-p1-16", DIMENSION))
@@ -179,7 +180,7 @@ async def test_index_of_another_extractor_is_a_conflict_never_a_bad_result() -> 
 
 
 async def test_dead_shard_makes_the_answer_partial(searcher: SearcherService) -> None:
-    dead = SearcherService(1, 0, EXTRACTOR, DIMENSION, shards=2)
+    dead = SearcherService(1, 0, Untuned(EXTRACTOR, DIMENSION), shards=2)
     async with serving(over(searcher, dead)) as client:
         answer = (await post_vector(client)).json()
         assert (answer["partial"], answer["missing_shards"]) == (True, [1])

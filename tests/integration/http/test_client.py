@@ -313,6 +313,7 @@ ASKED = {
 ANSWERED = {"SearchAnswer": sdk.Answer} | {
     name: getattr(sdk, name)
     for name in (
+        "CategoryTold",
         "Result", "Explain", "ListPart", "MeasurePart", "LearnedScore", "TookMs", "FacetAnswer", "FacetValue",
         "FacetBucket", "SearchedHow", "BatchEntry", "ErrorBody", "Suggestion", "ProductReceipt", "ReplicaReceipt",
         "ImageReceipt", "ClicksAccepted", "ErasureAccepted", "IndexStatus", "SearcherStatus", "GenerationStatus",

@@ -24,7 +24,7 @@ from messaging.ranges import read_all
 from schemas.dead_letter import encode_dead_letter, make_dead_letter
 from schemas.errors import OperatorError
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
-from schemas.feature import FeatureRecord, encode_feature, feature_topic_key
+from schemas.features.record import FeatureRecord, encode_feature, feature_topic_key
 from schemas.ids import image_key, kafka_partition
 from schemas.product_event import MAX_EVENT_BYTES, ProductErased, decode_event
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from indexing.look.looks import Untuned
 from schemas.errors import RejectedError, TransientError
 from schemas.found import Hit, decode_found
 from schemas.query.facets import FacetWanted, decode_counts, encode_wanted
@@ -197,7 +198,7 @@ async def test_vector_of_another_dimension_is_refused(name: str) -> None:
 
 @every_form
 async def test_searcher_that_is_not_caught_up_answers_no_query(name: str) -> None:
-    searcher = SearcherService(0, 0, EXTRACTOR, DIMENSION)
+    searcher = SearcherService(0, 0, Untuned(EXTRACTOR, DIMENSION))
     async with form(name, searcher) as backend:
         with pytest.raises(TransientError) as caught:
             await backend.search(query(direction(1)), TIMEOUT_S)

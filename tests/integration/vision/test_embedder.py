@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from schemas.blocks import spans
 from schemas.errors import OperatorError, RejectedError
+from schemas.features.blocks import blocks_of, spans
+from schemas.features.ids import dimension_of
 from tests.support.embedding import embed_files
 from tests.support.pictures import encoded, product, scene
 from vision.blocks.head import BlocksHead, logarithm, taps
@@ -26,7 +27,7 @@ from vision.efficientnet_lite import (
     fold_batch_norm,
 )
 from vision.embedder import Embedder, create_embedder
-from vision.extractor import blocks_of, describe, dimension_of, extractor_id
+from vision.extractor import describe, extractor_id
 from vision.projection import sign_projection
 
 LIMITS = ImageLimits()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from indexing.look.looks import Untuned
 from indexing.shard.deltas import ShardDeltas
 from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DeltaBatch
@@ -35,7 +36,7 @@ def fed(
     extractor_id: str = EXTRACTOR,
 ) -> Iterator[SearcherService]:
     """A searcher with a running feed; stopped (with its last snapshot) at the end."""
-    searcher = SearcherService(0, 0, extractor_id, DIMENSION)
+    searcher = SearcherService(0, 0, Untuned(extractor_id, DIMENSION))
     running = DeltaFeed(
         searcher,
         ShardDeltas(0, 1, 1),

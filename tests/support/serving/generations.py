@@ -10,11 +10,15 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from generations.folder import Generations, file_checksum, new_name, seal_generation
+from generations.folder import Generations, file_checksum, new_name, seal_generation, write_learned
 from indexing.build.builder import BuildSettings, ShardBuilder
+from indexing.look.looks import Look, Tuned, Untuned
+from indexing.look.part import KIND
+from indexing.look.stored import encode_tuning
 from indexing.shard.deltas import ShardDeltas
 from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.full_index.generation import Generation, GenerationShard
+from schemas.full_index.learned import LearnedPart, checksum_of
 from schemas.ids import shard_of_image
 from schemas.search_pb2 import SearchRequest, ShardStatus, StatusRequest
 from schemas.settings import Settings, load_settings
@@ -49,8 +53,13 @@ def build_generation(
     extractor_id: str = EXTRACTOR,
     build: BuildSettings | None = None,
     name: str = "",
+    look: Tuned | None = None,
 ) -> Generation:
-    """A sealed generation of the images in `deltas`, to which those from `offsets` on are to be applied."""
+    """A sealed generation of the images in `deltas`, to which those from `offsets` on are to be applied.
+
+    look: what its vectors are made by, of deltas with base features.
+    """
+    made: Look = look or Untuned(extractor_id, DIMENSION)
     generations = Generations(settings.layout.generations)
     name = name or new_name()
     partitions = len(offsets)
@@ -66,7 +75,7 @@ def build_generation(
                 for column in DeltaBatch.__slots__:
                     if column not in ("extractor_id", "progress"):
                         getattr(part, column).append(getattr(whole, column)[row])
-        with ShardBuilder(folder, extractor_id, DIMENSION, build) as builder:
+        with ShardBuilder(folder, made.extractor_id, made.dimension, build, made) as builder:
             builder.add(part)
             manifest = builder.seal({p: offsets[p] for p in own.partitions}, name)
         sealed.append(
@@ -86,10 +95,11 @@ def build_generation(
     generation = Generation(
         name=name,
         created_ms=1,
-        extractor_id=extractor_id,
+        extractor_id=made.extractor_id,
         encoder="test_encoder",
         weights="",
-        dimension=DIMENSION,
+        dimension=made.dimension,
+        learned=[] if look is None else [learned_look(generations.folder / name, look)],
         delta_partitions=partitions,
         delta_offsets=list(offsets),
         shards=sealed,
@@ -98,6 +108,16 @@ def build_generation(
     )
     seal_generation(generations.folder / name, generation)
     return generation
+
+
+def learned_look(folder: Path, look: Tuned) -> LearnedPart:
+    """The entry of a tuning in a generation, whose file is written into its folder."""
+    data = encode_tuning(look.tuning)
+    entry = LearnedPart(
+        kind=KIND, inputs={"extractor_id": look.features_id}, size=len(data), checksum=checksum_of(data), used=True
+    )
+    write_learned(folder, entry, data)
+    return entry
 
 
 def products(names: Sequence[str] = STOCK, offset: int = 1, extractor_id: str = EXTRACTOR) -> DeltaBatch:
@@ -131,7 +151,7 @@ class Searcher:
     ) -> None:
         self.families = SearcherMetricFamilies(CollectorRegistry())
         self.slot = Slot(
-            settings, shard, 0, EXTRACTOR, DIMENSION, self.families.of(shard, 0), open_reader or topic.open
+            settings, shard, 0, Untuned(EXTRACTOR, DIMENSION), self.families.of(shard, 0), open_reader or topic.open
         )
         self.host = SearcherHost(self.slot, look_s=LOOK_S, forget_after_s=forget_after_s)
 

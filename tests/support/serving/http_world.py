@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from indexing.look.tuning import Tuning
 from schemas.full_index.generation import LIVE
 from schemas.query.fields import Fields
 from schemas.query.rank import RankProfile
@@ -52,6 +53,8 @@ LIMITS = ImageLimits(max_bytes=QUERY_MAX_BYTES, max_pixels=1_000_000)
 
 class GreyEmbedder:
     """The smallest encoder there is: the brightness of 4 x 4 fields. Bytes are decoded by `vision`, as always."""
+
+    tuning: Tuning | None = None
 
     def weigh(self, data: bytes) -> int:
         return checked_header(data, LIMITS).cost

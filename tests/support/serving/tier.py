@@ -11,6 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from generations.folder import Generations
+from indexing.look.looks import Untuned
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import TransientError
 from schemas.full_index.generation import Generation
@@ -126,7 +127,7 @@ class Tier:
 
     def __init__(self, home: Path, extractor_id: str = EXTRACTOR, dimension: int = DIMENSION) -> None:
         self.settings = settings_in(home)
-        self._live = extractor_id, dimension
+        self._live = Untuned(extractor_id, dimension)
         self.topic = MemoryTopic(2)
         self.topic.send(batch(extractor_id))
         self.generations = Generations(self.settings.layout.generations)
@@ -139,7 +140,7 @@ class Tier:
         if shard not in self.lines:
             gate = self.gates[shard] = Gate(self.topic)
             metrics = SearcherMetricFamilies(CollectorRegistry()).of(shard, replica)
-            slot = Slot(self.settings, shard, replica, *self._live, metrics, gate.open)
+            slot = Slot(self.settings, shard, replica, self._live, metrics, gate.open)
             host = SearcherHost(slot, look_s=POLL_S, forget_after_s=FORGET_AFTER_S)
             host.start()
             self._hosts.append(host)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.look.looks import Untuned
 from indexing.shard.shard import Shard
 from messaging.consumer import Message
 from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, Progress, attributes_json, decode_deltas, encode_deltas
@@ -105,7 +106,7 @@ def ready_searcher(
     extractor_id: str = EXTRACTOR,
 ) -> SearcherService:
     """A searcher over a real shard, one of `shards`, that answers queries."""
-    searcher = SearcherService(shard, replica, extractor_id, DIMENSION, shards=shards, indexed=indexed)
+    searcher = SearcherService(shard, replica, Untuned(extractor_id, DIMENSION), shards=shards, indexed=indexed)
     searcher.begin(Shard(extractor_id, DIMENSION))
     apply(searcher, deltas or batch(extractor_id))
     searcher.ready()

@@ -8,7 +8,7 @@ from feature_store.features import FeatureReader, FeatureStore, FeatureWriter, f
 from feature_store.memory import MemoryStore
 from feature_store.port import ReadPartition
 from schemas.errors import CorruptError, OperatorError
-from schemas.feature import FeatureRecord
+from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, content_hash, feature_partition, image_key
 
 PARTITIONS = 4

@@ -12,7 +12,7 @@ from indexing.shard.shard import Shard
 from jobs.full_index.truth.audit import Comparison, PartitionAudit, Truth
 from jobs.pipeline.core import add_state, display_attributes
 from schemas.deltas.delta import DeltaBatch
-from schemas.feature import FeatureRecord
+from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, image_key, shard_of_product
 from schemas.product_record import ImageEntry, ProductRecord
 

@@ -41,7 +41,7 @@ from jobs.full_index.truth.audit import PartitionAudit, Truth
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError
-from schemas.feature import FeatureRecord
+from schemas.features.record import FeatureRecord
 from schemas.full_index.manifest import decode_manifest
 from schemas.ids import image_id, image_key, kafka_partition, sequence, shard_of_product
 from schemas.product_record import ImageEntry, ProductRecord

@@ -14,7 +14,7 @@ from jobs.full_index.replay.erasures import ErasedFeature, erased_features, eras
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Record
 from schemas.extract_request import check_request, decode_request, encode_request
-from schemas.feature import FeatureRecord, refusal
+from schemas.features.record import FeatureRecord, refusal
 from schemas.ids import ImageKey, content_hash, image_key, kafka_partition, sequence
 from tests.support.metrics import CountingMetrics
 

@@ -18,7 +18,7 @@ from jobs.pipeline.stage import Out, Record
 from schemas.dead_letter import decode_dead_letter
 from schemas.deltas.delta import DeltaBatch, decode_deltas
 from schemas.extract_request import decode_request
-from schemas.feature import FeatureRecord
+from schemas.features.record import FeatureRecord
 from schemas.ids import image_id, image_key, kafka_partition, sequence
 from schemas.product_event import MAX_EVENT_BYTES
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS

@@ -17,7 +17,7 @@ from jobs.pipeline.stage import Out, Record
 from schemas.dead_letter import decode_dead_letter
 from schemas.events.given_vector import unit
 from schemas.extract_request import ExtractRequest, decode_request, encode_request
-from schemas.feature import check_feature, decode_feature, refusals_of
+from schemas.features.record import check_feature, decode_feature, refusals_of
 from schemas.ids import feature_partition, image_id, image_key, routing_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES
 from tests.support.given_vectors import EXTRACTOR, A, B, GivenVectorsWorld, added, to

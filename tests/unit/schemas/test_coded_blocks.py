@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from schemas.blocks import spans
-from schemas.coded_blocks import coded_length, decode_base, encode_base
 from schemas.errors import CorruptError
+from schemas.features.blocks import spans
+from schemas.features.coded import coded_length, decode_base, encode_base
 from tests.support.looks import BLOCKS, views_of
 
 ROWS = views_of(20, 2, seed=1)[0]
@@ -54,5 +54,5 @@ def test_bytes_that_cannot_be_are_corrupt(greatest: float) -> None:
     data = encode_base(ROWS[:1], BLOCKS)[0]
     with pytest.raises(CorruptError, match="image-features"):
         decode_base([data[:-1]], BLOCKS)
-    with pytest.raises(CorruptError, match="head"):
+    with pytest.raises(CorruptError, match="kind"):
         decode_base([np.float32(greatest).tobytes() + data[4:]], BLOCKS)

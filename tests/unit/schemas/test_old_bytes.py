@@ -14,7 +14,8 @@ from schemas.dead_letter import decode_dead_letter
 from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, decode_deltas, encode_deltas
 from schemas.errors import CorruptError, RejectedError
 from schemas.extract_request import decode_bundle, decode_request, decode_requests
-from schemas.feature import decode_feature, feature_topic_key
+from schemas.features.record import decode_feature, feature_topic_key
+from schemas.features.stored import feature_rows
 from schemas.ids import content_hash, image_id, image_key, sequence
 from schemas.product_record import ImageEntry, decode_record
 from schemas.search_log import ClickRecord, SearchRecord, ShownProduct, decode_click, decode_search
@@ -48,7 +49,7 @@ def test_feature_record() -> None:
     record = decode_feature(_bytes("feature_record.1.msgpack"))
     assert record.image_key == image_key(URL)
     assert record.extractor_id == EXTRACTOR
-    np.testing.assert_allclose(record.array(), [0.6, 0.0, -0.8], rtol=1e-6)
+    np.testing.assert_allclose(feature_rows([record.vector], record.extractor_id)[0], [0.6, 0.0, -0.8], rtol=1e-6)
     assert record.content_hash == content_hash(b"bytes")
     assert (record.extracted_at_ms, record.cnn_ms, record.url) == (1767261600123, 6.25, URL)
     assert feature_topic_key(record.image_key, EXTRACTOR) == record.image_key.hex().encode() + b"/" + EXTRACTOR.encode()

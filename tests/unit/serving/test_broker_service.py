@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from indexing.look.looks import Untuned
 from indexing.shard.shard import Shard
 from schemas.errors import RejectedError, TransientError
 from schemas.search_pb2 import SearchRequest, SearchResponse
@@ -108,7 +109,7 @@ async def test_rejected_query_is_not_tried_elsewhere() -> None:
 
 async def test_unknown_watermark_of_one_shard_is_the_answers() -> None:
     known: list[SearchBackend] = [LocalBackend(ready_searcher(shards=2))]
-    searcher = SearcherService(1, 0, EXTRACTOR, DIMENSION, shards=2)
+    searcher = SearcherService(1, 0, Untuned(EXTRACTOR, DIMENSION), shards=2)
     searcher.begin(Shard(EXTRACTOR, DIMENSION))
     searcher.ready()
     broker = broker_over([known, [LocalBackend(searcher)]])

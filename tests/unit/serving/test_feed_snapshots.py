@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from indexing.look.looks import Untuned
 from indexing.shard.deltas import ShardDeltas
 from messaging.ranges import LogReader
 from schemas.deltas.check import DeltaCheck
@@ -172,7 +173,7 @@ def test_snapshot_with_other_shards_products_is_kept_aside(tmp_path: Path) -> No
     partition.append(of(*(f"p{n}" for n in range(20))))
     with fed(partition, tmp_path) as searcher:
         wait(lambda: searcher.is_ready)
-    searcher = SearcherService(0, 0, EXTRACTOR, DIMENSION, shards=3)
+    searcher = SearcherService(0, 0, Untuned(EXTRACTOR, DIMENSION), shards=3)
     deltas = ShardDeltas(0, 3, 1)
     running = DeltaFeed(searcher, deltas, partition.open, tmp_path / "snapshot", 3600.0, check=DeltaCheck(1, 1))
     running.start()

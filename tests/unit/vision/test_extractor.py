@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import OperatorError
-from vision.extractor import EFFICIENTNET_LITE, blocks_of, describe, dimension_of, extractor_id, is_external
+from schemas.features.blocks import blocks_of
+from schemas.features.ids import dimension_of, is_external
+from vision.extractor import EFFICIENTNET_LITE, describe, extractor_id
 
 ROOT = Path(__file__).resolve().parents[3]
 

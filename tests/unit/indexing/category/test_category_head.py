@@ -44,8 +44,8 @@ def test_head_that_cannot_tell_is_not_used_and_says_why() -> None:
 
 def test_term_is_what_a_sure_category_adds_by_its_accuracy() -> None:
     head = learned().head
-    terms = head.terms(shop(0.0)[0])
-    np.testing.assert_allclose(terms.sum(axis=1), TERM * head.accuracy, atol=1e-5)
+    shares = head.shares(shop(0.0)[0])
+    np.testing.assert_allclose(shares.sum(axis=1), np.sqrt(TERM * head.accuracy), atol=1e-5)
 
 
 def test_small_categories_and_pictures_without_one_are_left_out() -> None:

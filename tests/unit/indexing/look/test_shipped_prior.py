@@ -13,8 +13,9 @@ from indexing.look.scatter import scatters
 from indexing.look.shipped import file_name, shipped_prior
 from indexing.look.training import prior_alone
 from schemas.errors import CorruptError
+from schemas.features.blocks import blocks_of
 from tests.support.looks import BLOCKS, views_of
-from vision.extractor import blocks_of, extractor_id
+from vision.extractor import extractor_id
 
 ENCODER = "efficientnet_lite0_blocks"
 

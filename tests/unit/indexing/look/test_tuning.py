@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 
 import msgspec
 import numpy as np
 import pytest
 
+from indexing.category.training import train_head
 from indexing.look.stored import decode_tuning, encode_tuning
 from indexing.look.training import train_tuning
 from indexing.look.tuning import Tuning, half
@@ -46,21 +48,49 @@ def test_the_mean_picture_has_no_direction_and_does_not_fail(tuning: Tuning) -> 
 
 def test_look_scales_blocks_and_leaves_some_out(tuning: Tuning) -> None:
     rows = views_of(5, 1, seed=2)[0]
-    head = tuning.parts[0].directions.shape[1]
-    without = tuning.queries(rows, {"head": 0.0})
-    assert not without[:, :head].any()
+    kind = tuning.blocks[0].length
+    plain = tuning.queries(rows)
+    without = tuning.weighed(plain, {"kind": 0.0})
+    assert not without[:, :kind].any()
     np.testing.assert_allclose(np.linalg.norm(without, axis=1), 1.0, atol=1e-5)
-    plain, doubled = tuning.queries(rows), tuning.queries(rows, {"head": 2.0})
-    ratio = doubled / plain
-    np.testing.assert_allclose(ratio[:, :head] / ratio[:, -1:], 2.0, rtol=1e-3)
+    ratio = tuning.weighed(plain, {"kind": 2.0}) / plain
+    np.testing.assert_allclose(ratio[:, :kind] / ratio[:, -1:], 2.0, rtol=1e-3)
+    np.testing.assert_allclose(tuning.weighed(plain, {}), plain, atol=1e-6)
+    with pytest.raises(ValueError, match="nothing is left"):
+        tuning.weighed(plain, dict.fromkeys(("kind", "shape", "texture", "colour"), 0.0))
 
 
 def test_unknown_block_and_other_rows_are_named(tuning: Tuning) -> None:
     rows = views_of(5, 1, seed=2)[0]
     with pytest.raises(ValueError, match="'smell'"):
-        tuning.queries(rows, {"smell": 1.0})
+        tuning.weighed(tuning.queries(rows), {"smell": 1.0})
     with pytest.raises(ValueError, match="no base features of e-1"):
         tuning.items(rows[:, :-1])
+
+
+def test_shares_of_blocks_add_up_to_the_likeness(tuning: Tuning) -> None:
+    query, item = tuning.queries(views_of(5, 1, seed=2)[0])[:2]
+    shares = tuning.shares(query, item)
+    assert list(shares) == ["kind", "shape", "texture", "colour"]
+    assert sum(shares.values()) == pytest.approx(float(query @ item), abs=1e-5)
+
+
+def test_categories_are_a_part_of_the_look(tuning: Tuning) -> None:
+    rows, things = views_of(60, 4, seed=3)
+    names = [("bag", "hat", "shoe")[thing % 3] for thing in things.tolist()]
+    head = replace(train_head(rows, names, things, tuning.extractor_id, BLOCKS, 1).head, accuracy=1.0)
+    told = tuning.with_head(head)
+    assert told.dimension == tuning.dimension + 3 and told.blocks[-1].name == "category"
+    vectors = told.items(rows)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+    likely = told.told(vectors[0])
+    assert likely[0][0] == names[0] and sum(p for _, p in likely) == pytest.approx(1.0)
+    np.testing.assert_allclose([p for _, p in likely], sorted(head.probabilities(rows[:1])[0])[::-1], atol=1e-3)
+    assert tuning.told(tuning.items(rows[:1])[0]) == []
+    plain = told.weighed(vectors, {"category": 0.0})[:, : tuning.dimension]
+    np.testing.assert_allclose(plain, tuning.items(rows), atol=1e-5)
+    again = decode_tuning(encode_tuning(told))
+    assert encode_tuning(again) == encode_tuning(told) and again.head is not None and again.head.names == head.names
 
 
 def test_bytes_give_the_same_tuning_and_the_same_tuning_the_same_bytes(tuning: Tuning) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from schemas.dead_letter import encode_dead_letter, make_dead_letter
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.extract_request import ExtractRequest, decode_request, encode_bundles, encode_request
-from schemas.feature import FeatureRecord, encode_feature
+from schemas.features.record import FeatureRecord, encode_feature
 from schemas.ids import content_hash, image_id, image_key, sequence
 from schemas.product_record import ImageEntry, ProductRecord, encode_record
 from schemas.search_log import ClickRecord, SearchRecord, ShownProduct

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.blocks import Block, spans
 from schemas.errors import CorruptError
+from schemas.features.blocks import Block, spans
 
 _MOST = 127
 _SCALE_BYTES = 4

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-HEAD = "head"
+from schemas.features.ids import encoder_of
+
+HEAD = "kind"
 """Mean of the network's last layer: what kind of thing it is."""
 SHAPE = "shape"
 """Root of the mean of a late block's depthwise output: which parts it has."""
@@ -17,6 +19,8 @@ TEXTURE = "texture"
 """Logarithm of the covariance of an early block's channels over the picture: stripes, knit, prints."""
 COLOUR = "colour"
 """Root of the smoothed Lab histogram of the foreground."""
+CATEGORY = "category"
+"""Of searched vectors alone: which of the shop's categories a picture shows (`indexing.category.head`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +38,22 @@ def spans(blocks: Sequence[Block]) -> list[slice]:
         found.append(slice(begin, begin + block.length))
         begin += block.length
     return found
+
+
+_SUFFIX = "_blocks"
+_HEAD = 1280
+_COLOUR = 512
+_NETWORKS = {"efficientnet_lite0": (672, 40), "efficientnet_lite1": (672, 40), "efficientnet_lite2": (720, 48)}
+"""Of the layers that base features take (`vision.blocks.head`): numbers of the one's depthwise output, and channels of
+the other, whose covariance has half their square."""
+
+
+def blocks_of(name: str) -> tuple[Block, ...]:
+    """The blocks of an encoder's, or extractor id's, base features, as they lie in a row; none where it has no such."""
+    encoder = encoder_of(name)
+    layers = _NETWORKS.get(encoder.removesuffix(_SUFFIX))
+    if layers is None or not encoder.endswith(_SUFFIX):
+        return ()
+    widened, channels = layers
+    texture = channels * (channels + 1) // 2
+    return Block(HEAD, _HEAD), Block(SHAPE, widened), Block(TEXTURE, texture), Block(COLOUR, _COLOUR)

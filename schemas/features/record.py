@@ -7,17 +7,16 @@ lost store is rebuilt. Fields are only ever appended, with a default.
 from __future__ import annotations
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from schemas.errors import CorruptError
+from schemas.features.stored import cannot_be
 
 _CLOCKS_MS = 300_000
 """How far the clock of the machine that extracted may be ahead."""
 
 
 class FeatureRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """`vector`: little-endian float32, L2-normalised. `cnn_ms`: what extracting it cost, for the reuse meter.
+    """`vector`: as `schemas.features.stored` says, of length 1. `cnn_ms`: what extracting it cost, for the reuse meter.
 
     `content_hash`: BLAKE2b-256 of the image file's bytes, or, where the shop
     gave the vector, of the vector's; `extracted_at_ms` is then when it was stored.
@@ -30,10 +29,6 @@ class FeatureRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     extracted_at_ms: int
     cnn_ms: float
     url: str = ""
-
-    def array(self) -> NDArray[np.float32]:
-        """The vector, shape (dimension,)."""
-        return np.frombuffer(self.vector, dtype="<f4")
 
 
 def refusals_of(extractor_id: str) -> str:
@@ -72,11 +67,8 @@ def check_feature(record: FeatureRecord, now_ms: int) -> None:
     """
     if len(record.image_key) != 16 or len(record.content_hash) != 32:
         raise CorruptError(f"image key of {len(record.image_key)} bytes, content hash of {len(record.content_hash)}")
-    if not record.extractor_id or not record.vector or len(record.vector) % 4:
-        raise CorruptError(f"vector of {len(record.vector)} bytes of extractor {record.extractor_id!r}")
-    length = float(np.linalg.norm(record.array().astype(np.float64)))
-    if not length <= 1.01:  # nor NaN
-        raise CorruptError(f"vector of length {length}: not normalised")
+    if not record.extractor_id or not record.vector or cannot_be([record.vector], record.extractor_id)[0]:
+        raise CorruptError(f"{len(record.vector)} bytes are no normalised vector of extractor {record.extractor_id!r}")
     if not 0 <= record.extracted_at_ms <= now_ms + _CLOCKS_MS or not 0 <= record.cnn_ms < 1e12:
         raise CorruptError(f"extracted at {record.extracted_at_ms} ms in {record.cnn_ms} ms; it is {now_ms} ms now")
 

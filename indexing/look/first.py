@@ -1,0 +1,44 @@
+"""The look of an index that nothing was learned for yet: by the prior that is shipped for its extractor, if one is."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from disk.durable import write_durably
+from indexing.look.looks import Look, Tuned, untuned
+from indexing.look.shipped import shipped_prior
+from indexing.look.stored import decode_tuning, encode_tuning
+from indexing.look.training import prior_alone
+from indexing.look.tuning import Tuning
+from schemas.errors import CorruptError
+from schemas.features.ids import tuned_id
+
+log = logging.getLogger(__name__)
+
+
+def first_look(extractor_id: str, kept: Path) -> Look:
+    """Of features under `extractor_id`. `kept`: a folder for what a prior comes to, which takes seconds to compute.
+
+    Its id names the prior and not the result's bytes, which another machine's rounding may change in the last bits.
+    Raises `CorruptError` for a prior that was altered.
+    """
+    prior = shipped_prior(extractor_id)
+    if prior is None:
+        return untuned(extractor_id)
+    checksum = prior.checksum
+    file = kept / f"{extractor_id}-{checksum[:16]}"
+    try:
+        tuning = decode_tuning(file.read_bytes())
+    except (FileNotFoundError, CorruptError):
+        tuning = prior_alone(prior)
+        _keep(file, tuning)
+    return Tuned(tuning, tuned_id(extractor_id, checksum, tuning.dimension))
+
+
+def _keep(file: Path, tuning: Tuning) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(file, encode_tuning(tuning))
+    except OSError as error:
+        log.warning("event=look_not_kept file=%s next=computed_at_every_start problem=%s", file, error)

@@ -1,0 +1,70 @@
+"""A feature's bytes, of whatever extractor: what the store keeps, and what a delta carries beside its image.
+
+Base features are one byte a number (`schemas.features.coded`); of every other extractor the bytes are its vector's,
+little-endian float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.errors import CorruptError
+from schemas.features.blocks import Block, blocks_of
+from schemas.features.coded import coded_length, decode_base, encode_base
+
+_LONGEST = 1.01
+"""Of a vector; a normalised one is 1 long, but for rounding."""
+
+
+def feature_bytes(rows: NDArray[np.float32], extractor_id: str) -> list[bytes]:
+    """Of each of (n, numbers). Equal rows give equal bytes, whatever is beside them."""
+    if blocks := _blocks(extractor_id):
+        return encode_base(rows, blocks)
+    return [row.tobytes() for row in rows.astype("<f4")]
+
+
+def feature_length(extractor_id: str, numbers: int) -> int:
+    """Bytes of a feature of so many numbers."""
+    blocks = _blocks(extractor_id)
+    return coded_length(blocks) if blocks else 4 * numbers
+
+
+def feature_rows(features: Sequence[bytes], extractor_id: str) -> NDArray[np.float32]:
+    """(n, numbers), of features of one length; not finite where `cannot_be` says so for that."""
+    if blocks := _blocks(extractor_id):
+        return _decoded(features, blocks)
+    return np.frombuffer(b"".join(features), "<f4").reshape(len(features), -1)
+
+
+def cannot_be(features: Sequence[bytes], extractor_id: str) -> list[bool]:
+    """Of each, whether it is none: of no length that there is, with numbers that are not finite, or longer than 1."""
+    sizes = {len(feature) for feature in features}
+    if len(sizes) > 1:
+        return [cannot_be([feature], extractor_id)[0] for feature in features]
+    if not sizes:
+        return []
+    blocks, size = _blocks(extractor_id), sizes.pop()
+    if size != coded_length(blocks) if blocks else size % 4:
+        return [True] * len(features)
+    rows = feature_rows(features, extractor_id)
+    with np.errstate(all="ignore"):
+        good = np.einsum("ij,ij->i", rows, rows) <= _LONGEST**2  # false for what is not finite
+    bad: list[bool] = (~good).tolist()
+    return bad
+
+
+def _decoded(features: Sequence[bytes], blocks: Sequence[Block]) -> NDArray[np.float32]:
+    """Rows of NaN for what `decode_base` refuses."""
+    try:
+        return decode_base(features, blocks)
+    except CorruptError:
+        if len(features) > 1:
+            return np.concatenate([_decoded([feature], blocks) for feature in features])
+        return np.full((1, sum(block.length for block in blocks)), np.nan, np.float32)
+
+
+_blocks = lru_cache(maxsize=64)(blocks_of)
