@@ -32,6 +32,7 @@ from serving.blender.showing.answers import (
     FacetAnswer,
     FacetBucket,
     FacetValue,
+    PhotoSeen,
     SearchAnswer,
     SearchedHow,
 )
@@ -51,8 +52,8 @@ class Asked:
     `vectors`: to look like, float32 of length 1; of several an image's best
     score counts. `without`: products that the answer leaves out, `images_without`
     images of theirs, at most. `also`: what the route asks besides, for the cursor.
-    `kinds`: what is asked with, for who counts. `meant`: what the words look
-    like, once that is asked for as well.
+    `kinds`: what is asked with, for who counts; `photos`: what the answer says of
+    them. `meant`: what the words look like, once that is asked for as well.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Asked:
         images_without: int = 0,
         also: tuple[bytes, ...] = (),
         kinds: tuple[Kind, ...] = (),
+        photos: list[PhotoSeen] | None = None,
     ) -> None:
         self.question = question
         self.aim = aim
@@ -78,6 +80,7 @@ class Asked:
         self.without = without
         self.images_without = images_without
         self.kinds = kinds
+        self.photos = photos
         self.digest = question.digest(*also)
         self.seen = pages.decode(question.cursor, self.digest)
         self.meant: Meant | None = None
@@ -280,6 +283,7 @@ class Questions:
             learned_rank=learned and question.sort is None,
             corrected=dict(answer.corrected) or None,
             explain=SearchedHow(list(answer.plan)) if question.explain else None,
+            photos=asked.photos,
         )
         if self._log is not None:
             fits = {each.hit.product_id: each.fit for each in page.results}

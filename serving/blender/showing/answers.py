@@ -75,6 +75,23 @@ class SearchedHow(msgspec.Struct, frozen=True):
     shards: list[str]
 
 
+class ItemSeen(msgspec.Struct, frozen=True):
+    """Something that stands out in a photo. `box`: x0, y0, x1, y1; `score`: from 0 to 1, how clearly."""
+
+    box: tuple[float, float, float, float]
+    score: float
+
+
+class PhotoSeen(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of a photo that was asked with. `box`: the part that was searched, [0, 0, 1, 1] all of it.
+
+    Boxes are parts of the photo's width and height, upright. `items`: what else could be searched, the best first.
+    """
+
+    box: tuple[float, float, float, float]
+    items: list[ItemSeen] | None = None
+
+
 class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Products, best first: by similarity, unless words, a profile or an order were asked for.
 
@@ -95,7 +112,8 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     their order is that learned from clicks. `corrected`: words that no product
     has, and what was searched for instead. `explain`: how it was searched.
     `search_id`: where the search log is on, the answer's name, which its clicks
-    refer to.
+    refer to. `photos`: of each photo the part that was searched, where that is not
+    all of it, and its items.
     """
 
     results: list[Result]
@@ -115,6 +133,7 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     corrected: dict[str, str] | None = None
     explain: SearchedHow | None = None
     search_id: str | None = None
+    photos: list[PhotoSeen] | None = None
 
 
 class ImageReceipt(msgspec.Struct, frozen=True, kw_only=True):
