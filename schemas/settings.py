@@ -202,8 +202,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Vectors of queries' photos, and the places of their items, that are kept for when the same photo comes again, as
     for the next page; 0: none."""
     query_items: bool = True
-    """A photo that shows an item among other things is searched by that item, where it clearly stands out
-    (docs/search.md); false: by all of it, unless the question names a box."""
+    """A photo in which things stand apart from each other is searched by the best of them (docs/search.md); false: by
+    all of it, unless the question names a box."""
     search_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """Time for one search, from the last byte of the question to the answer; later it is 504."""
 

@@ -87,7 +87,7 @@ def in_scenes(catalogue: Catalogue, embedder: Embedder, behind: Sequence[str | P
         scenes.append(scene)
     fitting = [max((each.box for each in found), key=scene.box.overlap, default=WHOLE)
                for scene, found in zip(scenes, items, strict=True)]  # fmt: skip
-    best = [searched_box(found) for found in items]
+    best = [searched_box(scene.image, found) for scene, found in zip(scenes, items, strict=True)]
     searched = {
         "whole": [WHOLE] * len(scenes),
         "true_box": [scene.box for scene in scenes],
@@ -117,7 +117,7 @@ def untroubled(catalogue: Catalogue, embedder: Embedder) -> dict[str, Any]:
     moved = 0
     for row, number in enumerate(asked):
         image = decode_image(catalogue.files[number].read_bytes(), limits)
-        box = searched_box(find_items(image))
+        box = searched_box(image, find_items(image))
         if box != WHOLE:
             moved += 1
             vectors[row] = embedder.embed([embedder.prepare(encoded(cut(image, box)), limits)])[0]

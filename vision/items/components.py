@@ -65,7 +65,7 @@ def _labels(runs: NDArray[np.intp], stride: int) -> NDArray[np.intp]:
         before = label.copy()
         np.minimum.at(label, one, least)
         np.minimum.at(label, other, least)
-        label = label[label]
+        label = np.asarray(label[label], np.intp)
         if np.array_equal(label, before):
             return label
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from schemas.query.box import Box
 from vision.items.background import distances, small
@@ -14,7 +14,6 @@ LONGEST_SIDE = 640
 """Pixels of what is cut out; encoders see 260."""
 _NEAR = 6.0
 """Distance (`background.distances`) up to which a place is background."""
-_GROW = 3
 _LEAST_KEPT = 0.1
 """Part of a box that must be item for the rest to be made white: else the photo tells too little of what it is."""
 _QUALITY = 95
@@ -52,7 +51,7 @@ def _item_mask(image: Image.Image, cut_out: tuple[int, int, int, int]) -> Image.
     across, down = width / image.width, height / image.height
     left, top, right, bottom = cut_out
     place = (left * across, top * down, right * across, bottom * down)
-    far = Image.fromarray(((way > _NEAR) * 255).astype(np.uint8)).filter(ImageFilter.MaxFilter(_GROW))
+    far = Image.fromarray(((way > _NEAR) * 255).astype(np.uint8))
     mask = far.resize((right - left, bottom - top), Image.Resampling.BILINEAR, box=place)
     kept = float(np.asarray(mask.reduce(max(1, min(mask.size) // 64)), np.float32).mean()) / 255
     return mask if kept >= _LEAST_KEPT else None

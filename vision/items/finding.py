@@ -11,6 +11,7 @@ from PIL import Image
 from schemas.query.box import WHOLE, Box
 from vision.items.background import Plane, distances, small
 from vision.items.components import Component, components, grown, opened
+from vision.preprocess import WHITE
 
 LEAST_SIDE = 64
 """Pixels; of a smaller photo nothing is looked for."""
@@ -22,11 +23,19 @@ _MOST_AREA = 0.9
 """Of the photo, of a box: a smaller item is a detail, a larger one the photo itself."""
 _LEAST_PIXELS = 0.003
 """Of the photo, that an item has itself."""
-_MARGIN = 0.02
+_MARGIN = 0.08
 """Around an item, of its longer side."""
 _LEAST_SCORE = 0.2
-_SURE = 0.4
+_STUDIO = 0.8
+"""Part of the photo's edge that is white in a studio picture."""
+_SURE = 0.25
+"""Score from which on an item is searched by default."""
 _MOST_OF_IT = 0.5
+"""Part of a photo, or of a box, that is most of it."""
+_BESIDE = 0.3
+"""Part of a box within another up to which the two are beside each other."""
+_LARGE = 0.25
+"""Of the photo, of a box: a larger item counts no more."""
 _HALF_RISE = 20.0
 """How far an item stands out at which it has half of the score that it can have for that."""
 _AROUND = 2
@@ -62,17 +71,33 @@ def find_items(image: Image.Image) -> list[Item]:
             break
         if not any(_alike(item.box, other.box) for other in chosen):
             chosen.append(item)
-    return [Item(_with_margin(_extent(item, candidates, chosen), image.size), round(item.score, 4)) for item in chosen]
+    shown = [_shown(item, _extent(item, candidates, chosen), image.size) for item in chosen]
+    return sorted(shown, key=lambda each: (-each.score, each.box))
 
 
-def searched_box(items: Sequence[Item]) -> Box:
+def searched_box(image: Image.Image, items: Sequence[Item]) -> Box:
     """What to search by in a photo of these items where nobody says: the best one, or all of the photo.
 
-    An item that fills most of the photo is the photo; one that hardly stands out may be anything.
+    It is the best one where another stands apart from it: what is alone in a photo is what the photo is of, and its
+    surroundings do it little harm. A studio picture is whole: its white goes anyhow (`vision.preprocess`). An item
+    that fills most of the photo is the photo, and one that hardly stands out may be anything.
     """
     if not items or items[0].score < _SURE or items[0].box.area > _MOST_OF_IT:
         return WHOLE
-    return items[0].box
+    best, *others = (each.box for each in items)
+    if any(best.within(each) > _MOST_OF_IT for each in others) or not any(_apart(best, each) for each in others):
+        return WHOLE
+    return WHOLE if _on_white(image) else best
+
+
+def _apart(box: Box, other: Box) -> bool:
+    return max(box.within(other), other.within(box)) < _BESIDE
+
+
+def _on_white(image: Image.Image) -> bool:
+    darkest = np.asarray(small(image)).min(axis=2)
+    edge = np.concatenate([darkest[0], darkest[-1], darkest[:, 0], darkest[:, -1]])
+    return float((edge >= WHITE).mean()) > _STUDIO
 
 
 def _extent(item: Item, candidates: Sequence[Item], chosen: Sequence[Item]) -> Box:
@@ -116,7 +141,12 @@ def _score(way: Plane, part: Component, box: Box) -> float:
     outside = float(around[ring].mean()) if ring.any() else 0.0
     rise = max(0.0, float(np.median(around[mask])) - outside)
     filled = part.pixels / (box.area * way.size)
-    return rise / (rise + _HALF_RISE) * float(min(1.0, filled)) ** 0.5 * min(1.0, box.area / 0.25) ** 0.25
+    return rise / (rise + _HALF_RISE) * float(min(1.0, filled)) ** 0.5 * min(1.0, box.area / _LARGE) ** 0.25
+
+
+def _shown(item: Item, box: Box, size: tuple[int, int]) -> Item:
+    """Among items that stand out alike, the largest is what is meant."""
+    return Item(_with_margin(box, size), round(item.score * min(1.0, box.area / _LARGE) ** 0.25, 4))
 
 
 def _with_margin(box: Box, size: tuple[int, int]) -> Box:

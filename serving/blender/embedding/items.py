@@ -37,6 +37,13 @@ class Looked(NamedTuple):
         return self.items is not None or self.box != WHOLE
 
 
+class _Sight(NamedTuple):
+    """What is found in a photo, and what of it is searched by default."""
+
+    items: list[Item]
+    box: Box
+
+
 class PhotoItems:
     """Looks at photos before they are embedded, on threads of its own. Lives on one event loop."""
 
@@ -49,7 +56,7 @@ class PhotoItems:
         most_known: int = 0,
         memory: FreedMemory | None = None,
     ) -> None:
-        """choose: a photo without a box is searched by the item that it clearly shows among other things.
+        """choose: a photo without a box is searched by what `searched_box` says of it.
 
         `most_known`: photos whose items are kept, see `Known`.
         """
@@ -57,7 +64,7 @@ class PhotoItems:
         self._choose = choose
         self._lanes = Lanes(DECODE_THREADS, most_waiting)
         self._memory = memory or FreedMemory()
-        self._known: Known[list[Item]] = Known(most_known)
+        self._known: Known[_Sight] = Known(most_known)
 
     async def look(self, data: bytes, box: Box | None = None, *, tell: bool = False) -> Looked:
         """What to search with in the place of the photo. `tell`: its items are wanted in any case.
@@ -65,21 +72,22 @@ class PhotoItems:
         The whole photo is what it was. Raises `RejectedError` for what is no picture, `TransientError` when too many
         photos wait already.
         """
-        items = await self._items(data) if tell or (box is None and self._choose) else None
+        sight = await self._sight(data) if tell or (box is None and self._choose) else None
+        items = None if sight is None else sight.items
         if box is None:
-            box = searched_box(items) if items and self._choose else WHOLE
+            box = sight.box if sight is not None and self._choose else WHOLE
         if box == WHOLE:
             return Looked(data, WHOLE, items if tell else None)
         part = await self._run(data, partial(_cut, data, self._limits, box))
         return Looked(part, box, items)
 
-    async def _items(self, data: bytes) -> list[Item]:
+    async def _sight(self, data: bytes) -> _Sight:
         key = self._known.key(data, _MAKER)
-        items = self._known.get(key)
-        if items is None:
-            items = await self._run(data, partial(_found, data, self._limits))
-            self._known.put(key, items)
-        return items
+        sight = self._known.get(key)
+        if sight is None:
+            sight = await self._run(data, partial(_seen, data, self._limits))
+            self._known.put(key, sight)
+        return sight
 
     async def _run(self, data: bytes, work: Callable[[], T]) -> T:
         cost = checked_header(data, self._limits).cost
@@ -94,8 +102,10 @@ class PhotoItems:
         self._lanes.close()
 
 
-def _found(data: bytes, limits: ImageLimits) -> list[Item]:
-    return find_items(decode_image(data, limits))
+def _seen(data: bytes, limits: ImageLimits) -> _Sight:
+    image = decode_image(data, limits)
+    items = find_items(image)
+    return _Sight(items, searched_box(image, items))
 
 
 def _cut(data: bytes, limits: ImageLimits, box: Box) -> bytes:

@@ -43,18 +43,22 @@ def test_every_item_on_a_table_is_found_and_the_larger_one_first() -> None:
     found = find_items(laid(JACKET, BAG))
     assert len(found) == 2
     assert [item.box.overlap(box) > 0.8 for item, box in zip(found, (JACKET, BAG), strict=True)] == [True, True]
-    assert searched_box(found) == found[0].box
+    assert searched_box(laid(JACKET, BAG), found) == found[0].box
     assert found == find_items(laid(JACKET, BAG))
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
     assert find_items(table()) == []
-    assert searched_box([]) == WHOLE
+    assert searched_box(table(), []) == WHOLE
 
 
 def test_photo_that_one_thing_fills_is_searched_whole() -> None:
-    assert searched_box(find_items(laid(Box(0.05, 0.05, 0.95, 0.95)))) == WHOLE
-    assert searched_box([Item(Box(0.1, 0.1, 0.3, 0.3), 0.21)]) == WHOLE, "it hardly stands out"
+    filled = laid(Box(0.05, 0.05, 0.95, 0.95))
+    assert searched_box(filled, find_items(filled)) == WHOLE
+    assert searched_box(table(), [Item(Box(0.1, 0.1, 0.3, 0.3), 0.21)]) == WHOLE, "it hardly stands out"
+    studio = product(3)
+    assert find_items(studio)
+    assert searched_box(studio, find_items(studio)) == WHOLE
 
 
 @pytest.mark.parametrize("size", [(1, 1), (63, 900), (64, 64), (1200, 64), (64, 4000), (3, 200)])
