@@ -14,7 +14,7 @@ from benchmarks.harness.result import REPOSITORY, RESULTS
 from benchmarks.rows.asking import filters, meaning, ranking, words
 from benchmarks.rows.index import build, churn, delisted, scale, shard
 from benchmarks.rows.row import Result, Row
-from benchmarks.rows.serving import hung, queries, retrieval, start, swap
+from benchmarks.rows.serving import hung, queries, retrieval, scenes, start, swap
 from benchmarks.rows.stream import chaos, extraction, freshness, hosts, recovery, soak, updates
 
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
@@ -54,6 +54,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "hosts": hosts,
     "retrieval": retrieval,
     "retrieval-blocks": retrieval,
+    "scenes": scenes,
     "chaos": chaos,
     "soak": soak,
     "start": start,

@@ -203,7 +203,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     query_max_waiting: Count = 64
     """Photos that wait to be decoded, an eighth as many large ones; more are answered 503."""
     query_known_photos: Annotated[int, Meta(ge=0, le=1_000_000)] = 2048
-    """Vectors of queries' photos that are kept for when the same photo comes again, as for the next page; 0: none."""
+    """Vectors of queries' photos, and the places of their items, that are kept for when the same photo comes again, as
+    for the next page; 0: none."""
+    query_items: bool = True
+    """A photo in which things stand apart from each other is searched by the best of them (docs/search.md); false: by
+    all of it, unless the question names a box."""
     search_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """Time for one search, from the last byte of the question to the answer; later it is 504."""
 

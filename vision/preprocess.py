@@ -17,7 +17,7 @@ _LEAST_KEPT = 0.4
 """A picture that would lose more than the rest of either side is dark, not letterboxed: it stays whole."""
 
 
-_WHITE = 236
+WHITE = 236
 """Channel value from which on a pixel counts as white studio background."""
 _FEW = 0.01
 """Share of other pixels that a white row may have: dust, a watermark's edge."""
@@ -45,7 +45,7 @@ def locate_item(image: Image.Image) -> Image.Image:
     """
     red, green, blue = image.split()
     darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
-    box = _extent(np.asarray(darkest) < _WHITE, _FEW)
+    box = _extent(np.asarray(darkest) < WHITE, _FEW)
     if box is None:
         return image
     left, top, right, bottom = box

@@ -120,6 +120,20 @@ class CategoryTold(msgspec.Struct, frozen=True, kw_only=True):
     p: float
 
 
+class ItemSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that stands out in a photo: `box` to search by it, `score` from 0 to 1, how clearly."""
+
+    box: tuple[float, float, float, float]
+    score: float
+
+
+class PhotoSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a photo that was asked with: the part that was searched, and what else could be; None where nobody looked."""
+
+    box: tuple[float, float, float, float]
+    items: list[ItemSeen] | None = None
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Products, best first.
 
@@ -131,7 +145,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     the next page, None at the end; `match`: how many of the words a product needs; `by_meaning`: some were found by
     what the words look like; `learned_rank`: their order is learned from clicks; `corrected`: words that no product
     has, and what was searched for instead; `category`: what the photo shows; `explain`: how it was searched.
-    `search_id`: where the shop keeps a search log, the answer's name, for `click`.
+    `search_id`: where the shop keeps a search log, the answer's name, for `click`. `photos`: of each photo, where a
+    part of one was searched or `items` were asked for.
     """
 
     results: list[Result]
@@ -152,6 +167,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     category: list[CategoryTold] | None = None
     explain: SearchedHow | None = None
     search_id: str | None = None
+    photos: list[PhotoSeen] | None = None
 
 
 class ErrorBody(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from vitrine_client.answers import (
 )
 from vitrine_client.errors import UnexpectedAnswer
 from vitrine_client.examples import Photo, Vector, float32, photo_bytes
-from vitrine_client.questions import Options, Question, TextOptions, body_of, in_json, parameters_of
+from vitrine_client.questions import Options, PhotoOptions, Question, TextOptions, body_of, in_json, parameters_of
 from vitrine_client.reading import read_answer, read_anything, read_batch, read_suggestions, reads
 from vitrine_client.replies import Outcome, Reply, error_of
 
@@ -88,8 +88,11 @@ def search(**question: Unpack[Question]) -> Call[Answer]:
     return Call(method="POST", path="/v1/search", read=read_answer, body=body_of(question))
 
 
-def search_image(*photos: Photo, **options: Unpack[TextOptions]) -> Call[Answer]:
-    """Products that look like a photo, or like several together; with `text`, that fit both. See `Options`."""
+def search_image(*photos: Photo, **options: Unpack[PhotoOptions]) -> Call[Answer]:
+    """Products that look like a photo, or like several together; with `text`, that fit both. See `Options`.
+
+    `box`: only what is in it; `items`: the answer says what there is in the photos.
+    """
     if not photos:
         raise TypeError("search_image takes a photo, or several")
     return Call(

@@ -17,11 +17,16 @@ Filter = Mapping[str, Any]
 """`{"category": "shoes", "price": {"gte": 10}}`: see "Filters" in docs/search.md."""
 
 
+Box = Sequence[float]
+"""x0, y0, x1, y1: a part of a photo, each number a part of its width or height, from 0 to 1."""
+
+
 class WeightedImage(TypedDict):
-    """A photo to look like; of a weight below 0, not to look like."""
+    """A photo to look like; of a weight below 0, not to look like. `box`: what of it."""
 
     data: Photo
     weight: NotRequired[float]
+    box: NotRequired[Box | None]
 
 
 class WeightedVector(TypedDict):
@@ -101,12 +106,21 @@ class TextOptions(Options, total=False):
     text: str | None
 
 
+class PhotoOptions(TextOptions, total=False):
+    """Options of a search by photos: `box`, what of the only one to search by; `items`: the answer says what there is
+    in them."""
+
+    box: Box | None
+    items: bool | None
+
+
 class Question(_Common, total=False):
     """All that can be asked together; one of images, vectors, products, text and filter must be there.
 
     `images`, `vectors`, `products`: what to look like, each plain or with a weight, added up; a negative weight leads
-    away. `text`: words; `match`: how many of them a product needs. `weights`: what look and words count; `fusion`: how
-    they are put together. `filter`: {"category": "shoes", "price": {"gte": 10}}. `facets`: fields to count by. `rank`:
+    away. `items`: the answer says what there is in the images. `text`: words; `match`: how many of them a product
+    needs. `weights`: what look and words count; `fusion`: how they are put together. `filter`: {"category": "shoes",
+    "price": {"gte": 10}}. `facets`: fields to count by. `rank`:
     a profile by name, or one of its own ({"relevance": 1, "sales": {"weight": 0.3, "half": 500}}). The others are as
     `Options` has them.
     """
@@ -114,6 +128,7 @@ class Question(_Common, total=False):
     images: Sequence[Photo | WeightedImage] | None
     vectors: Sequence[Vector | WeightedVector] | None
     products: Sequence[str | WeightedProduct] | None
+    items: bool | None
     text: str | None
     weights: Weights | None
     fusion: Literal["rrf", "linear"] | None
@@ -141,15 +156,15 @@ def body_of(question: Question) -> dict[str, Any]:
     return body
 
 
-def parameters_of(options: Options | TextOptions) -> dict[str, str]:
+def parameters_of(options: Options | TextOptions | PhotoOptions) -> dict[str, str]:
     """The query parameters of the other routes, limit and generation first. Raises as `body_of`."""
-    given = _given(options, TextOptions)
+    given = _given(options, PhotoOptions)
     return {name: _in_url(name, given[name]) for name in _IN_URL if name in given}
 
 
 _IN_URL = (
     *("limit", "generation", "offset", "cursor", "text", "match", "filter", "facets"),
-    *("rank", "sort", "max_per", "mmr", "min_score", "look", "explain"),
+    *("rank", "sort", "max_per", "mmr", "min_score", "look", "box", "items", "explain"),
 )
 
 
@@ -194,7 +209,9 @@ def _in_url(name: str, value: Any) -> str:
             return ";".join(_short_facet(each) for each in _several(name, value))
         case "max_per" | "look":
             return ";".join(f"{field}:{most}" for field, most in value.items())
-        case "explain":
+        case "box":
+            return ",".join(str(float(each)) for each in _several(name, value))
+        case "explain" | "items":
             return "true" if value else "false"
     return str(value)
 

@@ -121,6 +121,34 @@ def _steps(steps: Mapping[str, Any]) -> str:
     )
 
 
+def scenes(result: Result) -> list[Row]:
+    figures = result["figures"]
+    rows: list[Row] = []
+    for behind in ("drawn", "photographs"):
+        found = figures[behind]
+        part = found["of_alone"]
+        rows.append(
+            (
+                f"the item in the photo, among others, {behind} behind: first answers as a part of "
+                f"{found['product_at_1']['alone']:.3f} alone",
+                ">= 0.9 by the box found",
+                f"whole scene {part['whole']:.2f}, true box {part['true_box']:.2f}, box found {part['found_box']:.2f}, "
+                f"by default {part['best_box']:.2f}",
+                f"item found {found['item_found']:.2f}; {found['find_ms']:.0f} ms of one core to look for items",
+            )
+        )
+    for name, found in figures["alone"].items():
+        rows.append(
+            (
+                f"questions of {name}, one thing alone: first answers by default",
+                f"{found['whole_at_1']:.3f} searched whole",
+                f"{found['default_at_1']:.3f}",
+                f"{found['not_searched_whole']:.3f} of them searched by a box",
+            )
+        )
+    return rows
+
+
 def start(result: Result) -> list[Row]:
     runs = result["figures"]["runs"]
     quickest = min(runs, key=lambda run: float(run["start_processor_s"]))

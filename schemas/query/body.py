@@ -29,13 +29,19 @@ DEFAULT_FACET_LIMIT = 10
 
 ExampleWeight = Annotated[float, Meta(ge=-100, le=100, description="Below 0: less like this.")]
 ListWeight = Annotated[float, Meta(ge=0, le=100)]
+Part = Annotated[float, Meta(ge=0, le=1)]
 
 
 class ImageAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A photo to look like. `data`: the file's bytes, in base64 as JSON has no other way."""
+    """A photo to look like. `data`: the file's bytes, in base64 as JSON has no other way.
+
+    `box`: what in it to look like, [x0, y0, x1, y1] as parts of its width and height, upright; null: as
+    `QuestionBody.items` says.
+    """
 
     data: bytes
     weight: ExampleWeight = 1.0
+    box: tuple[Part, Part, Part, Part] | None = None
 
 
 class VectorAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,7 +100,8 @@ class QuestionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `look`: what parts of the look count beside what they do (1), such as
     {"colour": 2, "texture": 0.5}. `min_score`: least relevance, before measures are added. `sort`: a numeric
     field, with - before it for the greatest first. `cursor`: of the page
-    before; `offset`: products passed by. See docs/search.md.
+    before; `offset`: products passed by. `items`: the answer says where in the
+    photos items were found. See docs/search.md.
     """
 
     images: Annotated[tuple[ImageAsked | bytes, ...], Meta(max_length=MAX_IMAGES)] = ()
@@ -118,12 +125,14 @@ class QuestionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
     offset: Annotated[int, Meta(ge=0, le=MAX_OFFSET)] = 0
     cursor: str = ""
+    items: bool = False
     explain: bool = False
     generation: Annotated[str, Meta(max_length=64)] = ""
 
 
 _REMEDIES = {
-    "images": f'up to {MAX_IMAGES}, each {{"data": "<base64>", "weight": 1}} or the base64 text alone',
+    "images": f'up to {MAX_IMAGES}, each {{"data": "<base64>", "weight": 1, "box": [x0, y0, x1, y1]}} or the base64 '
+    "text alone; a box has four numbers from 0 to 1",
     "vectors": f'up to {MAX_VECTORS}, each {{"vector": [numbers], "weight": 1}} or the list of numbers alone',
     "products": f'up to {MAX_PRODUCTS}, each {{"id": "p1", "weight": 1}} or the id alone',
     "text": f"a text of up to {MAX_TEXT} characters",
@@ -141,6 +150,7 @@ _REMEDIES = {
     "limit": f"a whole number from 1 to {MAX_LIMIT}",
     "offset": f"a whole number from 0 to {MAX_OFFSET}; use the cursor to go deeper",
     "cursor": "the text of the page before",
+    "items": "true or false",
     "explain": "true or false",
     "generation": "a name of those in /v1/index",
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.query.body import MAX_FACETS, MAX_RANGES, QuestionBody, body_from, invalid
+from schemas.query.box import Box, checked_box
 from schemas.query.fields import Fields
 from schemas.query.filters import Filter
 from schemas.query.short_filters import parse_short
@@ -15,6 +16,8 @@ PARAMETERS = (
     *("rank", "sort", "max_per", "mmr", "min_score", "look", "explain"),
 )
 """`q` is short for `text`."""
+PHOTO_PARAMETERS = ("box", "items")
+"""Of the routes that take photos beside the URL; `items` is an option of the question, `box` of its only photo."""
 
 _AS_THEY_ARE = frozenset(
     ("limit", "offset", "cursor", "generation", "text", "match", "rank", "sort", "min_score", "explain")
@@ -53,6 +56,39 @@ def read_parameters(parameters: Sequence[tuple[str, str]], fields: Fields) -> tu
         values["diversity"] = diversity
     tree = parse_short(given["filter"], fields) if "filter" in given else None
     return body_from(values), tree
+
+
+def box_of(numbers: Sequence[float], where: str) -> Box:
+    """The box. Raises `RejectedError('invalid_question', ...)`, which names `where` it stands."""
+    try:
+        return checked_box(numbers)
+    except ValueError as error:
+        raise invalid(where, f"{error}; [x0, y0, x1, y1] are parts of the photo's width and height") from error
+
+
+def read_photo_parameters(
+    parameters: Sequence[tuple[str, str]],
+) -> tuple[list[tuple[str, str]], Box | None, bool]:
+    """(the other parameters, `box`, `items`): `box=0.1,0.2,0.5,0.9`. Raises `RejectedError` as `read_parameters`."""
+    given: dict[str, str] = {}
+    for name, value in parameters:
+        if name in PHOTO_PARAMETERS:
+            if name in given:
+                raise invalid(name, "is there twice; send it once")
+            given[name] = value.strip()
+    items = given.get("items") or "false"
+    if items not in ("true", "false"):
+        raise invalid("items", f"true or false is wanted, found {items[:80]!r}")
+    others = [(name, value) for name, value in parameters if name not in PHOTO_PARAMETERS]
+    return others, _box(given["box"]) if given.get("box") else None, items == "true"
+
+
+def _box(text: str) -> Box:
+    try:
+        numbers = [float(each) for each in text.split(",", 4)]
+    except ValueError as error:
+        raise invalid("box", f"no four numbers at {text[:80]!r}; box=0.1,0.2,0.5,0.9 is the form") from error
+    return box_of(numbers, "box")
 
 
 def _is_unicode(text: str) -> bool:

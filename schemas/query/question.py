@@ -31,7 +31,7 @@ from schemas.query.body import (
 from schemas.query.facets import FacetWanted
 from schemas.query.fields import Field, FieldKind, Fields, figure_of
 from schemas.query.filters import Filter, encode_filter, parse_filter
-from schemas.query.parameters import read_parameters
+from schemas.query.parameters import box_of, read_parameters
 from schemas.query.rank import Measure, RankProfile, checked_profile
 
 DIGEST_BYTES = 8
@@ -79,6 +79,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = DEFAULT_LIMIT
     offset: int = 0
     cursor: str = ""
+    items: bool = False
     explain: bool = False
     generation: str = ""
 
@@ -88,11 +89,12 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.images or self.vectors or self.products)
 
     def digest(self, *also: bytes) -> bytes:
-        """8 bytes, equal for questions whose pages continue each other, whatever their limit, facets and explain.
+        """8 bytes, equal for questions whose pages continue each other, whatever their limit, facets and items are.
 
         `also`: what a route asks besides, such as the photo of a form or the product that is in its path.
         """
-        examples = [[(blake2b(each.data).digest(), each.weight) for each in self.images], self.vectors, self.products]
+        images = [(blake2b(each.data).digest(), each.weight, each.box) for each in self.images]
+        examples = [images, self.vectors, self.products]
         words = [self.text, self.match, self.weights, self.fusion]
         choice = [encode_filter(self.filter), self.min_score, *([sorted(self.look.items())] if self.look else [])]
         order = [self.rank, self.sort, self.max_per, self.mmr]
@@ -166,6 +168,7 @@ def _checked(body: QuestionBody, tree: Filter | None, fields: Fields, profiles: 
         limit=body.limit,
         offset=body.offset,
         cursor=body.cursor,
+        items=body.items,
         explain=body.explain,
         generation=body.generation,
     )
@@ -183,6 +186,8 @@ def _check_examples(
     for i, image in enumerate(images):
         if not image.data:
             raise invalid(f"images[{i}]", "has no bytes; choose the photo again")
+        if image.box is not None:
+            box_of(image.box, f"images[{i}].box")
     for i, product in enumerate(products):
         size = len(product.id.encode(errors="replace"))
         if size > MAX_PRODUCT_ID_BYTES:

@@ -21,9 +21,10 @@ from schemas.features.stored import feature_bytes
 from schemas.settings import Settings
 from serving.backend import SearchBackend
 from serving.blender.embedding.encoders import Encoders
+from serving.blender.embedding.items import PhotoItems
 from serving.blender.embedding.meanings import Meanings
 from serving.blender.embedding.memory import FreedMemory, one_arena
-from serving.blender.embedding.vision_embedder import Note, first_extractor, load_extractor
+from serving.blender.embedding.vision_embedder import Note, first_extractor, load_extractor, query_limits
 from serving.blender.http.api import create_app
 from serving.blender.http.connection.server import HttpServer, http_limits, http_server
 from serving.blender.http.connection.tls import server_tls
@@ -130,6 +131,13 @@ async def _serve(
         search_log=SearchLog(settings.kafka, metrics, words=words) if kept else None,
         meanings=Meanings(settings.layout.generations, metrics) if settings.meaning else None,
         ranks=LearnedRanks(settings.layout.generations, metrics) if settings.learned_rank else None,
+        items=PhotoItems(
+            query_limits(settings),
+            choose=settings.query_items,
+            most_waiting=settings.query_max_waiting,
+            most_known=settings.query_known_photos,
+            memory=memory,
+        ),
     )
     uploads = Uploads(settings.query_max_bytes, settings.http_max_upload_bytes, memory)
     pictures = Pictures(_file_fetch(settings))

@@ -13,23 +13,29 @@ import numpy as np
 from msgspec.structs import replace
 
 from schemas.errors import RejectedError, TransientError
-from schemas.features.ids import dimension_of
+from schemas.features.ids import dimension_of, is_external
+from schemas.query.body import ImageAsked
+from schemas.query.box import WHOLE, Box
 from schemas.query.fields import Fields
 from schemas.query.question import Question
 from schemas.query.rank import RankProfile
 from schemas.search_log import Kind
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, StatusRequest, StatusResponse
+from schemas.settings import Settings
 from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, check_applied, unknown_generation
 from serving.blender.asking.likeness import SIMILAR_VECTORS, Likeness, Vector, as_searched, vector_of, weighed
 from serving.blender.asking.questions import Asked, Questions
 from serving.blender.asking.searching import Aim, Query, Searches
 from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
+from serving.blender.embedding.items import Looked, PhotoItems
 from serving.blender.embedding.meanings import Meanings
+from serving.blender.embedding.vision_embedder import query_limits
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.publication import Publication
 from serving.blender.ranking.models import LearnedRanks
 from serving.blender.showing.answers import (
     IndexStatus,
+    PhotoSeen,
     ProductReceipt,
     Readiness,
     SearchAnswer,
@@ -38,6 +44,7 @@ from serving.blender.showing.answers import (
 )
 from serving.blender.showing.categories import categories_told, with_categories
 from serving.blender.showing.details import shown
+from serving.blender.showing.photos import photos_seen
 from serving.blender.showing.products import collapse
 from serving.blender.showing.receipts import index_status, product_receipt, waiting_for
 from serving.blender.showing.telling import Telling, Took, watermark_of
@@ -74,15 +81,17 @@ class BlenderService:
         search_log: SearchLog | None = None,
         meanings: Meanings | None = None,
         ranks: LearnedRanks | None = None,
+        items: PhotoItems | None = None,
     ) -> None:
         """`search_log`: None where the shop keeps none; `meanings`: None where words are not to be mapped to a look.
 
-        `ranks`: None where no order is to be learned from clicks.
+        `ranks`: None where no order is to be learned from clicks. `items`: None for one by the settings' defaults.
         """
         self.fields = fields or Fields()
         self.profiles = profiles or {}
         self._backend = backend
         self._encoders = encoders
+        self._items = items or PhotoItems(query_limits(Settings()))
         self.metrics = metrics
         self._publication = publication
         self._look_s = look_s
@@ -106,6 +115,7 @@ class BlenderService:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
         await self._encoders.close()
+        self._items.close()
         await self._backend.close()
         if self._meanings is not None:
             self._meanings.close()
@@ -126,11 +136,20 @@ class BlenderService:
     async def _search_image(self, data: bytes, limit: int, generation: str) -> SearchAnswer:
         began = time.perf_counter()
         aim = Aim(await self._extractor_of(generation) if generation else self._encoders.current, generation)
-        vector = await self._encoders.vector(data, aim.extractor_id, generation)
+        looked = await self._looked([ImageAsked(data)], aim.extractor_id)
+        vector = await self._encoders.vector(looked[0].data, aim.extractor_id, generation)
         embed_s = time.perf_counter() - began
         self.metrics.embed_seconds.observe(embed_s)
-        answer = await self._search(("photo",), [vector], limit, began, embed_s, aim)
+        answer = await self._search(("photo",), [vector], limit, began, embed_s, aim, photos=photos_seen(looked))
         return with_categories(answer, categories_told(self._encoders.tuning(aim.extractor_id), [vector]))
+
+    async def _looked(self, photos: Sequence[ImageAsked], extractor_id: str, tell: bool = False) -> list[Looked]:
+        """Which part of each is searched with. Of vectors of the shop's own nobody looks: the encoders refuse them."""
+        if is_external(extractor_id):
+            return [Looked(each.data, WHOLE, None) for each in photos]
+        boxes = [None if each.box is None else Box(*each.box) for each in photos]
+        looks = (self._items.look(each.data, box, tell=tell) for each, box in zip(photos, boxes, strict=True))
+        return await asyncio.gather(*looks)
 
     async def search_vector(self, vector: Vector, limit: int, generation: str = "") -> SearchAnswer:
         """Products near a vector of the index's extractor, of any length but zero."""
@@ -164,11 +183,12 @@ class BlenderService:
         photos: Sequence[bytes] = (),
         vector: Vector | None = None,
         product_id: str = "",
+        box: Box | None = None,
     ) -> SearchAnswer:
         """The answer to a question that is more than one photo, vector or product.
 
         `photos`, `vector`, `product_id`: what a route searches with besides the
-        question's own examples. All of them are added up to one vector, by their
+        question's own examples; `box`: of its photos. All of them are added up to one vector, by their
         weights; a single product is looked like by any of its images. Raises
         `RejectedError` as the simple searches do, and for examples that cancel each other out.
         """
@@ -180,8 +200,9 @@ class BlenderService:
             products = [(each.id, each.weight) for each in question.products]
             if product_id:
                 products.append((product_id, 1.0))
-            pictures = [(each.data, each.weight) for each in question.images] + [(data, 1.0) for data in photos]
-            await likeness.add_photos(pictures)
+            pictures = [*question.images, *(ImageAsked(data, box=box) for data in photos)]
+            looked = await self._looked(pictures, extractor, question.items)
+            await likeness.add_photos([(one.data, each.weight) for one, each in zip(looked, pictures, strict=True)])
             embed_s = time.perf_counter() - began if pictures else 0.0
             given = [(vector_of(each.vector), each.weight) for each in question.vectors]
             if vector is not None:
@@ -204,7 +225,13 @@ class BlenderService:
                 time.monotonic() + TIMEOUT_S,
                 without=[each for each, _ in products],
                 images_without=likeness.images,
-                also=(*photos, vector.tobytes() if vector is not None else b"", product_id.encode()),
+                also=(
+                    *photos,
+                    vector.tobytes() if vector is not None else b"",
+                    product_id.encode(),
+                    repr(box).encode(),
+                ),
+                photos=photos_seen(looked),
                 kinds=kinds_of(question, photo=bool(photos), vector=vector is not None, product=bool(product_id)),
                 tuning=tuning,
             )
@@ -337,6 +364,7 @@ class BlenderService:
         exclude: str | None = None,
         excluded_images: int = 0,
         deadline: float | None = None,
+        photos: list[PhotoSeen] | None = None,
     ) -> SearchAnswer:
         """Asks for enough images that `limit` distinct products come out, where there are as many.
 
@@ -360,7 +388,7 @@ class BlenderService:
                 break
             images = min(images * 4, MAX_IMAGES_PER_QUERY)
         results = await shown(self._backend, best, found[0].answer.generation, deadline)
-        answer = self._telling.tell(found, results, kinds, Took(began, search_began, embed_s))
+        answer = self._telling.tell(found, results, kinds, Took(began, search_began, embed_s), photos=photos)
         if self._log is not None:
             self._log.note(answer, kinds, watermark_of(found))
         return answer

@@ -89,6 +89,17 @@ def big_photo(photo: Path, width: int = 3000) -> bytes:
     return file.getvalue()
 
 
+def scene(photo: Path) -> bytes:
+    """The photo as one of two things on a table: to the left, and a dark one to the right."""
+    table = Image.new("RGB", (800, 500), (70, 120, 200))
+    with Image.open(photo) as opened:
+        table.paste(opened.resize((330, 330)), (50, 80))
+    table.paste((25, 25, 25), (500, 150, 700, 350))
+    file = io.BytesIO()
+    table.save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
 def ask_words(page: Page, words: str) -> None:
     """Types into the box and searches; the answer is there."""
     page.locator("#words").fill(words)

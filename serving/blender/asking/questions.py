@@ -34,6 +34,7 @@ from serving.blender.showing.answers import (
     FacetAnswer,
     FacetBucket,
     FacetValue,
+    PhotoSeen,
     SearchAnswer,
     SearchedHow,
 )
@@ -53,9 +54,9 @@ class Asked:
     `vectors`: to look like, float32 of length 1; of several an image's best
     score counts. `without`: products that the answer leaves out, `images_without`
     images of theirs, at most. `also`: what the route asks besides, for the cursor.
-    `kinds`: what is asked with, for who counts. `tuning`: by which parts of the
-    look are told apart, where it has any. `meant`: what the words look
-    like, once that is asked for as well.
+    `kinds`: what is asked with, for who counts; `photos`: what the answer says of
+    them. `tuning`: by which parts of the look are told apart, where it has any.
+    `meant`: what the words look like, once that is asked for as well.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Asked:
         also: tuple[bytes, ...] = (),
         kinds: tuple[Kind, ...] = (),
         tuning: Tuning | None = None,
+        photos: list[PhotoSeen] | None = None,
     ) -> None:
         self.question = question
         self.aim = aim
@@ -83,6 +85,7 @@ class Asked:
         self.images_without = images_without
         self.kinds = kinds
         self.tuning = tuning
+        self.photos = photos
         self.digest = question.digest(*also)
         self.seen = pages.decode(question.cursor, self.digest)
         self.meant: Meant | None = None
@@ -287,6 +290,7 @@ class Questions:
             learned_rank=learned and question.sort is None,
             corrected=dict(answer.corrected) or None,
             explain=SearchedHow(list(answer.plan)) if question.explain else None,
+            photos=asked.photos,
         )
         if self._log is not None:
             fits = {each.hit.product_id: each.fit for each in page.results}

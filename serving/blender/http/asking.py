@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +14,8 @@ from msgspec.structs import replace
 from schemas.errors import RejectedError, TransientError
 from schemas.product_event import MAX_PRODUCT_ID_BYTES
 from schemas.query.body import MAX_LIMIT, QuestionBody
-from schemas.query.parameters import PARAMETERS
+from schemas.query.box import Box
+from schemas.query.parameters import PARAMETERS, PHOTO_PARAMETERS, read_photo_parameters
 from schemas.query.question import Question, decode_question, question_from_parameters, require_something
 from serving.blender.http.connection.leaving import while_connected
 from serving.blender.http.direct import DirectRoute, plain_options
@@ -44,8 +46,7 @@ def add_search(app: FastAPI, service: BlenderService, uploads: Uploads) -> None:
     routes = _Routes(service, uploads)
     for method, path, function, content in (
         ("POST", "/v1/search", routes.search, {"application/json": refers_to(QuestionBody)}),
-        ("POST", "/v1/search/image", routes.image, {"multipart/form-data": _PHOTO_FORM}),
-        ("POST", "/v1/search/hybrid", routes.image, {"multipart/form-data": _PHOTO_FORM}),
+        *(("POST", path, routes.image, {"multipart/form-data": _PHOTO_FORM}) for path in _OF_PHOTOS),
         ("POST", "/v1/search/vector", routes.vector, _VECTOR_FORMS),
         ("GET", "/v1/search/text", routes.text, None),
         ("GET", f"{PRODUCT}/similar", routes.similar, None),
@@ -91,12 +92,17 @@ class _Routes:
     async def image(self, request: Request) -> Response:
         """Products that look like a photo (JPEG, PNG, WebP, GIF), or like several; with words, that fit both."""
         plain = plain_options(request)
-        question = None if plain is not None else self._options(request)
+        asked = None if plain is not None else self._photo_options(request)
         async with self._uploads.photos(request) as (photos, text):
             if plain is not None and len(photos) == 1 and not text:
                 limit, generation = plain
                 return in_json(await while_connected(request, self._service.search_image(photos[0], limit, generation)))
-            return await self._answer(request, _with_text(question or self._options(request), text), photos=photos)
+            question, box = asked or self._photo_options(request)
+            if box is not None and len(photos) > 1:
+                raise RejectedError(
+                    "invalid_question", "box: is of one photo, and there are several; POST /v1/search takes one of each"
+                )
+            return await self._answer(request, _with_text(question, text), photos=photos, box=box)
 
     async def vector(self, request: Request) -> Response:
         """Products near a vector of the index's extractor. In JSON, `limit` stands beside it."""
@@ -159,9 +165,14 @@ class _Routes:
         return in_json(await while_connected(request, self._service.ask(question, **examples)))
 
     def _options(self, request: Request) -> Question:
-        return question_from_parameters(
-            request.query_params.multi_items(), self._service.fields, self._service.profiles
-        )
+        return self._question(request.query_params.multi_items())
+
+    def _photo_options(self, request: Request) -> tuple[Question, Box | None]:
+        others, box, items = read_photo_parameters(request.query_params.multi_items())
+        return replace(self._question(others), items=items), box
+
+    def _question(self, parameters: Sequence[tuple[str, str]]) -> Question:
+        return question_from_parameters(parameters, self._service.fields, self._service.profiles)
 
 
 def _with_text(question: Question, text: str) -> Question:
@@ -201,6 +212,7 @@ _BATCH_FORM: dict[str, Any] = {
     },
 }
 
+_OF_PHOTOS = ("/v1/search/image", "/v1/search/hybrid")
 _TEXT = {"type": "string"}
 _SCHEMAS: dict[str, tuple[dict[str, Any], str]] = {
     "limit": ({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 10}, "Products wanted, at most."),
@@ -219,6 +231,8 @@ _SCHEMAS: dict[str, tuple[dict[str, Any], str]] = {
     "min_score": ({"type": "number"}, "Least score."),
     "look": (_TEXT, "What parts of the look count: shape:0.5;colour:2."),
     "explain": ({"type": "boolean"}, "How scores came about."),
+    "box": (_TEXT, "0.1,0.2,0.5,0.9: what of the photo to search by, as parts of its width and height, upright."),
+    "items": ({"type": "boolean"}, "Where in the photos items were found."),
 }
 
 
@@ -231,6 +245,8 @@ def _parameters(path: str) -> list[dict[str, Any]]:
     if path == "/v1/search":
         return []
     named = [name for name in PARAMETERS if name != ("text" if path.endswith("/text") else "q")]
+    if path in _OF_PHOTOS:
+        named += PHOTO_PARAMETERS
     described = [_described(name) for name in named]
     if "{" in path:
         described.append(

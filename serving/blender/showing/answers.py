@@ -82,6 +82,23 @@ class CategoryTold(msgspec.Struct, frozen=True):
     p: float
 
 
+class ItemSeen(msgspec.Struct, frozen=True):
+    """Something that stands out in a photo. `box`: x0, y0, x1, y1; `score`: from 0 to 1, how clearly."""
+
+    box: tuple[float, float, float, float]
+    score: float
+
+
+class PhotoSeen(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of a photo that was asked with. `box`: the part that was searched, [0, 0, 1, 1] all of it.
+
+    Boxes are parts of the photo's width and height, upright. `items`: what else could be searched, the best first.
+    """
+
+    box: tuple[float, float, float, float]
+    items: list[ItemSeen] | None = None
+
+
 class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Products, best first: by similarity, unless words, a profile or an order were asked for.
 
@@ -103,7 +120,8 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     has, and what was searched for instead. `category`: what the photo shows, the
     most probable first, where the shop's pictures teach that. `explain`: how it was searched.
     `search_id`: where the search log is on, the answer's name, which its clicks
-    refer to.
+    refer to. `photos`: of each photo the part that was searched, where that is not
+    all of it, and its items.
     """
 
     results: list[Result]
@@ -124,6 +142,7 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     category: list[CategoryTold] | None = None
     explain: SearchedHow | None = None
     search_id: str | None = None
+    photos: list[PhotoSeen] | None = None
 
 
 class ImageReceipt(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import ask_words, first_is, opened, query, upload
+from tests.e2e.browser import ask_words, first_is, opened, query, scene, upload
 from tests.e2e.shop import Shop
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
@@ -43,6 +43,13 @@ def with_results(page: Page, shop: Shop) -> None:
     page.locator("#freshness summary").click()
 
 
+def with_items(page: Page, shop: Shop) -> None:
+    photo, product_id = query(shop)
+    upload(page, scene(photo))
+    first_is(page, product_id)
+    expect(page.locator("#seen-items li")).to_have_count(2)
+
+
 def similar(page: Page, shop: Shop) -> None:
     page.goto(f"{shop.address}/#similar={shop.products[3]['product_id']}&q=blue")
     expect(page.locator("a.product").first).to_be_visible()
@@ -65,7 +72,7 @@ def failing(page: Page, shop: Shop) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-STATES = [at_start, suggesting, with_results, similar, filtered, empty, failing]
+STATES = [at_start, suggesting, with_results, with_items, similar, filtered, empty, failing]
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)

@@ -19,6 +19,7 @@ from tests.e2e.browser import (
     hand_over,
     product,
     query,
+    scene,
     upload,
 )
 from tests.e2e.shop import Shop
@@ -105,6 +106,31 @@ def test_similar_products_open_by_their_address(page: Page, shop: Shop) -> None:
     expect(page.locator("#results-title")).to_have_text(f"Similar to {wanted['title']}")
     expect(page.locator("#query-facts")).to_contain_text(f"{wanted['price']:.2f}")
     expect(page.locator("a.product").first).to_be_visible()
+
+
+def test_item_of_a_photo_is_searched_by_a_click_and_by_the_keyboard(page: Page, shop: Shop) -> None:
+    photo, product_id = query(shop)
+    upload(page, scene(photo))
+    first_is(page, product_id)
+    item = page.get_by_role("button", name="Search by item 1, middle left")
+    other = page.get_by_role("button", name="Search by item 2, middle right")
+    expect(item).to_have_attribute("aria-pressed", "true")
+    whole = page.get_by_role("button", name="The whole photo")
+    whole.click()
+    expect(whole).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#seen-words")).to_contain_text("by the whole photo. 2 items")
+    other.focus()
+    page.keyboard.press("Enter")
+    expect(other).to_have_attribute("aria-pressed", "true")
+    expect(other).to_be_focused()
+    item.click()
+    first_is(page, product_id)
+    assert "box=" in page.url
+    page.go_back()
+    expect(other).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Remove Your photo").click()
+    expect(page.locator("#seen")).to_be_hidden()
+    assert "box=" not in page.url
 
 
 def test_text_of_the_catalogue_never_becomes_markup(page: Page, shop: Shop) -> None:

@@ -89,6 +89,21 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"text": "a", "cursor": base64.urlsafe_b64encode(b"\x93\x01\xa2\xff\xfe\xa0").decode()},
         "invalid_cursor", "cursor", "first page",
     ),
+    "a box beyond the photo": (
+        {"images": [{"data": "aGVsbG8=", "box": [0, 0, 1.5, 1]}]}, "invalid_question", "images[0].box[2]", "0 to 1",
+    ),
+    "a box of three numbers": (
+        {"images": [{"data": "aGVsbG8=", "box": [0, 0, 1]}]}, "invalid_question", "images[0].box", "four numbers",
+    ),
+    "a box of a million numbers": (
+        {"images": [{"data": "aGVsbG8=", "box": [0] * 100_000}]}, "invalid_question", "images[0].box", "four numbers",
+    ),
+    "a box inside out": (
+        {"images": [{"data": "aGVsbG8=", "box": [0.9, 0, 0.1, 1]}]}, "invalid_question", "images[0].box", "x1",
+    ),
+    "a box that is a line": (
+        {"images": [{"data": "aGVsbG8=", "box": [0.5, 0, 0.500001, 1]}]}, "invalid_question", "images[0].box", "0.01",
+    ),
     "a profile of a huge weight": ({"text": "a", "rank": {"sales": 1e308}}, "invalid_question", "rank.sales", "100"),
     "a profile of a megabyte": ({"text": "a", "rank": "x" * 1_000_000}, "invalid_question", "rank", "profile"),
     "a product id of a megabyte": ({"products": ["x" * 500_000]}, "invalid_question", "products[0]", "ids have"),
@@ -135,6 +150,39 @@ async def test_body_is_refused(client: httpx.AsyncClient, case: str) -> None:
     if batch.status_code == 200:
         assert batch.json()["answers"][0]["error"]["reason"] in (reason, "invalid_question")
         assert batch.json()["answers"][1]["answer"]["results"]
+
+
+@pytest.mark.parametrize(
+    ("query", "remedy"),
+    [
+        ("box=", None),
+        ("box=0,0,1,1", None),
+        ("box=0,0,1", "four"),
+        ("box=0,0,1,1,1", "four"),
+        ("box=" + "0," * 10_000, "four"),
+        ("box=nan,0,1,1", "from 0 to 1"),
+        ("box=0,0,inf,1", "from 0 to 1"),
+        ("box=1e-999,0,1e999,1", "from 0 to 1"),
+        ("box=0.5,0.5,0.5,0.5", "x1"),
+        ("box=%00,0,1,1", "the form"),
+        ("box=0,0,1,1&box=0,0,1,1", "once"),
+        ("items=perhaps", "true or false"),
+        ("items=true&items=true", "once"),
+    ],
+)
+async def test_box_in_the_url_is_one_or_is_refused(client: httpx.AsyncClient, query: str, remedy: str | None) -> None:
+    response = await client.post(f"/v1/search/image?{query}", files={"image": ("q", picture(1))})
+    if remedy is None:
+        assert ids(response)[0] == "photo"
+        return
+    assert error(response) == (422, "invalid_question")
+    assert remedy in response.json()["error"]["detail"]
+
+
+async def test_box_and_items_are_of_photos_alone(client: httpx.AsyncClient) -> None:
+    for path in ("/v1/search/text?q=a&", "/v1/products/lamp/similar?"):
+        for query in ("box=0,0,1,1", "items=true"):
+            assert error(await client.get(path + query)) == (422, "invalid_question")
 
 
 async def test_photos_beyond_the_number_and_beyond_the_total_are_refused(client: httpx.AsyncClient) -> None:

@@ -317,7 +317,7 @@ ANSWERED = {"SearchAnswer": sdk.Answer} | {
         "Result", "Explain", "ListPart", "MeasurePart", "LearnedScore", "TookMs", "FacetAnswer", "FacetValue",
         "FacetBucket", "SearchedHow", "BatchEntry", "ErrorBody", "Suggestion", "ProductReceipt", "ReplicaReceipt",
         "ImageReceipt", "ClicksAccepted", "ErasureAccepted", "IndexStatus", "SearcherStatus", "GenerationStatus",
-        "Readiness",
+        "Readiness", "PhotoSeen", "ItemSeen",
     )
 }  # fmt: skip
 WRAPPED = {

@@ -21,6 +21,7 @@ from schemas.query.fields import Fields
 from schemas.query.rank import RankProfile
 from serving.backend import SearchBackend
 from serving.blender.embedding.encoders import MOST_WAITING, Encoders, Load
+from serving.blender.embedding.items import PhotoItems
 from serving.blender.embedding.meanings import Meanings
 from serving.blender.http.api import create_app
 from serving.blender.http.connection.protocol import HttpLimits
@@ -128,6 +129,7 @@ async def serving(
         search_log=search_log,
         meanings=meanings,
         ranks=ranks,
+        items=PhotoItems(LIMITS, most_waiting=most_waiting),
     )
     policy = FetchPolicy(allowed_schemes=("file",), allowed_folders=(str(allowed_folder),) if allowed_folder else ())
     pictures = Pictures(lambda url: fetch(url, policy))

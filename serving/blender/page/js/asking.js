@@ -1,7 +1,7 @@
 // From a question to answers: its first page with counts, further pages, and how scores came about.
 
 import * as api from "./api.js";
-import { FIELDS, filterOf } from "./question.js";
+import { FIELDS, filterOf, hasOnePhoto } from "./question.js";
 
 export const PAGE = 24;
 const MOST_VALUES = 100;
@@ -24,10 +24,11 @@ export class Asking {
    * The first page. A field that is filtered by is counted as if it were not: that is what else could be chosen.
    *
    * @param {Question} question
-   * @returns {Promise<object>} the answer, with `facets` (`Record<string, Facet>`)
+   * @returns {Promise<object>} the answer, with `facets` (`Record<string, Facet>`), and what there is in its photos
    */
   async first(question, signal) {
-    return api.search({ ...(await this.body(question, signal)), facets: FACETS }, signal);
+    const body = await this.body(question, signal);
+    return api.search({ ...body, ...(body.images ? { items: true } : {}), facets: FACETS }, signal);
   }
 
   /** The page after `cursor`. @param {Question} question */
@@ -41,7 +42,9 @@ export class Asking {
   }
 
   async body(question, signal) {
-    const images = await this.photosOf(question, signal);
+    const photos = await this.photosOf(question, signal);
+    const boxed = question.box && hasOnePhoto(question);
+    const images = boxed ? photos.map((data) => ({ data, box: question.box })) : photos;
     return {
       ...(images.length ? { images } : {}),
       ...(question.similar.length ? { products: question.similar } : {}),

@@ -32,14 +32,14 @@ export class Examples {
         kind: "photo",
         name: question.photos.length === 1 ? "Your photo" : `Your photo ${place + 1}`,
         picture: this.photos.addressOf(number),
-        without: { photos: left(question.photos, number) },
+        without: { photos: left(question.photos, number), box: null },
       })),
       ...question.examples.map((id, place) => ({
         key: `example ${id}`,
         kind: "example",
         name: examples[place] ? `Example photo: ${words.category(examples[place].category)}` : "Example photo",
         picture: examples[place] ? api.exampleAddress(examples[place]) : "",
-        without: { examples: left(question.examples, id) },
+        without: { examples: left(question.examples, id), box: null },
       })),
       ...question.similar.map((id) => {
         const product = this.products.get(id) ?? { product_id: id };
@@ -53,6 +53,12 @@ export class Examples {
         };
       }),
     ];
+  }
+
+  /** The address of the only photo; "" where there is none, or several. */
+  async onlyPhoto(question) {
+    const photos = (await this.of(question)).filter((each) => each.kind !== "product");
+    return photos.length === 1 ? photos[0].picture : "";
   }
 
   /** Chips in the box, and the head of the results. */

@@ -7,6 +7,7 @@ import { at } from "./element.js";
 import { Examples } from "./examples.js";
 import { Filters } from "./filters.js";
 import { Freshness } from "./freshness.js";
+import { Items } from "./items.js";
 import { Pages } from "./pages.js";
 import { Photos, wirePhotos } from "./photos.js";
 import * as ask from "./question.js";
@@ -16,6 +17,7 @@ import * as words from "./words.js";
 const photos = new Photos();
 const examples = new Examples(photos, change);
 const filters = new Filters(change);
+const items = new Items((box) => change(() => ({ box })));
 const asking = new Asking((question) => photos.of(question));
 const pages = new Pages(asking, { address: addressLike, but: likeThisBut }, (products) => examples.remember(products));
 
@@ -84,6 +86,7 @@ function begin(before, focus) {
   filters.showChosen(question);
   examples.show(question);
   const asked = question;
+  examples.onlyPhoto(question).then((photo) => question === asked && items.keep(photo));
   examples.learn(question).then((more) => more && question === asked && examples.show(question));
   search(same);
   if (!focus) return;
@@ -111,6 +114,9 @@ async function search(narrowed = false) {
   try {
     const answer = await patiently(() => asking.first(asked, signal), signal, tellWaiting);
     if (signal.aborted) return;
+    items.keep(await examples.onlyPhoto(asked));
+    if (signal.aborted) return;
+    items.show(answer.photos?.length === 1 ? answer.photos[0] : undefined);
     hideProblem();
     pages.show(asked, answer, signal);
     filters.show(asked, answer);
@@ -165,7 +171,7 @@ async function take(find) {
     if (question.photos.length + question.examples.length + files.length > ask.MOST_PHOTOS) throw new api.AskError("too_many_photos");
     const asked = question;
     const numbers = await Promise.all(files.map((file) => photos.keep(file)));
-    go({ ...asked, photos: [...asked.photos, ...numbers], sort: "" });
+    go({ ...asked, photos: [...asked.photos, ...numbers], box: null, sort: "" });
   } catch (error) {
     showProblem(words.problem(error));
   }

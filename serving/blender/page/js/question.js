@@ -6,6 +6,7 @@
  * @property {string} words
  * @property {number[]} photos the shopper's, of this visit, by number
  * @property {string[]} examples photos of the sample catalogue, by product id
+ * @property {number[] | null} box what of the only photo to look like: x0, y0, x1, y1 as parts of it
  * @property {string[]} similar products to look like, by id
  * @property {Record<string, string[]>} chosen values by field; one of them has to hold
  * @property {{from: number | null, to: number | null}} price
@@ -33,12 +34,14 @@ export const SORTS = new Map([
 export const MOST_PHOTOS = 8;
 const MOST_PRODUCTS = 16;
 const MOST_WORDS = 2000;
+const LEAST_SIDE = 0.01; // of a box
 
 /** @type {Question} */
 export const NOTHING = Object.freeze({
   words: "",
   photos: [],
   examples: [],
+  box: null,
   similar: [],
   chosen: {},
   price: { from: null, to: null },
@@ -60,6 +63,7 @@ export function fromAddress(hash, state) {
     words: (parts.get("q") ?? "").trim().slice(0, MOST_WORDS),
     photos: Array.isArray(state?.photos) ? state.photos : [],
     examples: parts.getAll("example").filter(Boolean).slice(0, MOST_PHOTOS),
+    box: boxOf(parts.get("box") ?? ""),
     similar: [...new Set(parts.getAll("similar").filter(Boolean))].slice(0, MOST_PRODUCTS),
     chosen,
     price: { from: from ?? null, to: to ?? null },
@@ -73,6 +77,7 @@ export function toAddress(question) {
   const parts = new URLSearchParams();
   if (question.words) parts.append("q", question.words);
   for (const id of question.examples) parts.append("example", id);
+  if (question.box && hasOnePhoto(question)) parts.append("box", question.box.join());
   for (const id of question.similar) parts.append("similar", id);
   for (const [field, values] of Object.entries(question.chosen)) for (const value of values) parts.append(field, value);
   const { from, to } = question.price;
@@ -85,6 +90,16 @@ export function toAddress(question) {
 
 const number = (text) => (text !== "" && Number.isFinite(Number(text)) ? Number(text) : null);
 
+/** A box as it stands in the address; null for what is none. */
+function boxOf(text) {
+  const box = text.split(",").map(number);
+  const inside = box.length === 4 && box.every((part) => part !== null && part >= 0 && part <= 1);
+  return inside && box[2] - box[0] >= LEAST_SIDE && box[3] - box[1] >= LEAST_SIDE ? box : null;
+}
+
+/** Whether a box can be meant: there is one photo, and no other. */
+export const hasOnePhoto = (question) => question.photos.length + question.examples.length === 1;
+
 /** Whether there is something to look like. */
 export const isLooking = (question) => question.photos.length + question.examples.length + question.similar.length > 0;
 
@@ -96,7 +111,7 @@ export const isFiltered = (question) =>
 
 /** What is searched for apart from filters and order: when it stays, the answer is the same one, narrowed. */
 export const core = (question) =>
-  JSON.stringify([question.words, question.photos, question.examples, question.similar]);
+  JSON.stringify([question.words, question.photos, question.examples, question.box, question.similar]);
 
 /** The same question without any filter. */
 export const unfiltered = (question) => ({ ...question, chosen: {}, price: NOTHING.price });
@@ -107,6 +122,7 @@ export const lookingLike = (question, looks) => ({
   words: "",
   photos: [],
   examples: [],
+  box: null,
   similar: [],
   sort: "",
   all: false,
