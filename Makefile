@@ -12,8 +12,9 @@ DONE := .cache/done
 CODE := disk schemas vision feature_store indexing messaging generations sample search_report jobs serving vitrine_client cli benchmarks
 BENCHES := freshness updates queries shard delisted churn scale swap hung store extraction retrieval scenes filters words meaning ranking build hosts start recovery tail
 UV := 0.13.8
-# Files are shared out among processes; whole systems come last, in one of them (tests/conftest.py).
-PYTEST = $(PY) -m pytest --numprocesses=$(or $(WORKERS),2) --dist=loadfile --no-loadscope-reorder
+# Files are shared out among processes; one of them begins with the whole systems (tests/conftest.py).
+# BLAS has one thread in each, as in a searcher: with more than there are cores it spins for as long as it computes.
+PYTEST = OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses=$(or $(WORKERS),2) --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help setup setup-dev browser run stop status test check check-code check-units format lock bench $(BENCHES:%=bench-%) clean distclean
 
@@ -47,7 +48,7 @@ check-code: $(DONE)/packages-dev
 check-units: $(DONE)/packages-dev $(DONE)/jars
 	$(PYTEST) -q tests/unit
 
-test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data $(DONE)/networks  ## all tests on real Kafka, Flink and Chromium, beside a running system
+test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data $(DONE)/networks-of-tests  ## all tests on real Kafka, Flink and Chromium, beside a running system
 	$(PYTEST) tests --durations=25
 
 format: $(DONE)/packages-dev
@@ -154,3 +155,7 @@ $(DONE)/networks: $(DONE)/packages $(wildcard vision/*.py vision/*/*.py)
 	echo "setup: the encoder's network, measured and kept for this processor (10 s)"; \
 	if $(PY) -m vision.kept; then echo "setup: measured in $$((SECONDS - began)) s"; touch $@; \
 	else echo "setup: none; every process that embeds loads PyTorch and measures"; fi
+
+# Many processes of the tests embed by the network alone: each would load PyTorch and measure, 14 s of processor.
+$(DONE)/networks-of-tests: $(DONE)/networks
+	@if VITRINE_ENCODER=efficientnet_lite0 $(PY) -m vision.kept; then touch $@; fi

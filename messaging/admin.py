@@ -58,7 +58,10 @@ def wait_for_kafka(bootstrap: Kafka, timeout_s: float = 60.0) -> None:
             client.poll(0)
             problem = refusals[-1] if refusals else str(error)
         if time.monotonic() > deadline:
-            raise OperatorError(f"Kafka at {bootstrap} does not answer ({problem}); is it started? See vitrine status")
+            raise OperatorError(
+                f"Kafka at {bootstrap} does not answer ({problem}); is it started? vitrine start does so, "
+                "vitrine status says what runs"
+            )
         time.sleep(0.1)
 
 

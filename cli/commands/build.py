@@ -21,8 +21,9 @@ from cli.runtime.flink.batch_client import BatchClient
 from cli.runtime.progress import Progress, Silent
 from cli.tables import table
 from generations.folder import Generations
-from jobs.full_index.build.arguments import add_build_arguments, build_arguments
+from jobs.full_index.build.arguments import add_build_arguments, build_arguments, build_options
 from jobs.full_index.build.folder import BuildFolder, latest_built
+from jobs.full_index.build.options import build_target
 from jobs.full_index.build.progress import read_progress
 from schemas.full_index.generation import Generation
 from schemas.settings import Settings, load_settings
@@ -41,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
+    # What no index can have, such as an encoder that does not exist, is refused here, not by a process some time on.
+    build_target(settings, build_options(arguments), Generations(settings.layout.generations).serving())
     progress = Silent() if arguments.json else Progress()
     generation = built(settings, build_arguments(arguments), cluster=arguments.cluster, progress=progress)
     print(msgspec.json.encode(generation).decode() if arguments.json else as_text(generation))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import random
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 
 from indexing.rows.digest import NO_VECTOR, add_digest, digest_bytes, image_digest, vector_hash
 from indexing.shard.naming import Name
+from indexing.shard.shard import Shard
+from indexing.snapshot.snapshot import restore, save
 from indexing.words.query import parse_words
 from indexing.words.tokens import words_of
 from schemas.deltas.delta import DeltaBatch
@@ -380,3 +384,10 @@ def _names_of(attributes: dict[str, Any], begun: str) -> set[tuple[str, str]]:
         for field, name in names
         if any(word.startswith(begun) for word in words_of(name.split("/")[-1] if field == "category" else name))
     }
+
+
+def loaded(shard: Shard) -> Shard:
+    """The same from its snapshot."""
+    with tempfile.TemporaryDirectory() as folder:
+        save(shard, Path(folder), {0: 0})
+        return restore(Path(folder))[0]

@@ -17,11 +17,14 @@ from cli.runtime.flink.parts import client_environment
 from cli.runtime.flink.rest import FlinkRest, root_cause
 from cli.runtime.programs import REPOSITORY, python
 from jobs.pipeline.flink.loading import WORKER_PYTHON
+from messaging.admin import wait_for_kafka
 from schemas.errors import OperatorError, TransientError, VitrineError
 from schemas.settings import Settings
 
 JOB_FILE = REPOSITORY / "jobs" / "full_index" / "main.py"
 _POLL_S = 1.0
+_KAFKA_S = 3.0
+"""Enough for a Kafka that runs, on a busy machine; a person who has not started it waits no longer."""
 
 
 class BatchClient:
@@ -36,8 +39,12 @@ class BatchClient:
         self.log_file = self._layout.logs / f"{command}.log"
 
     def run(self, arguments: Sequence[str], *, cluster: bool, waiting: Callable[[], None]) -> int:
-        """The client's exit code; `waiting` is called about once a second. Interrupted, it ends client and jobs."""
+        """The client's exit code; `waiting` is called about once a second. Interrupted, it ends client and jobs.
+
+        Raises `OperatorError` where Kafka does not answer, before anything is started.
+        """
         settings, layout = self._settings, self._layout
+        wait_for_kafka(settings.kafka, _KAFKA_S)
         if not (layout.flink_conf / "config.yaml").exists():
             write_configuration(settings)
         with self.log_file.open("wb") as output:

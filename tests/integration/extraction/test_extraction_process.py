@@ -163,7 +163,8 @@ def test_process_that_cannot_do_the_jobs_work_is_the_operators_to_mend(
     assert not child.ready
 
 
-def test_process_ends_when_its_parent_is_killed() -> None:
+def test_process_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    """One that PyTorch embeds in, as where no network is kept."""
     script = (
         "import sys, time\n"
         "from jobs.pipeline.extraction.supervisor import ChildSupervisor\n"
@@ -176,7 +177,8 @@ def test_process_ends_when_its_parent_is_killed() -> None:
         "print(child.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    environment = {**os.environ, "VITRINE_NETWORKS": str(tmp_path)}
+    parent = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = psutil.Process(int(parent.stdout.readline()))
     parent.kill()

@@ -151,7 +151,7 @@ async def serving(
         try:
             base = f"{'http' if tls is None else 'https'}://127.0.0.1:{listener.getsockname()[1]}"
             kept = httpx.Limits(max_keepalive_connections=None if limits is None else 0)
-            async with httpx.AsyncClient(base_url=base, timeout=30, verify=tls is None, limits=kept) as client:
+            async with httpx.AsyncClient(base_url=base, timeout=30, verify=False, limits=kept) as client:
                 client.app = app  # type: ignore[attr-defined]
                 yield client
         finally:
