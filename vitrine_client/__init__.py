@@ -12,6 +12,7 @@ Needs httpx, msgspec and the standard library, and nothing else of ours: a shop'
 from __future__ import annotations
 
 from vitrine_client.answers import (
+    AlsoAt,
     Answer,
     BatchEntry,
     ClicksAccepted,
@@ -27,6 +28,7 @@ from vitrine_client.answers import (
     LearnedScore,
     ListPart,
     MeasurePart,
+    MergedHow,
     ProductReceipt,
     Readiness,
     ReplicaReceipt,
@@ -61,6 +63,7 @@ from vitrine_client.questions import (
 )
 
 __all__ = [
+    "AlsoAt",
     "Answer",
     "AsyncVitrine",
     "BatchEntry",
@@ -80,6 +83,7 @@ __all__ = [
     "ListPart",
     "Measure",
     "MeasurePart",
+    "MergedHow",
     "NotFound",
     "Options",
     "ProductReceipt",

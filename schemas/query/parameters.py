@@ -12,12 +12,12 @@ from schemas.query.short_filters import parse_short
 
 PARAMETERS = (
     *("limit", "offset", "cursor", "generation", "q", "text", "match", "filter", "facets"),
-    *("rank", "sort", "max_per", "mmr", "min_score", "explain"),
+    *("rank", "sort", "max_per", "mmr", "doubles", "min_score", "explain"),
 )
 """`q` is short for `text`."""
 
 _AS_THEY_ARE = frozenset(
-    ("limit", "offset", "cursor", "generation", "text", "match", "rank", "sort", "min_score", "explain")
+    ("limit", "offset", "cursor", "generation", "text", "match", "rank", "sort", "doubles", "min_score", "explain")
 )
 
 

@@ -17,6 +17,7 @@ from schemas.access.grpc import channel_credentials
 from schemas.errors import OperatorError
 from schemas.settings import Settings
 from serving.backend import SearchBackend
+from serving.blender.asking.merging import Merging
 from serving.blender.embedding.encoders import Encoders
 from serving.blender.embedding.meanings import Meanings
 from serving.blender.embedding.memory import FreedMemory, one_arena
@@ -125,6 +126,7 @@ async def _serve(
         search_log=SearchLog(settings.kafka, metrics, words=words) if kept else None,
         meanings=Meanings(settings.layout.generations, metrics) if settings.meaning else None,
         ranks=LearnedRanks(settings.layout.generations, metrics) if settings.learned_rank else None,
+        merging=Merging(settings.doubles == "merge", settings.doubles_likeness),
     )
     uploads = Uploads(settings.query_max_bytes, settings.http_max_upload_bytes, memory)
     pictures = Pictures(_file_fetch(settings))

@@ -19,6 +19,7 @@ from schemas.search_log import Kind
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, StatusRequest, StatusResponse
 from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, check_applied, unknown_generation
 from serving.blender.asking.likeness import SIMILAR_VECTORS, Likeness, Vector, normalised, vector_of
+from serving.blender.asking.merging import Merging
 from serving.blender.asking.questions import Asked, Questions
 from serving.blender.asking.searching import Aim, Query, Searches
 from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
@@ -72,13 +73,16 @@ class BlenderService:
         search_log: SearchLog | None = None,
         meanings: Meanings | None = None,
         ranks: LearnedRanks | None = None,
+        merging: Merging | None = None,
     ) -> None:
         """`search_log`: None where the shop keeps none; `meanings`: None where words are not to be mapped to a look.
 
-        `ranks`: None where no order is to be learned from clicks.
+        `ranks`: None where no order is to be learned from clicks; `merging`: None where doubles are shown, unless a
+        question wants them merged.
         """
         self.fields = fields or Fields()
         self.profiles = profiles or {}
+        self.merging = merging or Merging()
         self._backend = backend
         self._encoders = encoders
         self.metrics = metrics
@@ -93,7 +97,9 @@ class BlenderService:
         self._meanings = meanings
         self._telling = Telling(metrics, search_log)
         self._ranks = ranks
-        self._questions = Questions(backend, self._searches, metrics, self._telling, search_log, meanings, ranks)
+        self._questions = Questions(
+            *(backend, self._searches, metrics, self._telling, search_log, meanings, ranks), merging=self.merging
+        )
 
     def start(self) -> None:
         """Begins to follow what serves and to load its encoder; needs the running loop."""

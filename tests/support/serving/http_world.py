@@ -19,6 +19,7 @@ from schemas.full_index.generation import LIVE
 from schemas.query.fields import Fields
 from schemas.query.rank import RankProfile
 from serving.backend import SearchBackend
+from serving.blender.asking.merging import Merging
 from serving.blender.embedding.encoders import MOST_WAITING, Encoders, Load
 from serving.blender.embedding.meanings import Meanings
 from serving.blender.http.api import create_app
@@ -103,6 +104,7 @@ async def serving(
     reports: Reports | None = None,
     meanings: Meanings | None = None,
     ranks: LearnedRanks | None = None,
+    merging: Merging | None = None,
     extractor_id: str = EXTRACTOR,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a blender over `backend`, which it closes in the end; it begins with `extractor_id`.
@@ -125,6 +127,7 @@ async def serving(
         search_log=search_log,
         meanings=meanings,
         ranks=ranks,
+        merging=merging,
     )
     policy = FetchPolicy(allowed_schemes=("file",), allowed_folders=(str(allowed_folder),) if allowed_folder else ())
     pictures = Pictures(lambda url: fetch(url, policy))
