@@ -77,6 +77,7 @@ def answer_text(answer: dict[str, Any]) -> str:
     took = answer["took_ms"]
     lines = [
         found,
+        *_also(answer),
         *_explained(answer),
         *_counted(answer),
         f"up to {answer['watermark']}, in {took['total']:.1f} ms (embedding {took['embed']:.1f}, "
@@ -85,6 +86,18 @@ def answer_text(answer: dict[str, Any]) -> str:
     if answer["partial"]:
         lines.append(f"not complete: no answer from shards {answer['missing_shards']}")
     return "\n".join(lines)
+
+
+def _also(answer: dict[str, Any]) -> list[str]:
+    """A line for each product that stands for others of the same picture."""
+    lines = []
+    for place, result in enumerate(answer["results"], 1):
+        also = result.get("also_at")
+        # A shop may have an attribute of that name.
+        named = [each for each in also if isinstance(each, dict) and "similarity" in each] if also else []
+        if named:
+            lines.append(f"{place}: also at " + ", ".join(f"{e['product_id']} ({e['similarity']:.3f})" for e in named))
+    return lines
 
 
 def _counted(answer: dict[str, Any]) -> list[str]:
@@ -124,4 +137,7 @@ def _explained(answer: dict[str, Any]) -> list[str]:
         if (parts := part.get("look_parts")) is not None:
             said.append("look of " + ", ".join(f"{name} {share:+.3f}" for name, share in parts.items()))
         lines.append(f"{place}: {part['score']:.3f} = {', '.join(said)}")
+    if (merged := how.get("doubles")) is not None:
+        named = f"{merged['merged']} of {merged['compared']} products are named under another"
+        lines.append(f"{named}, alike from {merged['likeness']:g} on")
     return [*lines, *how["shards"]]

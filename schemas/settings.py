@@ -166,6 +166,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rank_profiles: dict[str, RankTable] = {}
     """Orders by name, each a table of weights (docs/search.md); as a variable, JSON."""
 
+    doubles: Literal["merge", "show"] = "show"
+    """Whether products that show one picture are merged into the best of them, where a question does not say
+    (docs/search.md)."""
+    doubles_likeness: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Inner product from which on two pictures are taken for one; 0: as it was measured for the encoder."""
+
     search_log: bool = False
     """Keeps what shoppers ask, are shown and click (docs/search.md): topics `search-log` and `clicks`, which
     `vitrine start` creates, and `vitrine report`. Off, nothing of it is kept anywhere."""

@@ -12,6 +12,7 @@ Needs httpx, msgspec and the standard library, and nothing else of ours: a shop'
 from __future__ import annotations
 
 from vitrine_client.answers import (
+    AlsoAt,
     Answer,
     BatchEntry,
     CategoryTold,
@@ -29,6 +30,7 @@ from vitrine_client.answers import (
     LearnedScore,
     ListPart,
     MeasurePart,
+    MergedHow,
     PhotoSeen,
     ProductReceipt,
     Readiness,
@@ -66,6 +68,7 @@ from vitrine_client.questions import (
 )
 
 __all__ = [
+    "AlsoAt",
     "Answer",
     "AsyncVitrine",
     "BatchEntry",
@@ -88,6 +91,7 @@ __all__ = [
     "ListPart",
     "Measure",
     "MeasurePart",
+    "MergedHow",
     "NotFound",
     "Options",
     "PhotoOptions",

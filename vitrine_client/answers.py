@@ -49,10 +49,21 @@ class Explain(msgspec.Struct, frozen=True, kw_only=True):
     learned: LearnedScore | None = None
 
 
+class AlsoAt(msgspec.Struct, frozen=True, kw_only=True):
+    """A product that shows the same picture as the one it is named under; `similarity`: of the two, up to 1."""
+
+    product_id: str
+    similarity: float
+    image_url: str
+    title: str | None
+    price: float | None
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """A product, shown by its best matching image. `attributes`: whatever else the shop says of it.
 
-    `attributes_trimmed`: there are more, for which the answer had no room. `explain`: where it was asked for.
+    `attributes_trimmed`: there are more, for which the answer had no room. `also_at`: products of the same picture,
+    where they are merged. `explain`: where it was asked for.
     """
 
     product_id: str
@@ -67,6 +78,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     praise: float | None = None
     attributes: dict[str, Any] = {}
     attributes_trimmed: bool = False
+    also_at: list[AlsoAt] = []
     explain: Explain | None = None
 
 
@@ -107,10 +119,19 @@ class FacetAnswer(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
 
 
+class MergedHow(msgspec.Struct, frozen=True, kw_only=True):
+    """`likeness`: from which on pictures were taken for one; `compared`: products; `merged`: those named only."""
+
+    likeness: float
+    compared: int
+    merged: int
+
+
 class SearchedHow(msgspec.Struct, frozen=True, kw_only=True):
-    """`shards`: a line of each, how much passed the filter and what was scanned for it."""
+    """`shards`: a line of each, how much passed the filter and what was scanned for it. `doubles`: where merged."""
 
     shards: list[str]
+    doubles: MergedHow | None = None
 
 
 class CategoryTold(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,7 @@ class _Common(TypedDict, total=False):
     sort: str | None
     max_per: Mapping[str, int] | None
     mmr: float | None
+    doubles: Literal["merge", "show"] | None
     min_score: float | None
     look: Mapping[str, float] | None
     explain: bool | None
@@ -91,7 +92,8 @@ class Options(_Common, total=False):
     name. `match`: how many of the words a product needs. `filter`: as JSON has it, or in the short form
     ("brand:Acme;price:10..50"). `facets`: "brand", "price:20,50", "!brand" (as `exclude_own`) or a `Facet` without
     `limit`. `rank`: a profile by name; `sort`: a numeric field, - before it for the greatest first. `max_per`: products
-    of one value of a field ({"brand": 2}); `mmr`: 0, as different as can be, to 1. `min_score`: least relevance;
+    of one value of a field ({"brand": 2}); `mmr`: 0, as different as can be, to 1. `doubles`: whether products that
+    show one picture are merged into the best of them; without, as the shop has set it. `min_score`: least relevance;
     `look`: what parts of it count ({"colour": 2, "texture": 0.5}); `explain`: how scores came about.
     """
 
@@ -164,7 +166,7 @@ def parameters_of(options: Options | TextOptions | PhotoOptions) -> dict[str, st
 
 _IN_URL = (
     *("limit", "generation", "offset", "cursor", "text", "match", "filter", "facets"),
-    *("rank", "sort", "max_per", "mmr", "min_score", "look", "box", "items", "explain"),
+    *("rank", "sort", "max_per", "mmr", "doubles", "min_score", "look", "box", "items", "explain"),
 )
 
 

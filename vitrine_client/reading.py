@@ -7,13 +7,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from vitrine_client.answers import Answer, BatchEntry, Explain, Result, Suggestion
+from vitrine_client.answers import AlsoAt, Answer, BatchEntry, Explain, Result, Suggestion
 
 T = TypeVar("T")
 
 _OWN = frozenset(Result.__struct_fields__) - {"attributes"}
 """Fields of a result that the server sends by these names; a shop may name an attribute `attributes`."""
-_SOMETIMES: tuple[tuple[str, Any], ...] = (("attributes_trimmed", bool), ("explain", Explain))
+_SOMETIMES: tuple[tuple[str, Any], ...] = (
+    *(("attributes_trimmed", bool), ("also_at", list[AlsoAt])),
+    ("explain", Explain),
+)
 """What a result has now and then: where it is of another kind, it is an attribute that the shop calls so."""
 
 

@@ -8,6 +8,7 @@ from cli.commands import (
     alias,
     build,
     dead_letters,
+    duplicates,
     erased,
     import_,
     keys,
@@ -27,5 +28,5 @@ from cli.commands import (
 
 COMMANDS: tuple[ModuleType, ...] = (
     run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild_features, replay, build, publish,
-    alias, plan, keys, erased, report,
+    alias, plan, keys, erased, duplicates, report,
 )  # fmt: skip

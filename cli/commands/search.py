@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sort", metavar="FIELD", help="by a numeric field; --sort=-FIELD for the greatest first")
     parser.add_argument("--rank", metavar="PROFILE", help="by a profile of the setting rank_profiles")
     parser.add_argument("--look", metavar="PARTS", help='what parts of the look count: "colour:2;texture:0.5"')
+    parser.add_argument(
+        "--doubles", choices=("merge", "show"), help="products of one picture as one, or each; default: as it is set"
+    )
     parser.add_argument("--explain", action="store_true", help="say how each score came about")
     parser.add_argument("--limit", type=int, default=10, metavar="N", help="products wanted (default 10)")
     parser.add_argument("--json", action="store_true", help="the answer as it came")
@@ -61,6 +64,7 @@ def _call(arguments: argparse.Namespace) -> Call[Answer]:
         "sort": arguments.sort,
         "rank": arguments.rank,
         "look": None if arguments.look is None else look_of(arguments.look),
+        "doubles": arguments.doubles,
         "explain": arguments.explain or None,
     }
     if arguments.file is not None:

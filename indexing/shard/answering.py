@@ -104,10 +104,12 @@ class Answering:
     def _hit(self, question: ShardQuestion, writes: int, number: int, score: float, longest: int) -> Hit | None:
         """The row as it is now, None where it does not belong into the list any more."""
         if question.tree is None:
-            return self._state.forward.hit(number, score, longest, listed=True)
-        return hit_that_passes(
-            self._state, self._attributes, question.tree, writes, number, score, longest, listed=True
-        )
+            hit = self._state.forward.hit(number, score, longest, listed=True)
+        else:
+            hit = hit_that_passes(
+                self._state, self._attributes, question.tree, writes, number, score, longest, listed=True
+            )
+        return self._reader.with_vector(hit, number) if hit is not None and question.with_vectors else hit
 
     def _follow(self, question: ShardQuestion, number: int, score: float, longest: int) -> Hit | None:
         """Another image of the row's product, or the image's next row, if that belongs into the list."""

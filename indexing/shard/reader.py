@@ -106,7 +106,7 @@ class ShardReader:
                     dropped = True
                 else:
                     if with_vectors:
-                        hit = self._with_vector(hit, number)
+                        hit = self.with_vector(hit, number)
                     hits.append(hit)
                     room -= len(hit.attributes)
             else:
@@ -119,9 +119,14 @@ class ShardReader:
             hits.sort(key=lambda hit: (-hit.score, hit.image_id))
         return hits[:limit]
 
-    def _with_vector(self, hit: Hit, number: int) -> Hit:
-        vector = self._state.lists.vector(number)
-        return hit if vector is None else msgspec.structs.replace(hit, vector=vector.tobytes())
+    def with_vector(self, hit: Hit, number: int) -> Hit:
+        """The hit of a row with its vector; zeros where it has none of its present picture.
+
+        Zeros, since all vectors of an answer are of one length.
+        """
+        vector = self._state.lists.vector(number) if self._state.forward.read(number).searchable else None
+        found = bytes(4 * self._state.dimension) if vector is None else vector.tobytes()
+        return msgspec.structs.replace(hit, vector=found)
 
     def _current(self, number: int) -> tuple[Row, Texts, int]:
         """The image's present row, its texts and its number, whichever of its rows `number` was."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from indexing.rows.forward import ROW_DTYPE
-from indexing.snapshot.snapshot import CURRENT
+from indexing.snapshot.current import read_current
 from schemas.ids import product_hash
 
 
@@ -32,14 +32,4 @@ def snapshot_remains(folder: Path, product_id: str) -> int:
 
     Raises `OSError` when that happens again and again.
     """
-    for attempt in range(5):
-        try:
-            name = (folder / CURRENT).read_text().strip()
-        except FileNotFoundError:
-            return 0
-        try:
-            return remains(folder / name, product_id)
-        except FileNotFoundError:
-            if attempt == 4:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+    return read_current(folder, lambda snapshot: remains(snapshot, product_id)) or 0

@@ -30,6 +30,7 @@ DEFAULT_FACET_LIMIT = 10
 ExampleWeight = Annotated[float, Meta(ge=-100, le=100, description="Below 0: less like this.")]
 ListWeight = Annotated[float, Meta(ge=0, le=100)]
 Part = Annotated[float, Meta(ge=0, le=1)]
+Doubles = Literal["merge", "show"]
 
 
 class ImageAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,7 +99,9 @@ class QuestionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     `match`: auto asks for all words, and for any where no product has all.
     `look`: what parts of the look count beside what they do (1), such as
-    {"colour": 2, "texture": 0.5}. `min_score`: least relevance, before measures are added. `sort`: a numeric
+    {"colour": 2, "texture": 0.5}. `doubles`: whether products that show one
+    picture are merged into the best of them; null: as the shop has set it.
+    `min_score`: least relevance, before measures are added. `sort`: a numeric
     field, with - before it for the greatest first. `cursor`: of the page
     before; `offset`: products passed by. `items`: the answer says where in the
     photos items were found. See docs/search.md.
@@ -121,6 +124,7 @@ class QuestionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     rank: str | dict[str, float | str | Measure] = ""
     sort: str = ""
     diversity: DiversityAsked = DiversityAsked()
+    doubles: Doubles | None = None
     min_score: float | None = None
     limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
     offset: Annotated[int, Meta(ge=0, le=MAX_OFFSET)] = 0
@@ -146,6 +150,7 @@ _REMEDIES = {
     "rank": 'a profile\'s name, or {"relevance": 1, "sales": {"weight": 0.3, "half": 500}}',
     "sort": "a numeric field, with - before it for the greatest first",
     "diversity": '{"max_per": {"brand": 2}, "mmr": 0.7}; max_per from 1 to 100, mmr from 0 to 1',
+    "doubles": "merge or show; left out, it is as the setting doubles says",
     "min_score": "a number",
     "limit": f"a whole number from 1 to {MAX_LIMIT}",
     "offset": f"a whole number from 0 to {MAX_OFFSET}; use the cursor to go deeper",

@@ -13,14 +13,14 @@ from schemas.query.short_filters import parse_short
 
 PARAMETERS = (
     *("limit", "offset", "cursor", "generation", "q", "text", "match", "filter", "facets"),
-    *("rank", "sort", "max_per", "mmr", "min_score", "look", "explain"),
+    *("rank", "sort", "max_per", "mmr", "doubles", "min_score", "look", "explain"),
 )
 """`q` is short for `text`."""
 PHOTO_PARAMETERS = ("box", "items")
 """Of the routes that take photos beside the URL; `items` is an option of the question, `box` of its only photo."""
 
 _AS_THEY_ARE = frozenset(
-    ("limit", "offset", "cursor", "generation", "text", "match", "rank", "sort", "min_score", "explain")
+    ("limit", "offset", "cursor", "generation", "text", "match", "rank", "sort", "doubles", "min_score", "explain")
 )
 
 

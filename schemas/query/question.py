@@ -19,6 +19,7 @@ from schemas.product_event import MAX_PRODUCT_ID_BYTES
 from schemas.query.body import (
     DEFAULT_LIMIT,
     DiversityAsked,
+    Doubles,
     FacetAsked,
     ImageAsked,
     ProductAsked,
@@ -58,7 +59,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     `text` is without blanks around it, "" where no words are asked for.
     `filter`: None where there is none. `rank`: None for relevance alone.
     `max_per`: fields and how many products of one of their values a page has at
-    most. `mmr`: None where it does not matter how alike products are.
+    most. `mmr`: None where it does not matter how alike products are. `doubles`:
+    None where the shop's setting says whether they are merged.
     """
 
     images: tuple[ImageAsked, ...] = ()
@@ -75,6 +77,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     sort: Sort | None = None
     max_per: tuple[tuple[Field, int], ...] = ()
     mmr: float | None = None
+    doubles: Doubles | None = None
     min_score: float | None = None
     limit: int = DEFAULT_LIMIT
     offset: int = 0
@@ -97,7 +100,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         examples = [images, self.vectors, self.products]
         words = [self.text, self.match, self.weights, self.fusion]
         choice = [encode_filter(self.filter), self.min_score, *([sorted(self.look.items())] if self.look else [])]
-        order = [self.rank, self.sort, self.max_per, self.mmr]
+        order = [self.rank, self.sort, self.max_per, self.mmr, *([self.doubles] if self.doubles else ())]
         return blake2b(
             msgspec.msgpack.encode([examples, words, choice, order, also]), digest_size=DIGEST_BYTES
         ).digest()
@@ -164,6 +167,7 @@ def _checked(body: QuestionBody, tree: Filter | None, fields: Fields, profiles: 
         sort=sort,
         max_per=_max_per(body.diversity, fields),
         mmr=mmr,
+        doubles=body.doubles,
         min_score=body.min_score,
         limit=body.limit,
         offset=body.offset,

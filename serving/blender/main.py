@@ -20,6 +20,7 @@ from schemas.errors import OperatorError
 from schemas.features.stored import feature_bytes
 from schemas.settings import Settings
 from serving.backend import SearchBackend
+from serving.blender.asking.merging import Merging
 from serving.blender.embedding.encoders import Encoders
 from serving.blender.embedding.items import PhotoItems
 from serving.blender.embedding.meanings import Meanings
@@ -138,6 +139,7 @@ async def _serve(
             most_known=settings.query_known_photos,
             memory=memory,
         ),
+        merging=Merging(settings.doubles == "merge", settings.doubles_likeness),
     )
     uploads = Uploads(settings.query_max_bytes, settings.http_max_upload_bytes, memory)
     pictures = Pictures(_file_fetch(settings))

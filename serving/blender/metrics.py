@@ -73,6 +73,9 @@ class BlenderMetrics:
         self.learned_rank_failures = Counter(
             "vitrine_blender_learned_rank_failures", "Learned orders that could not be used", registry=r
         )
+        self.merged = Counter(
+            "vitrine_blender_merged_products", "Products named under another that shows the same picture", registry=r
+        )
         self.partial = Counter("vitrine_blender_partial_answers", "Answers that lack a shard", registry=r)
         self.generation = Gauge("vitrine_index_generation_info", "1 for what serves", ["generation"], registry=r)
         self.searchable = Gauge("vitrine_index_searchable_images", "Images that can be found", registry=r)

@@ -24,6 +24,7 @@ from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, Sta
 from schemas.settings import Settings
 from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, check_applied, unknown_generation
 from serving.blender.asking.likeness import SIMILAR_VECTORS, Likeness, Vector, as_searched, vector_of, weighed
+from serving.blender.asking.merging import Merging
 from serving.blender.asking.questions import Asked, Questions
 from serving.blender.asking.searching import Aim, Query, Searches
 from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
@@ -82,13 +83,16 @@ class BlenderService:
         meanings: Meanings | None = None,
         ranks: LearnedRanks | None = None,
         items: PhotoItems | None = None,
+        merging: Merging | None = None,
     ) -> None:
         """`search_log`: None where the shop keeps none; `meanings`: None where words are not to be mapped to a look.
 
         `ranks`: None where no order is to be learned from clicks. `items`: None for one by the settings' defaults.
+        `merging`: None where doubles are shown, unless a question wants them merged.
         """
         self.fields = fields or Fields()
         self.profiles = profiles or {}
+        self.merging = merging or Merging()
         self._backend = backend
         self._encoders = encoders
         self._items = items or PhotoItems(query_limits(Settings()))
@@ -104,7 +108,9 @@ class BlenderService:
         self._meanings = meanings
         self._telling = Telling(metrics, search_log)
         self._ranks = ranks
-        self._questions = Questions(backend, self._searches, metrics, self._telling, search_log, meanings, ranks)
+        self._questions = Questions(
+            *(backend, self._searches, metrics, self._telling, search_log, meanings, ranks), merging=self.merging
+        )
 
     def start(self) -> None:
         """Begins to follow what serves and to load its encoder; needs the running loop."""

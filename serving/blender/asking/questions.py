@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -15,12 +14,14 @@ from indexing.look.tuning import Tuning
 from indexing.ranking.model import RankModel
 from schemas.errors import RejectedError, TransientError
 from schemas.found import Hit
-from schemas.query.facets import FacetCounts, decode_counts, encode_wanted
+from schemas.ids import product_hash
+from schemas.query.facets import decode_counts, encode_wanted
 from schemas.query.filters import encode_filter
 from schemas.query.question import Question
 from schemas.search_log import Kind
 from schemas.search_pb2 import DetailsRequest
 from serving.backend import MAX_DETAILS, MAX_IMAGES_PER_QUERY, SearchBackend
+from serving.blender.asking.merging import Merging
 from serving.blender.asking.searching import NOTHING_ELSE, Aim, Found, Query, Searches, Wanted
 from serving.blender.embedding.meanings import Meanings, Meant
 from serving.blender.metrics import BlenderMetrics
@@ -28,17 +29,13 @@ from serving.blender.ranking import pages
 from serving.blender.ranking.candidates import Candidates, products_wanted
 from serving.blender.ranking.explain import Explain
 from serving.blender.ranking.models import LearnedRanks
-from serving.blender.ranking.ranking import Page, Ranking, Vectors
+from serving.blender.ranking.ranking import Page, Ranking
+from serving.blender.ranking.scored import Vectors
 from serving.blender.ranking.values import needs_attributes
-from serving.blender.showing.answers import (
-    FacetAnswer,
-    FacetBucket,
-    FacetValue,
-    PhotoSeen,
-    SearchAnswer,
-    SearchedHow,
-)
+from serving.blender.showing.answers import MergedHow, PhotoSeen, SearchAnswer, SearchedHow
+from serving.blender.showing.counts import facet_answers
 from serving.blender.showing.details import MAX_ATTRIBUTES_BYTES, shown
+from serving.blender.showing.doubles import name_doubles
 from serving.blender.showing.telling import Telling, Took, watermark_of
 from serving.blender.writing.search_log import SearchLog
 
@@ -46,6 +43,8 @@ log = logging.getLogger(__name__)
 
 _MOST_LISTED = 4096
 """Products that a list is asked for at most."""
+BEHIND = 8
+"""Products more that are asked for where doubles are merged: those of the last one shown stand right behind it."""
 
 
 class Asked:
@@ -103,6 +102,7 @@ class Questions:
         search_log: SearchLog | None = None,
         meanings: Meanings | None = None,
         ranks: LearnedRanks | None = None,
+        merging: Merging | None = None,
     ) -> None:
         self._backend = backend
         self._searches = searches
@@ -111,6 +111,7 @@ class Questions:
         self._log = search_log
         self._meanings = meanings
         self._ranks = ranks
+        self._merging = merging or Merging()
 
     async def answer(self, asked: Asked) -> SearchAnswer:
         """The page that is asked for, of one generation."""
@@ -128,11 +129,13 @@ class Questions:
         if asked.meant is not None:
             found = await self._with_meaning(asked, asked.meant, found, images)
         while True:
-            if needs_attributes(question):
+            if needs_attributes(question) or self._merging.wanted(question):
                 found = await self._with_attributes(asked, found)
             model = await self._model(question, first[0].answer.generation)
-            ranking = self._ranking(asked, found, images, model)
-            page = ranking.page(_vectors(found) if question.mmr is not None else None)
+            vectors = _vectors(found) if self._compares(asked) else {}
+            least = self._least(question, found, vectors)
+            ranking = self._ranking(asked, found, images, model, least)
+            page = ranking.page(vectors)
             if self._enough(asked, page, found, images):
                 break
             # Images of few products took all the room: more of them, without counting again.
@@ -143,7 +146,8 @@ class Questions:
                 # A swap came in between: what is counted is of the generation that is shown.
                 first = more = await self._found(asked, wanted, asked.vectors, images)
             found = more if asked.meant is None else await self._with_meaning(asked, asked.meant, more, images)
-        return await self._shown(asked, page, first, found, match, search_began, learned=model is not None)
+        merged = None if least is None else MergedHow(least, page.compared, page.named)
+        return await self._shown(asked, page, first, found, match, search_began, merged, learned=model is not None)
 
     def _wanted(self, asked: Asked, *, any_word: bool) -> Wanted:
         question = asked.question
@@ -156,15 +160,21 @@ class Questions:
             any_word=any_word and bool(question.text),
             listing=listing,
             order_by=("-" * sort.descending + sort.field.name) if sort is not None and not asked.vectors else "",
-            list_limit=self._products(asked) if listing or question.text else 0,
-            with_vectors=bool(asked.vectors) and (question.mmr is not None or _tells_parts(asked)),
+            list_limit=self._listed(asked) if listing or question.text else 0,
+            with_vectors=self._compares(asked) or _tells_parts(asked),
             explain=question.explain,
         )
         return NOTHING_ELSE if wanted == NOTHING_ELSE else wanted
 
     def _products(self, asked: Asked) -> int:
         lists = 1 + bool((asked.vectors or asked.meant) and asked.question.text)
-        return min(_MOST_LISTED, products_wanted(asked.question, len(asked.seen), lists) + len(asked.without))
+        wanted = products_wanted(asked.question, len(asked.seen.shown), lists) + len(asked.without)
+        return min(_MOST_LISTED, wanted + (BEHIND if self._merging.wanted(asked.question) else 0))
+
+    def _listed(self, asked: Asked) -> int:
+        """Products that a list is asked for: a list is asked once, and what is merged takes no place of the page."""
+        merges = self._merging.wanted(asked.question)
+        return min(_MOST_LISTED, self._products(asked) * (2 if merges else 1))
 
     def _images(self, asked: Asked) -> int:
         return min(MAX_IMAGES_PER_QUERY, 2 * self._products(asked) + asked.images_without)
@@ -197,7 +207,7 @@ class Questions:
     async def _with_meaning(self, asked: Asked, meant: Meant, found: list[Found], images: int) -> list[Found]:
         """The same, and behind it what looks like the words, by the same generation; without it where that fails."""
         aim = Aim(meant.extractor_id, found[0].answer.generation)
-        wanted = Wanted(filter=encode_filter(asked.question.filter))
+        wanted = Wanted(filter=encode_filter(asked.question.filter), with_vectors=self._merging.wanted(asked.question))
         query = Query(meant.vector, images, aim, asked.deadline, NOTHING_ELSE if wanted == NOTHING_ELSE else wanted)
         try:
             near = await self._searches.all([query])
@@ -208,7 +218,7 @@ class Questions:
         return [*found, *near]
 
     async def _with_attributes(self, asked: Asked, found: list[Found]) -> list[Found]:
-        """The same with the attributes of hits whose own were too long to come along, where they are ranked by them."""
+        """The same with the attributes of hits whose own were too long to come along, where they decide."""
         hits = [hit for part in found for hit in (*part.hits, *part.listed)]
         long = list(dict.fromkeys(hit.product_id for hit in hits if hit.attributes_omitted))[:MAX_DETAILS]
         if not long:
@@ -229,14 +239,16 @@ class Questions:
 
         return [replace(part, hits=whole(part.hits), listed=whole(part.listed)) for part in found]
 
-    def _ranking(self, asked: Asked, found: list[Found], images: int, model: RankModel | None) -> Ranking:
+    def _ranking(
+        self, asked: Asked, found: list[Found], images: int, model: RankModel | None, least: float | None
+    ) -> Ranking:
         question = asked.question
         near = [hit for part in found for hit in part.hits] if asked.vectors else None
         listed = found[0].listed
         meaning = [hit for part in found[1:] for hit in part.hits] if asked.meant and len(found) > 1 else None
         exhausted = all(len(part.hits) < images for part in found)
         if question.text or not asked.vectors:
-            exhausted = exhausted and len(listed) < self._products(asked)
+            exhausted = exhausted and len(listed) < self._listed(asked)
         candidates = Candidates(
             look=near,
             words=listed if question.text else None,
@@ -245,8 +257,24 @@ class Questions:
             exhausted=exhausted,
         )
         return Ranking(
-            *(question, candidates), now_ms=watermark_of(found), shown=asked.seen, without=asked.without, model=model
+            *(question, candidates),
+            now_ms=watermark_of(found),
+            shown=asked.seen.shown,
+            without=asked.without,
+            model=model,
+            least=least,
         )
+
+    def _compares(self, asked: Asked) -> bool:
+        """Whether pictures are compared with each other, so that their vectors are wanted."""
+        question = asked.question
+        return (question.mmr is not None and bool(asked.vectors)) or self._merging.wanted(question)
+
+    def _least(self, question: Question, found: list[Found], vectors: Vectors) -> float | None:
+        """How alike pictures of doubles are; None where they are not merged, nor where there is none to compare."""
+        if not vectors or not self._merging.wanted(question):
+            return None
+        return self._merging.least(found[0].answer.extractor_id)
 
     def _enough(self, asked: Asked, page: Page, found: list[Found], images: int) -> bool:
         """The page is full, or nothing more is to be had by asking for more images."""
@@ -262,6 +290,7 @@ class Questions:
         found: list[Found],
         match: str,
         search_began: float,
+        merged: MergedHow | None,
         *,
         learned: bool,
     ) -> SearchAnswer:
@@ -276,6 +305,9 @@ class Questions:
                     result["explain"] = part
             if _tells_parts(asked):
                 _tell_parts(asked, hits, parts)
+        unnamed = name_doubles(page, results)
+        if named := page.named - len(unnamed):
+            self._metrics.merged.inc(named)
         counted = bool(question.text or question.facets) or not asked.vectors
         told = self._telling.tell(
             found,
@@ -283,41 +315,28 @@ class Questions:
             asked.kinds,
             Took(asked.began, search_began, asked.embed_s),
             matches=answer.matches if counted else None,
-            facets=self._facets(question, decode_counts(answer.facets)) if question.facets else None,
-            cursor=pages.encode(page.shown, asked.digest) if page.more else None,
+            facets=facet_answers(question, decode_counts(answer.facets)) if question.facets else None,
+            cursor=_cursor(asked, page, unnamed),
             match=match if question.text else None,
             by_meaning=any(each.fit.meaning is not None for each in page.results),
             learned_rank=learned and question.sort is None,
             corrected=dict(answer.corrected) or None,
-            explain=SearchedHow(list(answer.plan)) if question.explain else None,
             photos=asked.photos,
+            explain=SearchedHow(list(answer.plan), merged) if question.explain else None,
         )
         if self._log is not None:
             fits = {each.hit.product_id: each.fit for each in page.results}
-            before = len(asked.seen) + question.offset
+            before = asked.seen.places + question.offset
             self._log.note(told, asked.kinds, watermark_of(found), question, fits, before)
         return told
 
-    def _facets(self, question: Question, counts: list[FacetCounts]) -> dict[str, FacetAnswer]:
-        limits = {facet.wanted.field: facet for facet in question.facets}
-        answers = {}
-        for each in counts:
-            facet = limits[each.field]
-            bounds = [None, *facet.wanted.ranges, None]
-            answers[each.field] = FacetAnswer(
-                products=each.products,
-                values=[
-                    FacetValue(value, number)
-                    for value, number in list(zip(each.values, each.counts, strict=True))[: facet.limit]
-                ],
-                buckets=[
-                    FacetBucket(low, high, number)
-                    for (low, high), number in zip(pairwise(bounds), each.bucket_counts, strict=False)
-                ],
-                low=each.low,
-                high=each.high,
-            )
-        return answers
+
+def _cursor(asked: Asked, page: Page, unnamed: list[str]) -> str | None:
+    """Of the page after this one, which begins with what this one could not name; None: there is none."""
+    if not page.more and not unnamed:
+        return None
+    shown = page.shown.difference(map(product_hash, unnamed))
+    return pages.encode(shown, asked.digest, asked.seen.named + page.named - len(unnamed)) or None
 
 
 def _tells_parts(asked: Asked) -> bool:
@@ -336,4 +355,6 @@ def _tell_parts(asked: Asked, hits: Sequence[Hit], parts: Mapping[str, Explain |
 
 
 def _vectors(found: list[Found]) -> Vectors:
-    return {hit.image_id: np.frombuffer(hit.vector, "<f4") for part in found for hit in part.hits if hit.vector}
+    """By image id, of all that came with one."""
+    hits = (hit for part in found for hit in (*part.hits, *part.listed) if hit.vector)
+    return {hit.image_id: np.frombuffer(hit.vector, "<f4") for hit in hits}

@@ -91,7 +91,7 @@ class _Routes:
 
     async def image(self, request: Request) -> Response:
         """Products that look like a photo (JPEG, PNG, WebP, GIF), or like several; with words, that fit both."""
-        plain = plain_options(request)
+        plain = self._plain(request)
         asked = None if plain is not None else self._photo_options(request)
         async with self._uploads.photos(request) as (photos, text):
             if plain is not None and len(photos) == 1 and not text:
@@ -106,7 +106,7 @@ class _Routes:
 
     async def vector(self, request: Request) -> Response:
         """Products near a vector of the index's extractor. In JSON, `limit` stands beside it."""
-        plain = plain_options(request)
+        plain = self._plain(request)
         question = self._options(request) if plain is None else Question(limit=plain[0], generation=plain[1])
         async with self._uploads.vector(request, question.limit) as (vector, limit):
             if plain is not None:
@@ -122,7 +122,7 @@ class _Routes:
     async def similar(self, request: Request) -> Response:
         """Products that look like this one; itself is left out. 404 when it is not searchable."""
         product_id = _product_id(request)
-        plain = plain_options(request)
+        plain = self._plain(request)
         if plain is not None:
             return in_json(await while_connected(request, self._service.similar(product_id, *plain)))
         return await self._answer(request, self._options(request), product_id=product_id)
@@ -163,6 +163,10 @@ class _Routes:
 
     async def _answer(self, request: Request, question: Question, **examples: Any) -> Response:
         return in_json(await while_connected(request, self._service.ask(question, **examples)))
+
+    def _plain(self, request: Request) -> tuple[int, str] | None:
+        """Limit and generation where nothing else is asked for; None also where doubles are merged all the same."""
+        return None if self._service.merging.by_default else plain_options(request)
 
     def _options(self, request: Request) -> Question:
         return self._question(request.query_params.multi_items())
@@ -228,6 +232,7 @@ _SCHEMAS: dict[str, tuple[dict[str, Any], str]] = {
     "sort": (_TEXT, "A numeric field, - before it for descending."),
     "max_per": (_TEXT, "brand:2"),
     "mmr": ({"type": "number", "minimum": 0, "maximum": 1}, "Lambda of maximal marginal relevance."),
+    "doubles": ({"type": "string", "enum": ["merge", "show"]}, "Whether products that show one picture are merged."),
     "min_score": ({"type": "number"}, "Least score."),
     "look": (_TEXT, "What parts of the look count: shape:0.5;colour:2."),
     "explain": ({"type": "boolean"}, "How scores came about."),

@@ -14,8 +14,21 @@ from search_report.figures import DayReport
 from serving.blender.ranking.explain import Explain
 
 
+class AlsoAt(TypedDict):
+    """A product that shows the same picture as the one it is named under; `similarity`: of the two, up to 1."""
+
+    product_id: str
+    similarity: float
+    image_url: str
+    title: str | None
+    price: float | None
+
+
 class Result(TypedDict):
-    """One product, shown by its best matching image. Attributes unknown to Vitrine stand beside these."""
+    """One product, shown by its best matching image. Attributes unknown to Vitrine stand beside these.
+
+    `also_at`: products that show the same picture, best first, where doubles are merged.
+    """
 
     product_id: str
     score: float
@@ -28,6 +41,7 @@ class Result(TypedDict):
     sales: int | None
     praise: float | None
     attributes_trimmed: NotRequired[bool]
+    also_at: NotRequired[list[AlsoAt]]
     explain: NotRequired[Explain]
 
 
@@ -69,10 +83,23 @@ class FacetAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     high: float | None = None
 
 
-class SearchedHow(msgspec.Struct, frozen=True):
-    """`shards`: a line of each, how much passed the filter and what was scanned for it."""
+class MergedHow(msgspec.Struct, frozen=True):
+    """How doubles were merged.
+
+    `likeness`: inner product from which on two pictures were taken for one; `compared`: products whose pictures were;
+    `merged`: those of them that are named under another.
+    """
+
+    likeness: float
+    compared: int
+    merged: int
+
+
+class SearchedHow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`shards`: a line of each, how much passed the filter and what was scanned for it. `doubles`: where merged."""
 
     shards: list[str]
+    doubles: MergedHow | None = None
 
 
 class CategoryTold(msgspec.Struct, frozen=True):

@@ -176,6 +176,33 @@ def test_like_this_shows_what_resembles_a_product_found_by_words(page: Page) -> 
     expect(page.locator(".score").first).to_be_visible()
 
 
+def test_products_of_one_picture_stand_under_the_first_of_them(page: Page, shop: Shop) -> None:
+    sold = shop.products[0]
+    for number, price in ((1, 5.0), (2, 7.0)):
+        again = {**sold, "product_id": f"again{number}", "title": f"Sold again {number}", "price": price}
+        shop.list_product(again, f"https://elsewhere.example/{number}.jpg", sold["images"][0])
+    page.route("**/v1/search", _merged)
+    page.goto(f"{shop.address}/#similar={sold['product_id']}")
+    first_is(page, "again1")
+    card = page.locator("li.card").first
+    also = card.locator("details.also summary")
+    expect(also).to_have_text(re.compile(r"^Also at 1 seller \(Sold again 1\)$"))
+    also.focus()
+    page.keyboard.press("Enter")
+    link = card.get_by_role("link", name="Sold again 2")
+    expect(link).to_be_visible()
+    expect(card.locator("details.also")).to_contain_text("7.00")
+    page.keyboard.press("Tab")
+    expect(link).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#results-title")).to_have_text("Similar to Sold again 2")
+
+
+def _merged(route: Route) -> None:
+    """The page's question as a shop's that merges doubles."""
+    route.continue_(post_data=json.dumps({**json.loads(route.request.post_data or "{}"), "doubles": "merge"}))
+
+
 def test_address_restores_the_whole_question(page: Page, shop: Shop) -> None:
     brand, _ = Counter(product["brand"] for product in shop.products).most_common(1)[0]
     of_brand = [product for product in shop.products if product["brand"] == brand]

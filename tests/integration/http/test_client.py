@@ -133,6 +133,7 @@ async def test_every_option_is_taken_by_every_search(ask: Ask) -> None:
         "rank": "popular",
         "max_per": {"brand": 2},
         "mmr": 0.9,
+        "doubles": "merge",
         "min_score": -1.0,
         "explain": True,
         "generation": "",
@@ -313,11 +314,11 @@ ASKED = {
 ANSWERED = {"SearchAnswer": sdk.Answer} | {
     name: getattr(sdk, name)
     for name in (
-        "CategoryTold",
-        "Result", "Explain", "ListPart", "MeasurePart", "LearnedScore", "TookMs", "FacetAnswer", "FacetValue",
-        "FacetBucket", "SearchedHow", "BatchEntry", "ErrorBody", "Suggestion", "ProductReceipt", "ReplicaReceipt",
-        "ImageReceipt", "ClicksAccepted", "ErasureAccepted", "IndexStatus", "SearcherStatus", "GenerationStatus",
-        "Readiness", "PhotoSeen", "ItemSeen",
+        "CategoryTold", "PhotoSeen", "ItemSeen",
+        "Result", "AlsoAt", "MergedHow", "Explain", "ListPart", "MeasurePart", "LearnedScore", "TookMs", "FacetAnswer",
+        "FacetValue", "FacetBucket", "SearchedHow", "BatchEntry", "ErrorBody", "Suggestion", "ProductReceipt",
+        "ReplicaReceipt", "ImageReceipt", "ClicksAccepted", "ErasureAccepted", "IndexStatus", "SearcherStatus",
+        "GenerationStatus", "Readiness",
     )
 }  # fmt: skip
 WRAPPED = {

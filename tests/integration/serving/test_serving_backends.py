@@ -6,6 +6,7 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import numpy as np
 import pytest
 
 from indexing.look.looks import Untuned
@@ -277,6 +278,19 @@ async def test_list_stands_in_the_order_that_is_asked_for(name: str, order: str,
         -hit.price if order[0] == "-" else hit.price for hit in in_list(answer)
     ]
     assert answer.matches == 5
+
+
+@every_form
+async def test_list_comes_with_vectors_of_the_present_pictures(name: str) -> None:
+    searcher = shop()
+    apply(searcher, listed(batch(), "waits", [None], title="red hat"))
+    apply(searcher, listed(batch(), "p2", [None], offset=5, title="red boot"))
+    async with form(name, searcher) as backend:
+        answer = await backend.search(SearchRequest(words="red ", list_limit=50, with_vectors=True), TIMEOUT_S)
+    vectors = {hit.product_id: np.frombuffer(hit.vector, "<f4") for hit in in_list(answer)}
+    assert vectors.keys() == {"waits", *(f"p{number}" for number in range(0, 11, 2))}
+    assert {product for product, vector in vectors.items() if not vector.any()} == {"waits", "p2"}
+    np.testing.assert_array_equal(vectors["p4"], near(direction(1), 4, 0.5))
 
 
 @every_form

@@ -20,6 +20,7 @@ from schemas.full_index.generation import LIVE
 from schemas.query.fields import Fields
 from schemas.query.rank import RankProfile
 from serving.backend import SearchBackend
+from serving.blender.asking.merging import Merging
 from serving.blender.embedding.encoders import MOST_WAITING, Encoders, Load
 from serving.blender.embedding.items import PhotoItems
 from serving.blender.embedding.meanings import Meanings
@@ -107,6 +108,7 @@ async def serving(
     reports: Reports | None = None,
     meanings: Meanings | None = None,
     ranks: LearnedRanks | None = None,
+    merging: Merging | None = None,
     extractor_id: str = EXTRACTOR,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a blender over `backend`, which it closes in the end; it begins with `extractor_id`.
@@ -130,6 +132,7 @@ async def serving(
         meanings=meanings,
         ranks=ranks,
         items=PhotoItems(LIMITS, most_waiting=most_waiting),
+        merging=merging,
     )
     policy = FetchPolicy(allowed_schemes=("file",), allowed_folders=(str(allowed_folder),) if allowed_folder else ())
     pictures = Pictures(lambda url: fetch(url, policy))

@@ -3,7 +3,7 @@
 import { clicked } from "./api.js";
 import { at, element } from "./element.js";
 import { isLooking } from "./question.js";
-import { card, showLoading } from "./results.js";
+import { card, doublesOf, showLoading } from "./results.js";
 import { say } from "./telling.js";
 import { reasons } from "./why.js";
 import * as words from "./words.js";
@@ -49,6 +49,7 @@ export class Pages {
     this.cursor = cursor;
     this.signal = signal;
     this.ids = new Set();
+    this.named = 0; // products that stand under others of the same picture
     this.pageOf = new Map(); // product id -> the cursor that its page was asked with
     this.explanations = new Map(); // that cursor -> the answer with explanations, on its way or there
     this.matches = null;
@@ -74,6 +75,7 @@ export class Pages {
     for (const each of fresh) {
       this.ids.add(each.product_id);
       this.pageOf.set(each.product_id, cursor);
+      this.named += doublesOf(each).length;
     }
     this.seen(fresh);
     const cards = fresh.map((each) => card(each, this.offers, alike));
@@ -86,8 +88,13 @@ export class Pages {
     return cards;
   }
 
+  /** Products with a card, and those named on one. */
+  get shown() {
+    return this.ids.size + this.named;
+  }
+
   tellShown() {
-    const shown = this.ids.size;
+    const shown = this.shown;
     at("shown").hidden = shown === 0;
     at("shown").textContent = this.of(shown);
   }
@@ -117,7 +124,7 @@ export class Pages {
     } catch (error) {
       if (this.question !== question || signal.aborted) return;
       this.stopped = true;
-      at("shown").textContent = `${this.of(this.ids.size)}. The next ones did not come: ${words.problem(error)}`;
+      at("shown").textContent = `${this.of(this.shown)}. The next ones did not come: ${words.problem(error)}`;
       say(at("shown").textContent);
     } finally {
       if (this.question === question) this.loading = false;

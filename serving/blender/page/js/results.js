@@ -43,8 +43,32 @@ export function card(product, offers, alike) {
   if (rest.length) body.append(element("span", "facts", rest.join(" · ")));
   body.append(unseen(". Show what is like this"));
   link.append(body);
-  item.append(link, actions(product, title, offers, item));
+  item.append(link, ...alsoAt(product, title, offers), actions(product, title, offers, item));
   return item;
+}
+
+/** Products that show the same picture, where they are merged into this one. A shop's attribute of that name is none. */
+export const doublesOf = (product) =>
+  Array.isArray(product.also_at) ? product.also_at.filter((each) => typeof each?.similarity === "number") : [];
+
+function alsoAt(product, title, offers) {
+  const doubles = doublesOf(product);
+  if (!doubles.length) return [];
+  const box = element("details", "also");
+  const summary = element("summary", "", `Also at ${words.plural(doubles.length, "seller")}`);
+  summary.append(unseen(` (${title})`));
+  const list = element("ul");
+  list.setAttribute("role", "list");
+  for (const each of doubles) {
+    const link = element("a", "", titleOf(each));
+    link.href = offers.address(each);
+    const item = element("li");
+    const price = words.price(each);
+    item.append(link, ...(price ? [" ", element("span", "price", price)] : []));
+    list.append(item);
+  }
+  box.append(summary, list);
+  return [box];
 }
 
 function actions(product, title, offers, item) {

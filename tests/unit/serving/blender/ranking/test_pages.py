@@ -22,18 +22,24 @@ def forged(*parts: object) -> str:
 
 @given(st.frozensets(st.binary(min_size=8, max_size=8), max_size=40), st.binary(min_size=8, max_size=8))
 def test_a_cursor_says_what_was_shown(shown: frozenset[bytes], digest: bytes) -> None:
-    assert pages.decode(pages.encode(shown, digest), digest) == shown
+    assert pages.decode(pages.encode(shown, digest), digest).shown == shown
+
+
+def test_a_cursor_says_how_many_had_no_place_of_their_own() -> None:
+    shown = [product_hash(str(i)) for i in range(9)]
+    assert pages.decode(pages.encode(shown, DIGEST, named=4), DIGEST).places == 5
+    assert pages.decode(forged(1, DIGEST, b"".join(shown)), DIGEST).places == 9, "of a version that knew no doubles"
 
 
 def test_no_cursor_is_the_first_page() -> None:
-    assert pages.decode("", DIGEST) == frozenset()
+    assert pages.decode("", DIGEST) == pages.Seen()
 
 
 def test_the_longest_cursor_comes_back_and_after_it_there_is_none() -> None:
     shown = [product_hash(str(i)) for i in range(pages.MAX_SHOWN)]
     longest = pages.encode(shown[:-1], DIGEST)
     assert len(longest) <= pages.MAX_CURSOR_CHARACTERS
-    assert pages.decode(longest, DIGEST) == frozenset(shown[:-1])
+    assert pages.decode(longest, DIGEST) == pages.Seen(frozenset(shown[:-1]))
     assert pages.encode(shown, DIGEST) == ""
 
 
@@ -49,6 +55,7 @@ def test_a_cursor_does_not_depend_on_the_order_shown() -> None:
         ("a b=", "damaged"), ("****", "damaged"), (forged(1, DIGEST), "damaged"), (forged("1", DIGEST, b""), "damaged"),
         (forged(1, DIGEST, b"1234567"), "damaged"), (forged(1, b"short", b""), "damaged"),
         (forged(1, DIGEST, "text"), "damaged"), (forged(2, DIGEST, b""), "of version 2"),
+        (forged(1, DIGEST, b"12345678", 2), "damaged"), (forged(1, DIGEST, b"", -1), "damaged"),
         (forged(1, b"another!", b""), "of another question"), (pages.encode([], b"another!"), "of another question"),
     ],
 )  # fmt: skip
