@@ -4,60 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import numpy as np
-from msgspec.structs import replace
 
 from schemas.errors import RejectedError, TransientError
-from schemas.features.ids import dimension_of, is_external
+from schemas.features.ids import is_external
 from schemas.query.body import ImageAsked
 from schemas.query.box import WHOLE, Box
 from schemas.query.fields import Fields
 from schemas.query.question import Question
 from schemas.query.rank import RankProfile
-from schemas.search_log import Kind
-from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest, StatusRequest, StatusResponse
+from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest
 from schemas.settings import Settings
-from serving.backend import MAX_IMAGES_PER_QUERY, OVERDUE, SearchBackend, check_applied, unknown_generation
+from serving.backend import OVERDUE, SearchBackend, check_applied
 from serving.blender.asking.likeness import SIMILAR_VECTORS, Likeness, Vector, as_searched, vector_of, weighed
 from serving.blender.asking.merging import Merging
+from serving.blender.asking.nearest import TIMEOUT_S, Nearest
 from serving.blender.asking.questions import Asked, Questions
-from serving.blender.asking.searching import Aim, Query, Searches
+from serving.blender.asking.searching import Aim, Searches
 from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
 from serving.blender.embedding.items import Looked, PhotoItems
 from serving.blender.embedding.meanings import Meanings
 from serving.blender.embedding.vision_embedder import query_limits
+from serving.blender.following import LOOK_S, Following
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.publication import Publication
 from serving.blender.ranking.models import LearnedRanks
 from serving.blender.showing.answers import (
-    IndexStatus,
-    PhotoSeen,
     ProductReceipt,
-    Readiness,
     SearchAnswer,
     Suggestion,
     Suggestions,
 )
 from serving.blender.showing.categories import categories_told, with_categories
-from serving.blender.showing.details import shown
 from serving.blender.showing.photos import photos_seen
-from serving.blender.showing.products import collapse
-from serving.blender.showing.receipts import index_status, product_receipt, waiting_for
-from serving.blender.showing.telling import Telling, Took, watermark_of
+from serving.blender.showing.receipts import product_receipt
+from serving.blender.showing.telling import Telling
 from serving.blender.writing.search_log import SearchLog, kinds_of
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_S = 3.0
-"""For the whole way to the shards and back, waiting for a batch included; a slower shard is left out of the answer."""
 SEARCH_TIMEOUT_S = 10.0
 """For a whole search, waiting and embedding included."""
-LOOK_S = 1.0
 
 
 class BlenderService:
@@ -97,29 +88,25 @@ class BlenderService:
         self._encoders = encoders
         self._items = items or PhotoItems(query_limits(Settings()))
         self.metrics = metrics
-        self._publication = publication
-        self._look_s = look_s
         self._search_timeout_s = search_timeout_s
-        self._asker = f"blender-{secrets.token_hex(6)}"
-        self._status = StatusResponse()
-        self._watching: asyncio.Task[None] | None = None
         self._searches = Searches(backend, metrics)
         self._log = search_log
         self._meanings = meanings
         self._telling = Telling(metrics, search_log)
         self._ranks = ranks
+        self._nearest = Nearest(backend, self._searches, self._telling, search_log)
+        learned = [part for part in (meanings, ranks) if part is not None]
+        self.following = Following(backend, encoders, metrics, learned, publication, look_s)
         self._questions = Questions(
             *(backend, self._searches, metrics, self._telling, search_log, meanings, ranks), merging=self.merging
         )
 
     def start(self) -> None:
         """Begins to follow what serves and to load its encoder; needs the running loop."""
-        self._watching = asyncio.create_task(self._watch())
+        self.following.start()
 
     async def close(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        await self.following.close()
         await self._encoders.close()
         self._items.close()
         await self._backend.close()
@@ -141,12 +128,14 @@ class BlenderService:
 
     async def _search_image(self, data: bytes, limit: int, generation: str) -> SearchAnswer:
         began = time.perf_counter()
-        aim = Aim(await self._extractor_of(generation) if generation else self._encoders.current, generation)
+        aim = Aim(await self.following.extractor_of(generation) if generation else self._encoders.current, generation)
         looked = await self._looked([ImageAsked(data)], aim.extractor_id)
         vector = await self._encoders.vector(looked[0].data, aim.extractor_id, generation)
         embed_s = time.perf_counter() - began
         self.metrics.embed_seconds.observe(embed_s)
-        answer = await self._search(("photo",), [vector], limit, began, embed_s, aim, photos=photos_seen(looked))
+        answer = await self._nearest.answer(
+            ("photo",), [vector], limit, began, embed_s, aim, photos=photos_seen(looked)
+        )
         return with_categories(answer, categories_told(self._encoders.tuning(aim.extractor_id), [vector]))
 
     async def _looked(self, photos: Sequence[ImageAsked], extractor_id: str, tell: bool = False) -> list[Looked]:
@@ -161,9 +150,12 @@ class BlenderService:
         """Products near a vector of the index's extractor, of any length but zero."""
         began = time.perf_counter()
         async with self._in_time():
-            aim = Aim(await self._extractor_of(generation) if generation else self._extractor_for(vector), generation)
+            aim = Aim(
+                await self.following.extractor_of(generation) if generation else self.following.extractor_for(vector),
+                generation,
+            )
             made = as_searched(vector, aim.extractor_id, self._encoders.tuning)
-            return await self._search(("vector",), [made], limit, began, 0.0, aim)
+            return await self._nearest.answer(("vector",), [made], limit, began, 0.0, aim)
 
     async def similar(self, product_id: str, limit: int, generation: str = "") -> SearchAnswer:
         """Products near any image of this one, itself left out. Raises `RejectedError('not_found', ...)`."""
@@ -174,9 +166,9 @@ class BlenderService:
         began = time.perf_counter()
         deadline = time.monotonic() + TIMEOUT_S
         of, known = await self._searchable(product_id, generation)
-        aim = Aim(await self._extractor_of(of), generation)
+        aim = Aim(await self.following.extractor_of(of), generation)
         vectors = known[:SIMILAR_VECTORS]
-        return await self._search(
+        return await self._nearest.answer(
             *(("product",), vectors, limit, began, 0.0, aim),
             exclude=product_id,
             excluded_images=len(known),
@@ -201,7 +193,7 @@ class BlenderService:
         async with self._in_time(waits_for_load=bool(question.generation)):
             began = time.perf_counter()
             current = self._encoders.current
-            extractor = await self._extractor_of(question.generation) if question.generation else current
+            extractor = await self.following.extractor_of(question.generation) if question.generation else current
             likeness = Likeness(extractor, question.generation, self._encoders, self._vectors_of)
             products = [(each.id, each.weight) for each in question.products]
             if product_id:
@@ -285,27 +277,6 @@ class BlenderService:
         answer = await self._backend.product(ProductRequest(product_id=product_id), TIMEOUT_S)
         return product_receipt(product_id, answer)
 
-    async def index(self) -> IndexStatus:
-        """Counts, digest and position of every searcher, generation by generation."""
-        status = index_status(await self._look())
-        return replace(status, look_parts=self._encoders.parts(status.extractor_id))
-
-    async def readiness(self) -> Readiness:
-        """Ready when photos can be embedded for an index of which every shard has a replica that answers queries."""
-        waiting = []
-        if (problem := self._encoders.problem) is not None:
-            waiting.append(problem)
-        try:
-            index = await self.index()
-        except TransientError as error:
-            waiting.append(str(error))
-        else:
-            waiting += waiting_for(index)
-            current = self._encoders.current
-            if index.ready and not any(each.complete and each.extractor_id == current for each in index.generations):
-                waiting.append(f"photos are embedded with {current} still, {index.serving} is of {index.extractor_id}")
-        return Readiness(ready=not waiting, waiting_for=waiting)
-
     @asynccontextmanager
     async def _in_time(self, waits_for_load: bool = False) -> AsyncIterator[None]:
         """Bounds a search; what it waits for is left. A photo in a queue is not decoded any more."""
@@ -315,89 +286,6 @@ class BlenderService:
                 yield
         except TimeoutError as error:
             raise TransientError(OVERDUE, f"not done within {limit_s:.0f} s; try again in a moment") from error
-
-    # -- what serves ---------------------------------------------------------------------------
-
-    async def _watch(self) -> None:
-        while True:
-            try:
-                await self._look()
-            except TransientError as error:
-                # Queries say so to whoever asks; the encoder is loaded meanwhile.
-                self._encoders.follow("", "")
-                log.debug("event=broker_silent problem=%s", error)
-            except Exception:
-                log.exception("event=look_failed")
-            await asyncio.sleep(self._look_s)
-
-    async def _look(self) -> StatusResponse:
-        """Asks what serves, and takes note."""
-        request = StatusRequest(asker=self._asker, extractor_ids=[self._encoders.current])
-        status = await self._backend.status(TIMEOUT_S, request)
-        self._status = status
-        self._encoders.follow(status.serving_extractor_id, status.serving)
-        if self._meanings is not None:
-            self._meanings.follow(status.serving)
-        if self._ranks is not None:
-            self._ranks.follow(status.serving)
-        self.metrics.serves(status.serving, index_status(status).searchable)
-        if self._publication is not None:
-            await self._publication.look(self.metrics)
-        return status
-
-    async def _extractor_of(self, generation: str) -> str:
-        """Raises `RejectedError` when no searcher holds it."""
-        for _ in range(2):
-            for status in self._status.shards:
-                if status.generation == generation and status.extractor_id:
-                    return status.extractor_id
-            await self._look()
-        raise unknown_generation(generation, {status.generation for status in self._status.shards})
-
-    def _extractor_for(self, vector: Vector) -> str:
-        """Of a vector without further word: the serving extractor, or the one before while that is in use still."""
-        serving, current = self._status.serving_extractor_id or self._encoders.current, self._encoders.current
-        return current if vector.size == dimension_of(current) != dimension_of(serving) else serving
-
-    async def _search(
-        self,
-        kinds: tuple[Kind, ...],
-        vectors: list[Vector],
-        limit: int,
-        began: float,
-        embed_s: float,
-        aim: Aim,
-        exclude: str | None = None,
-        excluded_images: int = 0,
-        deadline: float | None = None,
-        photos: list[PhotoSeen] | None = None,
-    ) -> SearchAnswer:
-        """Asks for enough images that `limit` distinct products come out, where there are as many.
-
-        `deadline` of `time.monotonic`; None: `TIMEOUT_S` from now on.
-        """
-        search_began = time.perf_counter()
-        deadline = time.monotonic() + TIMEOUT_S if deadline is None else deadline
-        images = 2 * limit + excluded_images
-        while True:
-            found = await self._searches.all([Query(v.tobytes(), images, aim, deadline) for v in vectors])
-            if len({part.answer.generation for part in found}) > 1:
-                continue  # a swap came in between; an answer is of one generation
-            if len(found) == 1:
-                hits = found[0].hits
-            else:
-                hits = sorted((hit for part in found for hit in part.hits), key=lambda hit: -hit.score)
-            best = collapse(hits, limit, exclude)
-            # Fewer hits than asked for: the shards have no more to give.
-            exhausted = all(len(part.hits) < images for part in found)
-            if len(best) >= limit or exhausted or images >= MAX_IMAGES_PER_QUERY:
-                break
-            images = min(images * 4, MAX_IMAGES_PER_QUERY)
-        results = await shown(self._backend, best, found[0].answer.generation, deadline)
-        answer = self._telling.tell(found, results, kinds, Took(began, search_began, embed_s), photos=photos)
-        if self._log is not None:
-            self._log.note(answer, kinds, watermark_of(found))
-        return answer
 
 
 def _not_searchable(product_id: str) -> RejectedError:

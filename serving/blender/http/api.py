@@ -173,7 +173,7 @@ def _add_operation(app: FastAPI, service: BlenderService, registries: tuple[Coll
     @app.get("/v1/index", **documented(IndexStatus))
     async def index() -> Response:
         """Counts, digest, watermark and position of every searcher."""
-        return in_json(await service.index())
+        return in_json(await service.following.index())
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -183,7 +183,7 @@ def _add_operation(app: FastAPI, service: BlenderService, registries: tuple[Coll
     @app.get("/readyz", **documented(Readiness, 503))
     async def readyz() -> Response:
         """200 when photos can be searched for in every shard; 503 names what is waited for."""
-        readiness = await service.readiness()
+        readiness = await service.following.readiness()
         return in_json(readiness, 200 if readiness.ready else 503)
 
     @app.get("/docs", include_in_schema=False)
