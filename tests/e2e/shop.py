@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+from numpy.typing import NDArray
 
-from indexing.look.looks import Untuned
+from indexing.look.first import first_look
 from indexing.shard.shard import Shard
 from sample import SampleCatalogue, make_sample
 from schemas.deltas.delta import DeltaBatch, Progress, attributes_json, decode_deltas, encode_deltas
-from schemas.features.ids import dimension_of
+from schemas.features.stored import feature_bytes
 from schemas.full_index.generation import LIVE
 from schemas.ids import image_id, sequence, shard_of_product
 from schemas.settings import load_settings
@@ -39,6 +41,8 @@ from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
 
 SHARDS = 2
+ENCODER = "efficientnet_lite0_blocks"
+"""Whose look has parts: the page shows what it can."""
 _EMBEDDED_AT_ONCE = 16
 _COLUMNS = {"product_id", "images", "price", "sales", "praise"}
 
@@ -51,20 +55,18 @@ class Shop:
         self.products: list[dict[str, Any]] = _lines(self.sample.products_file)
         self.queries: list[dict[str, Any]] = _lines(self.sample.queries_file)
         settings = load_settings({}, home=str(home))
-        self._extractor = extractor_id(settings.encoder, settings.weights)
-        dimension = dimension_of(self._extractor)
-        self._embedder = load_embedder(settings)
-        self._vectors: dict[str, bytes] = {}
-        self.searchers = [
-            SearcherService(shard, 0, Untuned(self._extractor, dimension), shards=SHARDS) for shard in range(SHARDS)
-        ]
+        self._look = first_look(extractor_id(ENCODER), settings.layout.looks)
+        self._noted: list[NDArray[np.float32]] = []
+        self._embedder = load_embedder(settings, ENCODER, "", self._look, lambda _, base: self._noted.append(base))
+        self._features: dict[str, bytes] = {}
+        self.searchers = [SearcherService(shard, 0, self._look, shards=SHARDS) for shard in range(SHARDS)]
         self._port = port
         metrics = BlenderMetrics()
         policy = FetchPolicy.from_settings(settings)
         app = create_app(
             BlenderService(
                 BrokerService(lambda shard, _: LocalBackend(self.searchers[shard]), SHARDS),
-                Encoders(self._extractor, LIVE, lambda _extractor_id, _generation: self._embedder, metrics),
+                Encoders(self._look.extractor_id, LIVE, lambda _extractor_id, _generation: self._embedder, metrics),
                 metrics,
             ),
             Pictures(lambda url: fetch(url, policy)),
@@ -90,14 +92,14 @@ class Shop:
 
     def restock(self, age_ms: int = 0) -> None:
         """Begins new shards that hold the whole sample, as fresh as `age_ms` ago, and ready."""
-        self._vectors = self._vectors or self._embedded()
+        self._features = self._features or self._embedded()
         for searcher in self.searchers:
-            searcher.begin(Shard(self._extractor, searcher.dimension))
+            searcher.begin(Shard(searcher.extractor_id, searcher.dimension, searcher.look))
             searcher.ready()
         batches = self._batches(age_ms)
         for product in self.products:
             for image in product["images"]:
-                self._add(batches, product, (self.sample.folder / image).as_uri(), self._vectors[image], 1)
+                self._add(batches, product, (self.sample.folder / image).as_uri(), self._features[image], 1)
         self._apply(batches)
 
     def heartbeat(self) -> None:
@@ -107,17 +109,18 @@ class Shop:
     def list_product(self, product: dict[str, Any], url: str, vector_of: str | None, seq: int = 2) -> None:
         """Lists `product` with the picture `url` and the vector of the sample's image `vector_of` (None: awaited)."""
         batches = self._batches()
-        self._add(batches, product, url, None if vector_of is None else self._vectors[vector_of], seq)
+        self._add(batches, product, url, None if vector_of is None else self._features[vector_of], seq)
         self._apply(batches)
 
     def _embedded(self) -> dict[str, bytes]:
         names = [image for product in self.products for image in product["images"]]
-        vectors: dict[str, bytes] = {}
+        features: dict[str, bytes] = {}
         for first in range(0, len(names), _EMBEDDED_AT_ONCE):
             some = names[first : first + _EMBEDDED_AT_ONCE]
             inputs = [self._embedder.prepare((self.sample.folder / name).read_bytes()) for name in some]
-            vectors.update(zip(some, (row.tobytes() for row in self._embedder.embed(inputs)), strict=True))
-        return vectors
+            self._embedder.embed(inputs)
+            features.update(zip(some, feature_bytes(self._noted[-1], self._look.features_id), strict=True))
+        return features
 
     def _add(
         self, batches: list[DeltaBatch], product: dict[str, Any], url: str, vector: bytes | None, seq: int
@@ -143,7 +146,7 @@ class Shop:
     def _batches(self, age_ms: int = 0) -> list[DeltaBatch]:
         timestamp_ms = time.time_ns() // 1_000_000 - age_ms
         progress = [Progress(0, 1, sequence(1, timestamp_ms), timestamp_ms)]
-        return [DeltaBatch(extractor_id=self._extractor, progress=progress) for _ in self.searchers]
+        return [DeltaBatch(extractor_id=self._look.features_id, progress=progress) for _ in self.searchers]
 
     def _apply(self, batches: list[DeltaBatch]) -> None:
         for searcher, batch in zip(self.searchers, batches, strict=True):

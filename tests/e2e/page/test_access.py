@@ -50,6 +50,11 @@ def with_items(page: Page, shop: Shop) -> None:
     expect(page.locator("#seen-items li")).to_have_count(2)
 
 
+def with_parts(page: Page, shop: Shop) -> None:
+    page.goto(f"{shop.address}/#similar={shop.products[3]['product_id']}&look=colour:3")
+    expect(page.get_by_role("slider", name="Colour")).to_have_value("3")
+
+
 def similar(page: Page, shop: Shop) -> None:
     page.goto(f"{shop.address}/#similar={shop.products[3]['product_id']}&q=blue")
     expect(page.locator("a.product").first).to_be_visible()
@@ -72,7 +77,7 @@ def failing(page: Page, shop: Shop) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-STATES = [at_start, suggesting, with_results, with_items, similar, filtered, empty, failing]
+STATES = [at_start, suggesting, with_results, with_items, with_parts, similar, filtered, empty, failing]
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)

@@ -289,3 +289,24 @@ def test_policy_keeps_the_page_to_its_own_host_and_to_text(page: Page, shop: Sho
     assert markup == "TypeError"
     assert complaints
     complaints.clear()  # these two were asked for
+
+
+def test_parts_of_the_look_are_weighed_by_sliders(page: Page, shop: Shop) -> None:
+    photo, product_id = query(shop)
+    page.set_input_files("#file", [photo])
+    first_is(page, product_id)
+    page.get_by_text("What counts in the look").click()
+    colour = page.get_by_role("slider", name="Colour")
+    expect(colour).to_have_attribute("aria-valuetext", "as usual")
+    colour.focus()
+    with page.expect_request("**/v1/search") as asked:
+        colour.press("End")
+    assert asked.value.post_data_json["look"] == {"colour": 3}
+    expect(colour).to_have_attribute("aria-valuetext", "3 times as much")
+    expect(page).to_have_url(re.compile("look=colour%3A3"))
+    first_is(page, product_id)
+    page.get_by_role("button", name="As usual").click()
+    expect(colour).to_have_value("1")
+    expect(page).not_to_have_url(re.compile("look="))
+    page.go_back()
+    expect(colour).to_have_value("3")

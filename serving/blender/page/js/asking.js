@@ -1,7 +1,7 @@
 // From a question to answers: its first page with counts, further pages, and how scores came about.
 
 import * as api from "./api.js";
-import { FIELDS, filterOf, hasOnePhoto } from "./question.js";
+import { FIELDS, filterOf, hasOnePhoto, isLooking } from "./question.js";
 
 export const PAGE = 24;
 const MOST_VALUES = 100;
@@ -48,6 +48,7 @@ export class Asking {
     return {
       ...(images.length ? { images } : {}),
       ...(question.similar.length ? { products: question.similar } : {}),
+      ...(Object.keys(question.look).length && isLooking(question) ? { look: question.look } : {}),
       ...(question.words ? { text: question.words } : {}),
       filter: filterOf(question),
       sort: question.sort,

@@ -33,6 +33,7 @@ export class Freshness {
       this.clockBehindMs = clockBehindMs;
       this.failed = false;
       // Of a shop's own vectors (external:NAME:DIMENSION) nobody here can make one of a photo.
+      document.body.dataset.lookParts = status.look_parts.join(" ");
       document.body.classList.toggle("without-photos", status.extractor_id.startsWith("external:"));
     } catch {
       this.failed = true; // it is shown, and asked again

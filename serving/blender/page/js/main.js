@@ -8,6 +8,7 @@ import { Examples } from "./examples.js";
 import { Filters } from "./filters.js";
 import { Freshness } from "./freshness.js";
 import { Items } from "./items.js";
+import { Looks } from "./looks.js";
 import { Pages } from "./pages.js";
 import { Photos, wirePhotos } from "./photos.js";
 import * as ask from "./question.js";
@@ -18,6 +19,7 @@ const photos = new Photos();
 const examples = new Examples(photos, change);
 const filters = new Filters(change);
 const items = new Items((box) => change(() => ({ box })));
+const looks = new Looks((look) => change(() => ({ look })));
 const asking = new Asking((question) => photos.of(question));
 const pages = new Pages(asking, { address: addressLike, but: likeThisBut }, (products) => examples.remember(products));
 
@@ -85,6 +87,7 @@ function begin(before, focus) {
   view("results");
   filters.showChosen(question);
   examples.show(question);
+  looks.show(question);
   const asked = question;
   examples.onlyPhoto(question).then((photo) => question === asked && items.keep(photo));
   examples.learn(question).then((more) => more && question === asked && examples.show(question));

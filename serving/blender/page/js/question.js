@@ -7,6 +7,7 @@
  * @property {number[]} photos the shopper's, of this visit, by number
  * @property {string[]} examples photos of the sample catalogue, by product id
  * @property {number[] | null} box what of the only photo to look like: x0, y0, x1, y1 as parts of it
+ * @property {Record<string, number>} look what parts of the look count, where that is not the usual
  * @property {string[]} similar products to look like, by id
  * @property {Record<string, string[]>} chosen values by field; one of them has to hold
  * @property {{from: number | null, to: number | null}} price
@@ -23,6 +24,15 @@ export const FIELDS = new Map([
   ["type", "Type"],
   ["labels", "Labels"],
 ]);
+
+/** Parts of the look that can be weighed, with their names. */
+export const LOOKS = new Map([
+  ["shape", "Shape"],
+  ["texture", "Pattern"],
+  ["colour", "Colour"],
+]);
+export const USUAL = 1;
+const MOST_WEIGHT = 3;
 
 export const SORTS = new Map([
   ["", "Best match"],
@@ -42,6 +52,7 @@ export const NOTHING = Object.freeze({
   photos: [],
   examples: [],
   box: null,
+  look: {},
   similar: [],
   chosen: {},
   price: { from: null, to: null },
@@ -64,6 +75,7 @@ export function fromAddress(hash, state) {
     photos: Array.isArray(state?.photos) ? state.photos : [],
     examples: parts.getAll("example").filter(Boolean).slice(0, MOST_PHOTOS),
     box: boxOf(parts.get("box") ?? ""),
+    look: lookOf(parts.get("look") ?? ""),
     similar: [...new Set(parts.getAll("similar").filter(Boolean))].slice(0, MOST_PRODUCTS),
     chosen,
     price: { from: from ?? null, to: to ?? null },
@@ -79,6 +91,8 @@ export function toAddress(question) {
   for (const id of question.examples) parts.append("example", id);
   if (question.box && hasOnePhoto(question)) parts.append("box", question.box.join());
   for (const id of question.similar) parts.append("similar", id);
+  const look = Object.entries(question.look).map((part) => part.join(":"));
+  if (look.length && isLooking(question)) parts.append("look", look.join(";"));
   for (const [field, values] of Object.entries(question.chosen)) for (const value of values) parts.append(field, value);
   const { from, to } = question.price;
   if (from !== null || to !== null) parts.append("price", `${from ?? ""}..${to ?? ""}`);
@@ -97,6 +111,13 @@ function boxOf(text) {
   return inside && box[2] - box[0] >= LEAST_SIDE && box[3] - box[1] >= LEAST_SIDE ? box : null;
 }
 
+/** Weights as they stand in the address, shape:0.5;colour:2; what is none is left out. */
+function lookOf(text) {
+  const parts = text.split(";").map((part) => part.split(":"));
+  const known = ([name, weight]) => LOOKS.has(name) && number(weight ?? "") !== null && weight >= 0 && weight <= MOST_WEIGHT;
+  return Object.fromEntries(parts.filter(known).map(([name, weight]) => [name, Number(weight)]));
+}
+
 /** Whether a box can be meant: there is one photo, and no other. */
 export const hasOnePhoto = (question) => question.photos.length + question.examples.length === 1;
 
@@ -111,7 +132,7 @@ export const isFiltered = (question) =>
 
 /** What is searched for apart from filters and order: when it stays, the answer is the same one, narrowed. */
 export const core = (question) =>
-  JSON.stringify([question.words, question.photos, question.examples, question.box, question.similar]);
+  JSON.stringify([question.words, question.photos, question.examples, question.box, question.look, question.similar]);
 
 /** The same question without any filter. */
 export const unfiltered = (question) => ({ ...question, chosen: {}, price: NOTHING.price });
@@ -123,6 +144,7 @@ export const lookingLike = (question, looks) => ({
   photos: [],
   examples: [],
   box: null,
+  look: {},
   similar: [],
   sort: "",
   all: false,

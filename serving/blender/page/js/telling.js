@@ -3,6 +3,8 @@
 import { at, button, element } from "./element.js";
 import * as words from "./words.js";
 
+const SURE = 0.6; // of a category, before it is told
+
 /** Said by a screen reader when it is done with what it is saying. */
 export function say(text) {
   const live = at("live");
@@ -36,8 +38,9 @@ export function showGaps({ partial, missing_shards: missing, pending_images: pen
 }
 
 /** How the words were understood, where it was not as they stand. */
-export function showUnderstood(question, { match, corrected, matches, by_meaning: byMeaning }) {
+export function showUnderstood(question, { match, corrected, matches, category, by_meaning: byMeaning }) {
   const told = Object.entries(corrected ?? {}).map(([typed, meant]) => `No product has “${typed}”: searched for “${meant}” instead.`);
+  if (category?.length && category[0].p >= SURE) told.push(`It looks like: ${category[0].name}.`);
   if (byMeaning && !matches) told.push("No product has these words; these look as they sound.");
   else if (byMeaning) told.push("No product has all of these words; these have some of them, or look as they sound.");
   else if (match === "any" && /\S\s+\S/.test(question.words)) told.push("No product has all of these words; these have some of them.");
