@@ -22,7 +22,7 @@ MOST_ASKED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A tuning from all views, and what one from four fifths of them found of the rest.
+    """A tuning from four fifths of the things, and what it found of the rest, which no tuning is ever learned from.
 
     `held`: recall@1 of views of things held back, of what would serve instead
     and of untuned features, and the standard error of the first difference; of
@@ -49,10 +49,12 @@ def learn(
     serving: Tuning | None = None,
     categories: Sequence[str] = (),
     photos: Rows | None = None,
+    held: NDArray[np.bool_] | None = None,
 ) -> Learned:
     """base (n, numbers), things (n,): views by thing, the first row of each is the picture itself. categories: of each
     row, "" for none; learned as well where they can be told, whatever the rest is worth. photos (m, numbers): those
-    that shoppers asked with, whose mean is theirs.
+    that shoppers asked with, whose mean is theirs. held (n,): of which rows nothing is learned, so that what is
+    measured is what serves; the same things each time, or what serves would know them (None: drawn).
 
     `serving`: what is to be beaten; None: the prior alone, or nothing. Raises `ValueError` for fewer than
     `LEAST_THINGS` things, as `train_tuning` does, and where `serving` is of another extractor.
@@ -63,7 +65,10 @@ def learn(
     if serving is not None and serving.extractor_id != extractor_id:
         raise ValueError(f"{serving.extractor_id} serves, the views are of {extractor_id}: they cannot be compared")
     random = np.random.default_rng(seed)
-    held = np.isin(things, random.permutation(numbers)[: max(1, len(numbers) // HELD_BACK)])
+    if held is None:
+        held = np.isin(things, random.permutation(numbers)[: max(1, len(numbers) // HELD_BACK)])
+    if held.all() or not held.any():
+        raise ValueError("all things are held back, or none: more are needed to measure what is learned")
     tried = train_tuning(base[~held], things[~held], extractor_id, blocks, prior)
     items, asked, wanted = _asked(base, things, held, random)
     rival = serving if serving is not None or prior is None else prior_alone(prior)
@@ -87,7 +92,7 @@ def learn(
         "of what serves instead"
     )  # fmt: skip
     learned = Learned(
-        train_tuning(base, things, extractor_id, blocks, prior) if better or compared is None else compared,
+        tried if better or compared is None else compared,
         better,
         why,
         {**figures, "beyond_error": error, "views": len(asked), "among": len(items)},

@@ -86,12 +86,14 @@ def obey(order: Order) -> Learned | None:
         return None
     serving = decode_tuning(Path(order.serving).read_bytes()) if order.serving else None
     categories = [order.products[thing].category for thing in things.tolist()]
+    held = np.array([order.products[thing].held_back for thing in things.tolist()])
     return learn(
         *(base, things, order.extractor_id, blocks_of(order.extractor_id), order.seed),
         prior=shipped_prior(order.extractor_id),
         serving=serving,
         categories=categories,
         photos=read_features(Path(order.photos), order.extractor_id),
+        held=held,
     )
 
 

@@ -7,7 +7,9 @@ import numpy as np
 
 from feature_store.open import catalogue_store
 from feature_store.products import ProductReader
+from indexing.look.worth import HELD_BACK
 from jobs.full_index.build.cut import Cut
+from schemas.ids import product_hash
 from schemas.product_record import ProductRecord
 
 MOST_OF_A_PRODUCT = 4
@@ -15,10 +17,16 @@ MOST_OF_A_PRODUCT = 4
 
 
 class Drawn(msgspec.Struct, frozen=True):
-    """A product: URLs of its first pictures, and its category, "" for none."""
+    """A product: its id, URLs of its first pictures, and its category, "" for none."""
 
+    product_id: str
     urls: list[str]
     category: str
+
+    @property
+    def held_back(self) -> bool:
+        """Whether nothing is ever learned from it: one in `HELD_BACK`, the same at every build."""
+        return int.from_bytes(product_hash(self.product_id)[-4:], "little") % HELD_BACK == 0
 
 
 def draw_pictures(cut: Cut, count: int, seed: int) -> list[Drawn]:
@@ -46,7 +54,7 @@ def draw_pictures(cut: Cut, count: int, seed: int) -> list[Drawn]:
     for number in random.permutation(len(drawn)):
         if not room:
             break
-        chosen.append(Drawn(drawn[number].urls[:room], drawn[number].category))
+        chosen.append(msgspec.structs.replace(drawn[number], urls=drawn[number].urls[:room]))
         room -= len(chosen[-1].urls)
     return chosen
 
@@ -54,4 +62,4 @@ def draw_pictures(cut: Cut, count: int, seed: int) -> list[Drawn]:
 def _shown(record: ProductRecord) -> Drawn:
     category = record.attributes.get("category")
     urls = [entry.url for entry in record.images if entry.attached] if record.listed else []
-    return Drawn(urls[:MOST_OF_A_PRODUCT], category if isinstance(category, str) else "")
+    return Drawn(record.product_id, urls[:MOST_OF_A_PRODUCT], category if isinstance(category, str) else "")

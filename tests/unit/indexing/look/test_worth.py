@@ -24,7 +24,12 @@ def test_tuning_that_finds_views_held_back_is_used() -> None:
     assert found.held["recall_at_1"] > found.held["recall_at_1_untuned"] + 0.2
     assert found.held["views"] == 24 * 4 and found.held["among"] == 120
     assert found.by_chance["recall_at_1"] == 1 / 120
-    assert encode_tuning(found.tuning) == encode_tuning(train_tuning(*SHOP, "e-1", BLOCKS))
+    held = np.isin(SHOP[1], np.arange(24))
+    again = learn(*SHOP, "e-1", BLOCKS, seed=1, held=held)
+    rest = train_tuning(SHOP[0][~held], SHOP[1][~held], "e-1", BLOCKS)
+    assert encode_tuning(again.tuning) == encode_tuning(rest), "nothing is learned of what is held back"
+    with pytest.raises(ValueError, match="held back"):
+        learn(*SHOP, "e-1", BLOCKS, seed=1, held=np.ones(len(SHOP[1]), np.bool_))
 
 
 def test_tuning_worse_than_the_one_that_serves_is_not_used_and_says_why() -> None:
@@ -58,12 +63,11 @@ def test_categories_are_learned_beside_it_and_may_be_all_that_is_new() -> None:
 
 def test_mean_of_photos_that_were_asked_with_is_theirs() -> None:
     photos = views_of(80, 1, seed=9)[0] + np.float32(0.05)
+    usual = learn(*SHOP, "e-1", BLOCKS, seed=1).tuning
     found = learn(*SHOP, "e-1", BLOCKS, seed=1, photos=photos)
     assert found.settings["photos"] == 80
-    assert encode_tuning(found.tuning) == encode_tuning(with_query_log(train_tuning(*SHOP, "e-1", BLOCKS), photos))
-    assert encode_tuning(learn(*SHOP, "e-1", BLOCKS, seed=1, photos=photos[:0]).tuning) == encode_tuning(
-        train_tuning(*SHOP, "e-1", BLOCKS)
-    )
+    assert encode_tuning(found.tuning) == encode_tuning(with_query_log(usual, photos))
+    assert encode_tuning(learn(*SHOP, "e-1", BLOCKS, seed=1, photos=photos[:0]).tuning) == encode_tuning(usual)
 
 
 def test_new_kind_of_things_is_found_better_after_the_next_learning() -> None:
