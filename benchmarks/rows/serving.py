@@ -124,7 +124,7 @@ def _steps(steps: Mapping[str, Any]) -> str:
 def scenes(result: Result) -> list[Row]:
     figures = result["figures"]
     rows: list[Row] = []
-    for behind in ("drawn", "photographs"):
+    for behind in (each for each in ("drawn", "photographs") if each in figures):
         found = figures[behind]
         part = found["of_alone"]
         rows.append(
@@ -137,7 +137,7 @@ def scenes(result: Result) -> list[Row]:
                 f"item found {found['item_found']:.2f}; {found['find_ms']:.0f} ms of one core to look for items",
             )
         )
-    for name, found in figures["alone"].items():
+    for name, found in figures.get("alone", {}).items():
         rows.append(
             (
                 f"questions of {name}, one thing alone: first answers by default",

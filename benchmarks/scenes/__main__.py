@@ -1,6 +1,6 @@
 """Is the product found that stands among others in a photo?
 
-    python -m benchmarks.scenes [--encoder NAME] [--scenes 200]
+    python -m benchmarks.scenes [--encoder NAME] [--scenes 200] [--kinds drawn photographs alone]
 
 Scenes are drawn by a seed (`drawing.py`) from the questions of `apparel`: a studio picture of another view of a
 product, without its white, beside one to three other products, on drawn backgrounds and over photographs of
@@ -39,6 +39,7 @@ from vision.embedder import Embedder, create_embedder
 from vision.items.cutting import cut, encoded
 from vision.items.finding import Item, find_items, searched_box
 
+KINDS = ("drawn", "photographs", "alone")
 SEED = 1
 _BATCH = 16
 _FOUND = 0.5
@@ -49,6 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--encoder", default=Settings().encoder, help="by name, default: ours")
     parser.add_argument("--scenes", type=int, default=238, help="of each kind, at most")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="what to measure")
     parser.add_argument("--name", default="scenes", help="of the result")
     arguments = parser.parse_args()
     data = shared_data()
@@ -56,17 +58,24 @@ def main() -> int:
         print(f"skipped: {data} has no apparel and clothing (VITRINE_SHARED names the folder above data)")
         return 0
     embedder = create_embedder(arguments.encoder, threads=1)
-    apparel, clothing = Catalogue(data / "apparel", "product_id"), Catalogue(data / "clothing", "category")
-    for catalogue in (apparel, clothing):
-        catalogue.embed(embedder)
-    photographs = [data / "clothing" / question["image"] for question in lines(data / "clothing" / "queries.jsonl")]
-    figures = {
-        "drawn": in_scenes(apparel, embedder, DRAWN, arguments.scenes),
-        "photographs": in_scenes(apparel, embedder, photographs, arguments.scenes),
-        "alone": {"apparel": untroubled(apparel, embedder), "clothing": untroubled(clothing, embedder)},
-    }
-    write_result(arguments.name, vars(arguments), rounded(figures))
+    apparel = Catalogue(data / "apparel", "product_id")
+    apparel.embed(embedder)
+    figures: dict[str, Any] = {}
+    for kind in arguments.kinds:
+        if kind == "alone":
+            clothing = Catalogue(data / "clothing", "category")
+            clothing.embed(embedder)
+            figures[kind] = {"apparel": untroubled(apparel, embedder), "clothing": untroubled(clothing, embedder)}
+        else:
+            behind = DRAWN if kind == "drawn" else _photographs(data / "clothing")
+            figures[kind] = in_scenes(apparel, embedder, behind, arguments.scenes)
+        # After each, because they take minutes.
+        write_result(arguments.name, vars(arguments), rounded(figures))
     return 0
+
+
+def _photographs(folder: Path) -> list[Path]:
+    return [folder / question["image"] for question in lines(folder / "queries.jsonl")]
 
 
 def in_scenes(catalogue: Catalogue, embedder: Embedder, behind: Sequence[str | Path], most: int) -> dict[str, Any]:

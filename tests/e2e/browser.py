@@ -93,7 +93,7 @@ def scene(photo: Path) -> bytes:
     """The photo as one of two things on a table: to the left, and a dark one to the right."""
     table = Image.new("RGB", (800, 500), (70, 120, 200))
     with Image.open(photo) as opened:
-        table.paste(opened.resize((330, 330)), (50, 80))
+        table.paste(opened.resize((300, 300)), (60, 100))
     table.paste((25, 25, 25), (500, 150, 700, 350))
     file = io.BytesIO()
     table.save(file, "JPEG", quality=92)

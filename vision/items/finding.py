@@ -30,8 +30,8 @@ _STUDIO = 0.8
 """Part of the photo's edge that is white in a studio picture."""
 _SURE = 0.25
 """Score from which on an item is searched by default."""
-_MOST_OF_IT = 0.5
-"""Part of a photo, or of a box, that is most of it."""
+_OF_MANY = 0.35
+"""Of the photo, of a box: a larger item is what the photo is of."""
 _BESIDE = 0.3
 """Part of a box within another up to which the two are beside each other."""
 _LARGE = 0.25
@@ -82,10 +82,10 @@ def searched_box(image: Image.Image, items: Sequence[Item]) -> Box:
     surroundings do it little harm. A studio picture is whole: its white goes anyhow (`vision.preprocess`). An item
     that fills most of the photo is the photo, and one that hardly stands out may be anything.
     """
-    if not items or items[0].score < _SURE or items[0].box.area > _MOST_OF_IT:
+    if not items or items[0].score < _SURE or items[0].box.area > _OF_MANY:
         return WHOLE
     best, *others = (each.box for each in items)
-    if any(best.within(each) > _MOST_OF_IT for each in others) or not any(_apart(best, each) for each in others):
+    if any(best.within(each) > _BESIDE for each in others) or not any(_apart(best, each) for each in others):
         return WHOLE
     return WHOLE if _on_white(image) else best
 

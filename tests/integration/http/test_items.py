@@ -17,13 +17,13 @@ from tests.support.serving.shop import FIELDS, PROFILES, shop
 
 pytestmark = pytest.mark.anyio
 
-OF_P5 = (0.075, 0.15, 0.475, 0.85)
-OTHER = (0.6, 0.3, 0.9, 0.8)
+OF_P5 = (0.068, 0.135, 0.432, 0.75)
+OTHER = (0.545, 0.265, 0.82, 0.71)
 
 
 def photo() -> bytes:
     """`picture(5)` and a dark thing on a blue table."""
-    table = Image.new("RGB", (400, 230), (70, 120, 200))
+    table = Image.new("RGB", (440, 260), (70, 120, 200))
     with Image.open(io.BytesIO(picture(5, 160))) as shown:
         table.paste(shown, (30, 35))
     table.paste((20, 20, 20), (240, 69, 360, 184))

@@ -24,7 +24,8 @@ export class Items {
   /** @param {{box: number[], items?: Item[]} | undefined} seen what the answer says of the photo */
   show(seen) {
     const items = seen?.items ?? [];
-    at("seen").hidden = !this.photo || items.length === 0;
+    const choice = items.length > 1 || (items.length === 1 && !same(seen.box, WHOLE));
+    at("seen").hidden = !this.photo || !choice;
     if (at("seen").hidden) return;
     if (at("seen-photo").getAttribute("src") !== this.photo) at("seen-photo").src = this.photo;
     const drawn = items.map((item, place) => ({ ...item, place, searched: same(item.box, seen.box) }));
