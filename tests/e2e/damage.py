@@ -41,5 +41,5 @@ def empty_shard(system: System, shard: int) -> None:
 
 def letters_about(system: System, url: str) -> list[DeadLetter]:
     """Dead letters of requests for the image at `url`."""
-    letters = [decode_dead_letter(message.value or b"") for message in read_all(system.bootstrap, DEAD_LETTERS, 0)]
+    letters = [decode_dead_letter(message.value or b"") for message in read_all(system.kafka, DEAD_LETTERS, 0)]
     return [letter for letter in letters if url.encode() in (letter.value_bytes() or b"")]

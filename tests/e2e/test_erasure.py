@@ -1,20 +1,30 @@
-"""An erased product on the whole system: no byte of it is left where Vitrine keeps it, and the receipt says so."""
+"""An erased product on the whole system: no byte of it is left where Vitrine keeps it, and the receipt says so.
+
+Its features go with the nightly replay, which also tries again what failed in passing: `test_replay.py` has the rest
+of what a replay does.
+"""
 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cli.main import main
 from cli.runtime.environment import child_environment
 from feature_store.open import feature_store
+from messaging.producer import EventProducer
+from schemas.dead_letter import encode_dead_letter
 from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, image_key
+from schemas.topics import DEAD_LETTERS
+from tests.e2e.damage import letters_about
 from tests.e2e.pictures import picture, write_pictures
 from tests.e2e.test_life_of_a_product import added, found
-from tests.e2e.test_replay import replayed
+from tests.e2e.test_replay import replayed, settled_digests
 from tests.system import System, eventually
 from vision.extractor import extractor_id
 
@@ -40,18 +50,33 @@ def holding(folder: Path, marker: bytes) -> list[Path]:
             return [file for file in folder.rglob("*") if file.is_file() and marker in file.read_bytes()]
 
 
-def test_erased_product_is_gone_from_answers_disk_and_at_last_from_the_features(
-    system: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, value in child_environment(system.settings).items():
-        if name.startswith("VITRINE_"):
-            monkeypatch.setenv(name, value)
+@dataclass(frozen=True)
+class Pictured:
+    """URLs of the picture that the erased product had alone and of one that another has too, and their features."""
+
+    own: str
+    shared: str
+    own_feature: FeatureRecord
+    shared_feature: FeatureRecord
+
+
+@pytest.fixture(scope="module")
+def pictured(system: System) -> Pictured:
     own, shared = write_pictures(system.home / f"{MARKER}-pictures", range(7100, 7102))
     system.produce(added("erase-1", own, shared, title=f"{MARKER} title", brand=f"{MARKER} brand"))
     system.produce(added("erase-2", shared, title="kept"))
     system.wait_searchable(["erase-1", "erase-2"])
     first, second = features(system, own, shared)
     assert first is not None and second is not None
+    return Pictured(own, shared, first, second)
+
+
+def test_erased_product_is_gone_from_answers_and_disk(
+    system: System, pictured: Pictured, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in child_environment(system.settings).items():
+        if name.startswith("VITRINE_"):
+            monkeypatch.setenv(name, value)
     places = [system.home / "shards", system.home / "stores" / "catalogue"]
     eventually(lambda: all(holding(place, MARKER.encode()) for place in places), "it is on the disk")
 
@@ -59,14 +84,35 @@ def test_erased_product_is_gone_from_answers_disk_and_at_last_from_the_features(
     system.wait_settled()
     assert "erase-1" not in found(system, picture(7100))
     eventually(lambda: not holding(places[0], b"MARKER7b41e0 title"), "no snapshot holds its texts", poll_s=0.5)
-    eventually(lambda: not holding(places[0], first.vector), "no snapshot holds its vector", poll_s=0.5)
+    vector = pictured.own_feature.vector
+    eventually(lambda: not holding(places[0], vector), "no snapshot holds its vector", poll_s=0.5)
     assert not any(holding(place, b"MARKER7b41e0 title") for place in places)
     assert not any(holding(place, b"MARKER7b41e0 brand") for place in places)
     assert main(["erased", "erase-1"]) == 0, capsys.readouterr().out
     assert found(system, picture(7101))[0] == "erase-2"
 
+
+def test_replay_erases_the_features_and_extracts_what_failed_in_passing_and_changes_nothing_else(
+    system: System, pictured: Pictured
+) -> None:
+    file = system.home / "erasure-late" / "late.jpg"
+    file.parent.mkdir()
+    system.produce(added("erase-late", file.as_uri()))
+    (letter,) = eventually(lambda: letters_about(system, file.as_uri()), "the absent picture is a dead letter")
+    file.write_bytes(picture(9200))
+    before = settled_digests(system)
+    with EventProducer(system.bootstrap) as producer:
+        producer.send(DEAD_LETTERS, None, encode_dead_letter(msgspec.structs.replace(letter, transient=True)))
     report = replayed(system)
     assert report.features.erased == 1, report
-    eventually(lambda: features(system, own) == [None], "the feature that it alone had is gone", poll_s=0.5)
-    eventually(lambda: not holding(system.settings.layout.feature_store, first.vector), "with its bytes", poll_s=0.5)
-    assert features(system, shared) == [second]
+    assert (report.features.retried, report.features.recovered) >= (1, 1), report.features
+    assert report.settled
+    assert report.healed_rows == 0
+    assert {shard.verdict for shard in report.shards} == {"equal"}
+    assert [shard.truth for shard in report.shards] == before
+    system.wait_searchable(["erase-late"])
+
+    eventually(lambda: features(system, pictured.own) == [None], "the feature that it alone had is gone", poll_s=0.5)
+    vector = pictured.own_feature.vector
+    eventually(lambda: not holding(system.settings.layout.feature_store, vector), "with its bytes", poll_s=0.5)
+    assert features(system, pictured.shared) == [pictured.shared_feature]

@@ -1,4 +1,8 @@
-"""The nightly replay on the whole system: finds nothing, heals what is lost, bears being killed, tries again."""
+"""The nightly replay on the whole system: heals what is lost, and bears being killed.
+
+That it finds nothing where nothing is lost, `tests/hostile/doors/test_encryption.py` shows; that it erases, and tries
+again what failed in passing, `test_erasure.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,15 @@ import random
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
-import msgspec
 import pytest
 
 from cli.runtime.environment import child_environment
 from jobs.full_index.replay.report import ReplayReport, decode_report
 from jobs.full_index.truth.live_log import wait_for_extraction
-from messaging.producer import EventProducer
-from schemas.dead_letter import DeadLetter, encode_dead_letter
-from schemas.topics import DEAD_LETTERS
-from tests.e2e.damage import empty_shard, letters_about
-from tests.e2e.pictures import picture, write_pictures
+from tests.e2e.damage import empty_shard
+from tests.e2e.full_index import digests
+from tests.e2e.pictures import write_pictures
 from tests.e2e.test_life_of_a_product import added
 from tests.hostile.doors.sockets import SOCKETS_OF_A_REGION, Door, doors_of_family
 from tests.rebuilt import rebuild
@@ -72,10 +72,6 @@ def history(system: System, name: str, products: int, seed: int) -> list[dict[st
     return events
 
 
-def digests(system: System) -> list[str]:
-    return [digest for _, digest in sorted(system.digests().items())]
-
-
 def settled_digests(system: System) -> list[str]:
     """The shards' digests once every event and every vector is in them; pictures that were given up stay out."""
     system.wait_settled(pending=20)
@@ -91,32 +87,6 @@ def all_doors(system: System, client: int) -> list[Door]:
     """Of the client's processes, once those of its Flink are there; none before."""
     doors = doors_of_family(str(system.home), client)
     return doors if sum(door.program == "java" for door in doors) >= SOCKETS_OF_A_REGION else []
-
-
-@pytest.fixture(scope="module")
-def late(system: System) -> tuple[Path, DeadLetter]:
-    """A picture that was not there when it was asked for, and is now; the letter about it."""
-    folder = system.home / "replay-retry"
-    folder.mkdir(exist_ok=True)
-    file = folder / "late.jpg"
-    system.produce(added("replay-retry", file.as_uri()))
-    (letter,) = eventually(lambda: letters_about(system, file.as_uri()), "the absent picture is a dead letter")
-    file.write_bytes(picture(9200))
-    return file, letter
-
-
-def test_check_finds_nothing_and_changes_nothing(system: System, late: tuple[Path, DeadLetter]) -> None:
-    system.produce(*history(system, "replay-nothing", 12, 9000))
-    before = settled_digests(system)
-    report = replayed(system, "--check")
-    assert report.found_nothing, report
-    assert report.settled
-    assert report.healed_rows == 0
-    assert {shard.verdict for shard in report.shards} == {"equal"}
-    assert [shard.truth for shard in report.shards] == before == digests(system)
-    assert report.features.given_up >= 1
-    assert late[0].as_uri() not in " ".join(report.features.examples)
-    assert system.searchable_images("replay-retry") == [0]
 
 
 def test_emptied_shard_is_healed_by_a_replay_that_was_killed_and_run_again(system: System) -> None:
@@ -140,19 +110,3 @@ def test_emptied_shard_is_healed_by_a_replay_that_was_killed_and_run_again(syste
     assert report.healed_products > 0
     assert digests(system) == whole == [shard.truth for shard in report.shards]
     assert [path.name for path in (system.home / "replay").glob("run-*")] == []
-
-
-def test_image_given_up_for_a_reason_that_passes_is_extracted_by_a_replay_that_changes_nothing_else(
-    system: System, late: tuple[Path, DeadLetter]
-) -> None:
-    before = settled_digests(system)
-    passing = msgspec.structs.replace(late[1], transient=True)
-    with EventProducer(system.bootstrap) as producer:
-        producer.send(DEAD_LETTERS, None, encode_dead_letter(passing))
-    report = replayed(system)
-    assert (report.features.retried, report.features.recovered) >= (1, 1), report.features
-    assert report.settled
-    assert report.healed_rows == 0
-    assert {shard.verdict for shard in report.shards} == {"equal"}
-    assert [shard.truth for shard in report.shards] == before
-    system.wait_searchable(["replay-retry"])

@@ -27,11 +27,15 @@ from schemas.access.grpc import channel
 from schemas.errors import OperatorError
 from schemas.search_pb2 import StatusRequest
 from schemas.search_pb2_grpc import SearchStub
+from tests.e2e.damage import letters_about
+from tests.e2e.full_index import digests
 from tests.e2e.pictures import picture, write_pictures
+from tests.e2e.test_life_of_a_product import added
+from tests.e2e.test_replay import history, replayed, settled_digests
 from tests.hostile.doors.authority import Authority
 from tests.hostile.doors.secure_kafka import PASSWORD, SecureKafka, add_scram_user, secure_kafka
 from tests.hostile.doors.sockets import processes_of
-from tests.system import System
+from tests.system import System, eventually
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
 
@@ -80,10 +84,20 @@ def test_event_becomes_an_answer_over_encrypted_connections_alone(stocked: Syste
     assert json.loads(done.stdout)["problems"] == []
 
 
-def test_batch_job_reads_the_log_over_an_encrypted_connection(stocked: System) -> None:
-    done = _vitrine(stocked, "replay")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "nothing differs" in done.stdout
+def test_replay_over_encrypted_connections_finds_nothing_and_changes_nothing(stocked: System) -> None:
+    absent = (stocked.home / "absent.jpg").as_uri()
+    stocked.produce(added("absent", absent), *history(stocked, "replayed", 12, 9000))
+    eventually(lambda: letters_about(stocked, absent), "the absent picture is a dead letter")
+    before = settled_digests(stocked)
+    report = replayed(stocked, "--check")
+    assert report.found_nothing, report
+    assert report.settled
+    assert report.healed_rows == 0
+    assert {shard.verdict for shard in report.shards} == {"equal"}
+    assert [shard.truth for shard in report.shards] == before == digests(stocked)
+    assert report.features.given_up >= 1
+    assert absent not in " ".join(report.features.examples)
+    assert stocked.searchable_images("absent") == [0]
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ async def test_openapi_refers_to_nothing_that_it_does_not_define(client: httpx.A
     assert set(defined["SearchAnswer"]["properties"]) == {
         "results", "watermark", "partial", "missing_shards", "pending_images", "refused_images", "took_ms",
         "generation", "matches", "facets", "cursor", "match", "by_meaning", "corrected", "explain",
-            "search_id", "learned_rank",
+        "search_id", "learned_rank", "category", "photos",
     }  # fmt: skip
     assert set(defined["SearchAnswer"]["required"]) == {
         "results", "watermark", "partial", "missing_shards", "pending_images", "refused_images", "took_ms", "generation"
@@ -300,6 +300,6 @@ def test_example_of_the_issue_has_the_same_fields() -> None:
         '{"product_id": "p1", "score": 0.93, "image_url": "...", "title": "...", "category": "...", "brand": "...",'
         ' "price": 49.9, "sales": 120, "praise": 0.96}'
     )
-    left = ("colour", "attributes_trimmed", "explain")
+    left = ("colour", "attributes_trimmed", "also_at", "explain")
     assert list(example) == [name for name in Result.__annotations__ if name not in left]
     assert SearchAnswer.__struct_fields__[:4] == ("results", "watermark", "partial", "missing_shards")

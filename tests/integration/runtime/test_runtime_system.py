@@ -1,6 +1,6 @@
 """The whole system's life: started once, it mends itself after each death; nothing of its index is lost.
 
-It is stopped and continued in tests/e2e/test_lost_stores.py.
+It is stopped and continued in tests/e2e/test_lost_stores.py; Kafka, among others, dies in tests/e2e/test_kills.py.
 """
 
 from __future__ import annotations
@@ -112,13 +112,6 @@ def test_killed_parts_of_serving_are_named_by_the_status_and_come_back_by_themse
     assert [view.searchable for view in after] == [view.searchable for view in before]
     fresh = eventually(lambda: is_ready(catalogue.settings.blender), "the blender is ready again")
     assert fresh
-
-
-def test_killed_kafka_comes_back_by_itself(catalogue: System) -> None:
-    killed = {KAFKA: catalogue.pid(KAFKA)}
-    catalogue.kill(KAFKA)
-    catalogue.wait_back(killed)
-    assert changed_price(catalogue, "runtime-3") == 77.0
 
 
 def test_job_lost_with_its_job_manager_is_submitted_again_by_itself(catalogue: System) -> None:
