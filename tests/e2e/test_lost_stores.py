@@ -6,13 +6,13 @@ import shutil
 
 import psutil
 import pytest
-from schemas.feature import decode_feature
 
 from cli.main import main
 from cli.runtime.environment import settings_environment
 from jobs.full_index.truth.live_log import wait_for_extraction
 from messaging.admin import describe
 from messaging.ranges import read_range
+from schemas.features.record import decode_feature
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES
 from tests.e2e.pictures import write_pictures
 from tests.e2e.test_life_of_a_product import added, flink_counter
