@@ -233,7 +233,7 @@ RULES: dict[Rule, str] = {
     missing_commands: "run `vitrine status --absent`",
     missing_settings: "set VITRINE_ABSENT",
     missing_tests: "proved by `test_absent`",
-    missing_metrics: "watch `vitrine_searcher_absent_total`",
+    missing_metrics: "watch `vitrine_searcher_unheard_of_total`",
     foreign_places: "from https://mirror.example.net/simple",
 }
 """Each rule with a text that breaks it."""
