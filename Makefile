@@ -10,7 +10,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
 CODE := disk schemas vision feature_store indexing messaging generations sample search_report jobs serving vitrine_client cli benchmarks
-BENCHES := freshness updates queries shard delisted churn scale swap hung store extraction retrieval filters words meaning ranking build hosts start recovery tail
+BENCHES := freshness updates queries shard delisted churn scale swap hung store extraction retrieval filters words meaning ranking doubles build hosts start recovery tail
 UV := 0.13.8
 # Files are shared out among processes; whole systems come last, in one of them (tests/conftest.py).
 PYTEST = $(PY) -m pytest --numprocesses=$(or $(WORKERS),2) --dist=loadfile --no-loadscope-reorder

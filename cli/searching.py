@@ -136,6 +136,6 @@ def _explained(answer: dict[str, Any]) -> list[str]:
         said += [f"{name} {part[name]['score']:.3f} (rank {part[name]['rank']})" for name in lists if part.get(name)]
         lines.append(f"{place}: {part['score']:.3f} = {', '.join(said)}")
     if (merged := how.get("doubles")) is not None:
-        said = f"{merged['merged']} of {merged['compared']} products are named under another"
-        lines.append(f"{said}, alike from {merged['likeness']:g} on")
+        many = f"{merged['merged']} of {merged['compared']} products are named under another"
+        lines.append(f"{many}, alike from {merged['likeness']:g} on")
     return [*lines, *how["shards"]]
