@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.harness.result import REPOSITORY, RESULTS
-from benchmarks.rows.asking import filters, meaning, ranking, words
+from benchmarks.rows.asking import doubles, filters, meaning, ranking, words
 from benchmarks.rows.index import build, churn, delisted, scale, shard
 from benchmarks.rows.row import Result, Row
 from benchmarks.rows.serving import hung, queries, retrieval, scenes, start, swap
@@ -47,6 +47,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "words": words,
     "meaning": meaning,
     "ranking": ranking,
+    "doubles": doubles,
     "swap": swap,
     "hung": hung,
     "build": build,

