@@ -1,7 +1,8 @@
 """Fixtures that bring up real parts: `kafka_broker` (Kafka alone) and `system` (everything).
 
-Both live for the whole session, on free ports and in a folder of their own;
-their prerequisites are those of `make setup`.
+Both are shared by the tests of a session, on free ports and in a folder of their
+own; their prerequisites are those of `make setup`. The system ends with the last
+test that uses it: what comes after needs the processors.
 """
 
 from __future__ import annotations
@@ -35,16 +36,40 @@ SYSTEMS = (
     "tests/integration/batch/test_full_index_build.py",
     "tests/integration/runtime/test_runtime_system.py",
 )
-"""Tests of whole systems, which take all cores: one after the other, in one process."""
+"""Tests of whole systems: one after the other, in one process."""
+
+_shared: list[System] = []
+"""The system of the fixture `system`, from its first use on."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole systems last, and the shared one after those of their own: it lives to the session's end."""
-    shares = [item for item in items if "system" in getattr(item, "fixturenames", ())]
+    """Whole systems first, the shared one last of them: while they wait, the other process runs the rest.
+
+    Of that, files that need Kafka come first, so that one process alone starts it.
+    """
+    shares = [item for item in items if "system" in _needs(item)]
     if strays := [item.nodeid for item in shares if not item.nodeid.startswith(SYSTEMS)]:
         raise pytest.UsageError(f"{strays[0]} needs the whole system: name it in SYSTEMS (tests/conftest.py)")
-    last = set(shares)
-    items.sort(key=lambda item: (item.nodeid.startswith(SYSTEMS), item in last))
+    with_kafka = {item.path for item in items if "kafka_broker" in _needs(item)}
+
+    def place(item: pytest.Item) -> tuple[bool, bool]:
+        if not item.nodeid.startswith(SYSTEMS):
+            return True, item.path not in with_kafka
+        return False, "system" in _needs(item)
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After the fixtures of the test itself: ends the shared system with its last test, where others follow."""
+    if nextitem is not None and "system" in _needs(item) - _needs(nextitem):
+        for running in _shared:
+            running.stop()
+
+
+def _needs(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
@@ -73,6 +98,7 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The whole system, ready. Tests share it: use product ids of your own, and mend (`start`) what you kill."""
     running = System(tmp_path_factory.mktemp("system"))
+    _shared.append(running)
     try:
         running.start()
         yield running

@@ -13,14 +13,19 @@ _LAST = 31_000  # the ephemeral range of Linux begins at 32768: a client's socke
 def free_block(count: int) -> int:
     """The first of `count` consecutive ports that are free now, as are those 1000 above (metrics of the services).
 
+    Processes of one run look in ranges of their own: a part that one has killed finds its port free when it comes back.
     VITRINE_TEST_PORTS=FIRST fixes where to look.
     """
     fixed = os.environ.get("VITRINE_TEST_PORTS")
     if fixed:
         candidates = list(range(int(fixed), int(fixed) + 100, count))
     else:
-        chooser = random.Random(f"{os.getpid()} {os.environ.get('PYTEST_XDIST_WORKER', '')}")
-        candidates = [chooser.randrange(_FIRST, _LAST, 8) for _ in range(500)]
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+        workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+        span = (_LAST - _FIRST) // workers
+        first = _FIRST + int(worker.removeprefix("gw")) % workers * span
+        chooser = random.Random(f"{os.getpid()} {worker}")
+        candidates = [chooser.randrange(first, first + span, 8) for _ in range(500)]
     for first in candidates:
         if all(_is_free(port) and _is_free(port + 1000) for port in range(first, first + count)):
             return first
