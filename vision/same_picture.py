@@ -13,8 +13,8 @@ from vision.extractor import is_composite
 COMPOSITE = 0.965
 BLOCKS = 0.975
 TUNED = 0.925
-"""Of vectors made of base features by what was learned of how views of one thing differ: they are the best at this. It is
-0.91 of the look alone; two pictures of one category are as like as this beside it."""
+"""Of vectors made of base features by what was learned of how views of one thing differ: they are the best at this.
+0.91 of the look without categories, which two pictures of one category have in common."""
 UNMEASURED = 0.99
 """Of any other encoder: pictures stored anew, and little else."""
 

@@ -82,7 +82,9 @@ def in_scenes(catalogue: Catalogue, embedder: Embedder, behind: Sequence[str | P
     """Of questions whose item can be cut out, each in one scene."""
     random = Random(SEED)
     others = [(answer, item) for answer, item in _items(catalogue, range(catalogue.size)) if item is not None]
-    asked, scenes, items = [], [], []
+    asked: list[int] = []
+    scenes: list[Scene] = []
+    items: list[list[Item]] = []
     seconds = 0.0
     for number, (answer, item) in enumerate(_items(catalogue, range(catalogue.size, len(catalogue.files)))):
         if item is None or len(asked) == most:

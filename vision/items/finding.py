@@ -141,7 +141,7 @@ def _score(way: Plane, part: Component, box: Box) -> float:
     outside = float(around[ring].mean()) if ring.any() else 0.0
     rise = max(0.0, float(np.median(around[mask])) - outside)
     filled = part.pixels / (box.area * way.size)
-    return rise / (rise + _HALF_RISE) * float(min(1.0, filled)) ** 0.5 * min(1.0, box.area / _LARGE) ** 0.25
+    return float(rise / (rise + _HALF_RISE) * min(1.0, filled) ** 0.5 * min(1.0, box.area / _LARGE) ** 0.25)
 
 
 def _shown(item: Item, box: Box, size: tuple[int, int]) -> Item:

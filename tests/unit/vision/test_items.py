@@ -42,7 +42,9 @@ def laid(*boxes: Box, colours: tuple[str, ...] = ("navy", "crimson", "darkgreen"
 def test_every_item_on_a_table_is_found_and_the_larger_one_first() -> None:
     found = find_items(laid(JACKET, BAG))
     assert len(found) == 2
-    assert [item.box.overlap(box) > 0.8 for item, box in zip(found, (JACKET, BAG), strict=True)] == [True, True]
+    for item, box in zip(found, (JACKET, BAG), strict=True):
+        assert box.within(item.box) > 0.98
+        assert item.box.overlap(box) > 0.6, "with no more than a margin around it"
     assert searched_box(laid(JACKET, BAG), found) == found[0].box
     assert found == find_items(laid(JACKET, BAG))
 
@@ -83,7 +85,7 @@ def test_photo_that_a_phone_took_sideways_has_its_boxes_upright() -> None:
     lying = laid(JACKET, BAG).transpose(Image.Transpose.ROTATE_90)
     photo = decode_image(encoded(lying, "JPEG", quality=95, exif=exif.tobytes()), ImageLimits())
     assert photo.size == SCENE
-    assert find_items(photo)[0].box.overlap(JACKET) > 0.8
+    assert find_items(photo)[0].box.overlap(JACKET) > 0.6
 
 
 def test_what_is_cut_out_stands_on_white() -> None:
@@ -100,11 +102,12 @@ def test_box_with_nothing_but_background_is_cut_as_it_is() -> None:
     assert cut(photo, box).tobytes() == photo.crop((left, top, right, bottom)).tobytes()
 
 
-def test_studio_picture_cut_by_a_box_around_its_item_keeps_every_pixel_of_it() -> None:
+def test_studio_picture_cut_by_a_box_around_its_item_keeps_all_but_its_edge() -> None:
     picture = product(3)
     part = np.asarray(cut(picture, Box(0.05, 0.05, 0.95, 0.95)))
     whole = np.asarray(picture.crop((15, 15, 285, 285)))
-    item = whole.min(axis=2) < 200
+    item = ndimage.binary_erosion(whole.min(axis=2) < 250, iterations=8)
+    assert item.any()
     assert np.array_equal(part[item], whole[item])
 
 
