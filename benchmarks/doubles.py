@@ -32,6 +32,8 @@ from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch
 from schemas.doubles import colour_of
 from schemas.doubles import told_apart as told_apart_by_colour
+from schemas.features.blocks import blocks_of
+from schemas.features.ids import dimension_of, tuned_id
 from schemas.found import decode_found, encode_found
 from schemas.ids import image_id
 from schemas.query.body import VectorAsked
@@ -44,7 +46,7 @@ from serving.blender.ranking.candidates import Candidates, products_wanted
 from serving.blender.ranking.ranking import Page, Ranking
 from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
-from vision.extractor import blocks_of, extractor_id
+from vision.extractor import extractor_id
 from vision.same_picture import least_likeness
 
 THRESHOLDS = (0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.965, 0.97, 0.975, 0.98, 0.985, 0.99, 0.995)
@@ -217,7 +219,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in CATALOGUES:
             pictures = pictures_of(encoder, arguments.threads, data / name, arguments.pictures, arguments.seed)
             for space, tuned in spaces(encoder).items():
-                used = least_likeness(extractor_id(encoder), tuned(pictures.originals[:1]).shape[1])
+                features, numbers = extractor_id(encoder), tuned(pictures.originals[:1]).shape[1]
+                used = least_likeness(
+                    features if numbers == dimension_of(features) else tuned_id(features, "0" * 8, numbers)
+                )
                 found = figures["told_apart"].setdefault(space, {"used": f"{used:g}"})
                 found[name] = told_apart(pictures, tuned, used)
     for limit in arguments.limits:
