@@ -242,11 +242,7 @@ async def test_openapi_refers_to_nothing_that_it_does_not_define(client: httpx.A
     assert set(defined["SearchAnswer"]["properties"]) == {
         "results", "watermark", "partial", "missing_shards", "pending_images", "refused_images", "took_ms",
         "generation", "matches", "facets", "cursor", "match", "by_meaning", "corrected", "explain",
-<<<<<<< HEAD
         "search_id", "learned_rank", "category", "photos",
-=======
-            "search_id", "learned_rank", "photos",
->>>>>>> item
     }  # fmt: skip
     assert set(defined["SearchAnswer"]["required"]) == {
         "results", "watermark", "partial", "missing_shards", "pending_images", "refused_images", "took_ms", "generation"
