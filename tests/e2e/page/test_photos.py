@@ -91,7 +91,7 @@ def test_click_on_a_product_shows_similar_ones_and_back_returns(page: Page, shop
     expect(page.locator("#results-title")).to_have_text(f"Similar to {title}")
     expect(page.locator("a.product").first).to_be_visible()
     expect(page.locator(f"a.product[data-product-id='{product_id}']")).to_have_count(0)
-    page.get_by_role("button", name="Back").click()
+    page.get_by_role("button", name="Back", exact=True).click()
     expect(page.locator("#results-title")).to_have_text("Looks like your photo")
     first_is(page, product_id)
     page.go_back()
