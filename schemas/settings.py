@@ -212,8 +212,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Vectors of queries' photos, and the places of their items, that are kept for when the same photo comes again, as
     for the next page; 0: none."""
     query_items: bool = True
-    """A photo in which things stand apart from each other is searched by the best of them (docs/search.md); false: by
-    all of it, unless the question names a box."""
+    """A question that asks for `items` is answered by the best of them, where things stand apart in its photo
+    (docs/search.md); false: by all of it, unless it names a box."""
     search_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """Time for one search, from the last byte of the question to the answer; later it is 504."""
 

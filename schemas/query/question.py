@@ -92,7 +92,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.images or self.vectors or self.products)
 
     def digest(self, *also: bytes) -> bytes:
-        """8 bytes, equal for questions whose pages continue each other, whatever their limit, facets and items are.
+        """8 bytes, equal for questions whose pages continue each other, whatever their limit and facets are.
 
         `also`: what a route asks besides, such as the photo of a form or the product that is in its path.
         """
@@ -100,6 +100,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         examples = [images, self.vectors, self.products]
         words = [self.text, self.match, self.weights, self.fusion]
         choice = [encode_filter(self.filter), self.min_score, *([sorted(self.look.items())] if self.look else [])]
+        choice += ["items"] if self.items else []  # by which the photo may be searched
         order = [self.rank, self.sort, self.max_per, self.mmr, *([self.doubles] if self.doubles else ())]
         return blake2b(
             msgspec.msgpack.encode([examples, words, choice, order, also]), digest_size=DIGEST_BYTES

@@ -56,7 +56,7 @@ class PhotoItems:
         most_known: int = 0,
         memory: FreedMemory | None = None,
     ) -> None:
-        """choose: a photo without a box is searched by what `searched_box` says of it.
+        """choose: a photo without a box whose items are wanted is searched by what `searched_box` says of it.
 
         `most_known`: photos whose items are kept, see `Known`.
         """
@@ -67,17 +67,17 @@ class PhotoItems:
         self._known: Known[_Sight] = Known(most_known)
 
     async def look(self, data: bytes, box: Box | None = None, *, tell: bool = False) -> Looked:
-        """What to search with in the place of the photo. `tell`: its items are wanted in any case.
+        """What to search with in the place of the photo. `tell`: its items are wanted.
 
-        The whole photo is what it was. Raises `RejectedError` for what is no picture, `TransientError` when too many
+        Who does not want them pays nothing for them: looking takes as long as embedding. The whole photo is what it was. Raises `RejectedError` for what is no picture, `TransientError` when too many
         photos wait already.
         """
-        sight = await self._sight(data) if tell or (box is None and self._choose) else None
+        sight = await self._sight(data) if tell else None
         items = None if sight is None else sight.items
         if box is None:
             box = sight.box if sight is not None and self._choose else WHOLE
         if box == WHOLE:
-            return Looked(data, WHOLE, items if tell else None)
+            return Looked(data, WHOLE, items)
         part = await self._run(data, partial(_cut, data, self._limits, box))
         return Looked(part, box, items)
 

@@ -87,9 +87,11 @@ async def test_items_are_told_and_each_can_be_searched_by(client: httpx.AsyncCli
 async def test_whole_photo_is_searched_by_its_box(client: httpx.AsyncClient) -> None:
     whole = await ask(client, images=[{"data": ENCODED, "box": [0, 0, 1, 1]}])
     assert "photos" not in whole
-    item = await ask(client, images=[ENCODED])
+    item = await ask(client, images=[ENCODED], items=True)
     assert item["photos"][0]["box"] != [0, 0, 1, 1]
     assert item["results"] != whole["results"]
+    plain = await ask(client, images=[ENCODED])
+    assert "photos" not in plain and plain["results"] == whole["results"], "nobody looks who is not asked to"
 
 
 async def test_photo_of_one_thing_is_asked_with_as_ever(client: httpx.AsyncClient) -> None:

@@ -27,8 +27,7 @@ export class Asking {
    * @returns {Promise<object>} the answer, with `facets` (`Record<string, Facet>`), and what there is in its photos
    */
   async first(question, signal) {
-    const body = await this.body(question, signal);
-    return api.search({ ...body, ...(body.images ? { items: true } : {}), facets: FACETS }, signal);
+    return api.search({ ...(await this.body(question, signal)), facets: FACETS }, signal);
   }
 
   /** The page after `cursor`. @param {Question} question */
@@ -46,7 +45,7 @@ export class Asking {
     const boxed = question.box && hasOnePhoto(question);
     const images = boxed ? photos.map((data) => ({ data, box: question.box })) : photos;
     return {
-      ...(images.length ? { images } : {}),
+      ...(images.length ? { images, items: true } : {}),
       ...(question.similar.length ? { products: question.similar } : {}),
       ...(Object.keys(question.look).length && isLooking(question) ? { look: question.look } : {}),
       ...(question.words ? { text: question.words } : {}),
