@@ -20,10 +20,11 @@ from schemas.query.rank import RankProfile
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest
 from schemas.settings import Settings
 from serving.backend import OVERDUE, SearchBackend, check_applied
+from serving.blender.asking.asked import Asked
 from serving.blender.asking.likeness import SIMILAR_VECTORS, Likeness, Vector, as_searched, vector_of, weighed
 from serving.blender.asking.merging import Merging
 from serving.blender.asking.nearest import TIMEOUT_S, Nearest
-from serving.blender.asking.questions import Asked, Questions
+from serving.blender.asking.questions import Questions
 from serving.blender.asking.searching import Aim, Searches
 from serving.blender.embedding.encoders import WAIT_FOR_LOAD_S, Encoders
 from serving.blender.embedding.items import Looked, PhotoItems

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
 import numpy as np
 
-from indexing.look.tuning import Tuning
 from indexing.ranking.model import RankModel
 from schemas.errors import RejectedError, TransientError
 from schemas.found import Hit
@@ -18,21 +17,21 @@ from schemas.ids import product_hash
 from schemas.query.facets import decode_counts, encode_wanted
 from schemas.query.filters import encode_filter
 from schemas.query.question import Question
-from schemas.search_log import Kind
 from schemas.search_pb2 import DetailsRequest
 from serving.backend import MAX_DETAILS, MAX_IMAGES_PER_QUERY, SearchBackend
+from serving.blender.asking.asked import Asked
 from serving.blender.asking.merging import Merging
+from serving.blender.asking.parts import tell_parts, tells_parts
 from serving.blender.asking.searching import NOTHING_ELSE, Aim, Found, Query, Searches, Wanted
 from serving.blender.embedding.meanings import Meanings, Meant
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.ranking import pages
 from serving.blender.ranking.candidates import Candidates, products_wanted
-from serving.blender.ranking.explain import Explain
 from serving.blender.ranking.models import LearnedRanks
 from serving.blender.ranking.ranking import Page, Ranking
 from serving.blender.ranking.scored import Vectors
 from serving.blender.ranking.values import needs_attributes
-from serving.blender.showing.answers import MergedHow, PhotoSeen, SearchAnswer, SearchedHow
+from serving.blender.showing.answers import MergedHow, SearchAnswer, SearchedHow
 from serving.blender.showing.counts import facet_answers
 from serving.blender.showing.details import MAX_ATTRIBUTES_BYTES, shown
 from serving.blender.showing.doubles import name_doubles
@@ -45,49 +44,6 @@ _MOST_LISTED = 4096
 """Products that a list is asked for at most."""
 BEHIND = 8
 """Products more that are asked for where doubles are merged: those of the last one shown stand right behind it."""
-
-
-class Asked:
-    """One question on its way: what it is asked with, and since when.
-
-    `vectors`: to look like, float32 of length 1; of several an image's best
-    score counts. `without`: products that the answer leaves out, `images_without`
-    images of theirs, at most. `also`: what the route asks besides, for the cursor.
-    `kinds`: what is asked with, for who counts; `photos`: what the answer says of
-    them. `tuning`: by which parts of the look are told apart, where it has any.
-    `meant`: what the words look like, once that is asked for as well.
-    """
-
-    def __init__(
-        self,
-        question: Question,
-        aim: Aim,
-        vectors: Sequence[bytes],
-        began: float,
-        embed_s: float,
-        deadline: float,
-        *,
-        without: Collection[str] = (),
-        images_without: int = 0,
-        also: tuple[bytes, ...] = (),
-        kinds: tuple[Kind, ...] = (),
-        tuning: Tuning | None = None,
-        photos: list[PhotoSeen] | None = None,
-    ) -> None:
-        self.question = question
-        self.aim = aim
-        self.vectors = vectors
-        self.began = began
-        self.embed_s = embed_s
-        self.deadline = deadline
-        self.without = without
-        self.images_without = images_without
-        self.kinds = kinds
-        self.tuning = tuning
-        self.photos = photos
-        self.digest = question.digest(*also)
-        self.seen = pages.decode(question.cursor, self.digest)
-        self.meant: Meant | None = None
 
 
 class Questions:
@@ -161,7 +117,7 @@ class Questions:
             listing=listing,
             order_by=("-" * sort.descending + sort.field.name) if sort is not None and not asked.vectors else "",
             list_limit=self._listed(asked) if listing or question.text else 0,
-            with_vectors=self._compares(asked) or _tells_parts(asked),
+            with_vectors=self._compares(asked) or tells_parts(asked),
             explain=question.explain,
         )
         return NOTHING_ELSE if wanted == NOTHING_ELSE else wanted
@@ -303,8 +259,8 @@ class Questions:
             for result in results:
                 if (part := parts[result["product_id"]]) is not None:
                     result["explain"] = part
-            if _tells_parts(asked):
-                _tell_parts(asked, hits, parts)
+            if tells_parts(asked):
+                tell_parts(asked, hits, parts)
         unnamed = name_doubles(page, results)
         if named := page.named - len(unnamed):
             self._metrics.merged.inc(named)
@@ -337,21 +293,6 @@ def _cursor(asked: Asked, page: Page, unnamed: list[str]) -> str | None:
         return None
     shown = page.shown.difference(map(product_hash, unnamed))
     return pages.encode(shown, asked.digest, asked.seen.named + page.named - len(unnamed)) or None
-
-
-def _tells_parts(asked: Asked) -> bool:
-    return asked.question.explain and asked.tuning is not None and bool(asked.vectors)
-
-
-def _tell_parts(asked: Asked, hits: Sequence[Hit], parts: Mapping[str, Explain | None]) -> None:
-    """Of each product that was found by its look, by the vector that it is nearest to."""
-    assert asked.tuning is not None, "whoever has parts has a tuning"
-    queries = np.stack([np.frombuffer(vector, "<f4") for vector in asked.vectors])
-    for hit in hits:
-        explain = parts[hit.product_id]
-        if explain is not None and hit.vector:
-            item = np.frombuffer(hit.vector, "<f4")
-            explain["look_parts"] = asked.tuning.shares(queries[int((queries @ item).argmax())], item)
 
 
 def _vectors(found: list[Found]) -> Vectors:

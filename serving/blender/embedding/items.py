@@ -69,8 +69,9 @@ class PhotoItems:
     async def look(self, data: bytes, box: Box | None = None, *, tell: bool = False) -> Looked:
         """What to search with in the place of the photo. `tell`: its items are wanted.
 
-        Who does not want them pays nothing for them: looking takes as long as embedding. The whole photo is what it was. Raises `RejectedError` for what is no picture, `TransientError` when too many
-        photos wait already.
+        Who does not want them pays nothing for them: looking takes as long as
+        embedding. The whole photo is what it was. Raises `RejectedError` for what is
+        no picture, `TransientError` when too many photos wait already.
         """
         sight = await self._sight(data) if tell else None
         items = None if sight is None else sight.items
