@@ -85,7 +85,7 @@ class Tuning:
         """The categories of what a searched vector shows, with their probabilities, the most probable first."""
         if self.head is None:
             return []
-        part = vector[spans(self.blocks)[-1]].astype(np.float64)
+        part = np.maximum(vector[spans(self.blocks)[-1]].astype(np.float64), 0.0)  # examples may lead away from one
         whole = part.sum()
         if whole <= 0.0:
             return []

@@ -97,10 +97,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         `also`: what a route asks besides, such as the photo of a form or the product that is in its path.
         """
         images = [(blake2b(each.data).digest(), each.weight, each.box) for each in self.images]
-        examples = [images, self.vectors, self.products]
+        examples = [images, self.vectors, self.products, *([self.items] if self.items else ())]
         words = [self.text, self.match, self.weights, self.fusion]
         choice = [encode_filter(self.filter), self.min_score, *([sorted(self.look.items())] if self.look else [])]
-        choice += ["items"] if self.items else []  # by which the photo may be searched
         order = [self.rank, self.sort, self.max_per, self.mmr, *([self.doubles] if self.doubles else ())]
         return blake2b(
             msgspec.msgpack.encode([examples, words, choice, order, also]), digest_size=DIGEST_BYTES

@@ -211,7 +211,9 @@ class BlenderService:
             if pictures:
                 self.metrics.embed_seconds.observe(embed_s)
             vectors = likeness.vectors()
-            tuning = self._encoders.tuning(extractor) if vectors else None
+            # Of what needs no photo: products and vectors are asked with also where no encoder is there.
+            parted = vectors and (pictures or question.look or question.explain)
+            tuning = self._encoders.tuning(extractor) if parted else None
             told = categories_told(tuning, vectors) if pictures else None
             if question.look:
                 vectors = weighed(vectors, question.look, tuning)
