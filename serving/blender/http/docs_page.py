@@ -88,6 +88,8 @@ def _words(schema: dict[str, Any]) -> str:
         return str(schema["$ref"]).rpartition("/")[2]
     if "anyOf" in schema:
         return " or ".join(_words(each) for each in schema["anyOf"])
+    if "prefixItems" in schema:
+        return f"array of {len(schema['prefixItems'])}: {_words(schema['prefixItems'][0])}"
     if schema.get("type") == "array":
         return f"array of {_words(schema.get('items', {}))}"
     if "properties" in schema:
