@@ -156,6 +156,7 @@ $(DONE)/networks: $(DONE)/packages $(wildcard vision/*.py vision/*/*.py)
 	if $(PY) -m vision.kept; then echo "setup: measured in $$((SECONDS - began)) s"; touch $@; \
 	else echo "setup: none; every process that embeds loads PyTorch and measures"; fi
 
-# Many processes of the tests embed by the network alone: each would load PyTorch and measure, 14 s of processor.
+# Many processes of the tests embed by the network alone, and some by base features: each would load PyTorch and
+# measure, 14 s of processor.
 $(DONE)/networks-of-tests: $(DONE)/networks
-	@if VITRINE_ENCODER=efficientnet_lite0 $(PY) -m vision.kept; then touch $@; fi
+	@if VITRINE_ENCODER=efficientnet_lite0 VITRINE_FURTHER_ENCODERS=efficientnet_lite0_blocks $(PY) -m vision.kept; then touch $@; fi

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from vision.colour import ColourHistogram
 from vision.efficientnet_lite import Scaling, Taps, block_shapes
 
-_FAINTEST = 1e-2
+FAINTEST = 1e-2
 """Of the mean energy of a direction: what is fainter is noise."""
 
 
@@ -36,7 +36,7 @@ def logarithm(covariance: Tensor) -> Tensor:
     matrices = covariance.float().reshape(-1, size, size)
     energy = matrices.diagonal(dim1=1, dim2=2).mean(1).clamp_min(1e-12)
     values, vectors = torch.linalg.eigh(matrices / energy[:, None, None])
-    whole = (vectors * (values.clamp_min(0) + _FAINTEST).log()[:, None, :]) @ vectors.transpose(1, 2)
+    whole = (vectors * (values.clamp_min(0) + FAINTEST).log()[:, None, :]) @ vectors.transpose(1, 2)
     rows, columns = torch.triu_indices(size, size, device=whole.device)
     upper: Tensor = whole[:, rows, columns] * torch.where(rows == columns, 1.0, math.sqrt(2.0))
     return upper

@@ -1,7 +1,8 @@
-"""`vision.encoders.Head` without PyTorch: the same arithmetic on the same arrays."""
+"""The heads of `vision.encoders` without PyTorch: the same arithmetic on the same arrays."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,24 +16,29 @@ _TINY = 1e-12
 
 
 class KeptHead:
-    """Joins a backbone's features (and, in a composite, the colour) into one unit vector. Any thread.
+    """Joins a backbone's features, and in composites and base features the colour, into one unit vector. Any thread.
 
-    `arrays`: `table`, `spread` and `projection` of the head that it stands for,
-    `white` (cell, least share) of its histogram; without a composite none.
+    `arrays`: `table` and `spread` of the histogram, and `white_cell` and
+    `least_foreground`; `projection` of a composite, `faintest` of base features;
+    of another encoder none.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        self._composite = bool(arrays)
-        if self._composite:
+        self._projection = np.asarray(arrays["projection"], np.float32) if "projection" in arrays else None
+        self._faintest = float(arrays["faintest"]) if "faintest" in arrays else None
+        if arrays:
             self._table = np.asarray(arrays["table"], np.int32)
             self._spread = np.asarray(arrays["spread"], np.float32)
-            self._projection = np.asarray(arrays["projection"], np.float32)
             self._white_cell, self._least = int(arrays["white_cell"]), float(arrays["least_foreground"])
 
     def __call__(self, images: NDArray[np.uint8], features: Sequence[Floats]) -> Floats:
         """`images` (n, size, size, 3) and what the backbone made of them, to (n, dimension) of unit length."""
         last = _unit(features[0])
-        if not self._composite:
+        if self._faintest is not None:
+            wide, covariance = features[1:]
+            parts = (np.sqrt(wide), _logarithm(covariance, self._faintest), self._colour(images))
+            return _unit(np.concatenate([last, *map(_unit, parts)], axis=1).astype(np.float32, copy=False))
+        if self._projection is None:
             return last
         middle = features[1]
         rooted = _unit(np.sign(middle) * np.sqrt(np.abs(middle)))
@@ -56,6 +62,18 @@ class KeptHead:
         if foreground.sum() / len(cell) < self._least:
             foreground[self._white_cell] += count[white]
         return foreground
+
+
+def _logarithm(covariance: Floats, faintest: float) -> Floats:
+    """See `vision.blocks.head.logarithm`."""
+    size = math.isqrt(covariance.shape[1])
+    matrices = covariance.reshape(-1, size, size)
+    energy = np.maximum(matrices.diagonal(axis1=1, axis2=2).mean(axis=1), _TINY)
+    values, vectors = np.linalg.eigh(matrices / energy[:, None, None])
+    logarithms = np.log(np.maximum(values, 0.0) + np.float32(faintest))
+    whole = (vectors * logarithms[:, None, :]) @ vectors.transpose(0, 2, 1)
+    rows, columns = np.triu_indices(size)
+    return np.asarray(whole[:, rows, columns] * np.where(rows == columns, 1.0, math.sqrt(2.0)), np.float32)
 
 
 def _unit(rows: Floats) -> Floats:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from schemas.errors import OperatorError
-from schemas.features.blocks import blocks_of
 from vision import extractor
+from vision.blocks.head import FAINTEST, BlocksHead
 from vision.colour import LEAST_FOREGROUND, WHITE_CELL
-from vision.encoders import Head, build_backbone
+from vision.encoders import Head, build_backbone, build_head
 from vision.execution import choose_device, fastest, traced
 from vision.kept.embedding import read_vectors
 from vision.kept.folder import HEAD, NETWORK, here, kept_folder, write_manifest
@@ -29,7 +30,7 @@ _LEAST_COSINE = 0.99999
 
 
 def keep(encoder: str, weights: str = "", device: str = "auto") -> Path | None:
-    """The folder in which it lies now; None where it needs PyTorch: for its head, for speed, or for a device.
+    """The folder in which it lies now; None where it needs PyTorch: for speed, or for a device.
 
     Raises `OperatorError` as `create_embedder` does, and where what was kept computes something else.
     """
@@ -37,7 +38,7 @@ def keep(encoder: str, weights: str = "", device: str = "auto") -> Path | None:
     folder = kept_folder(facts.extractor_id)
     shutil.rmtree(folder, ignore_errors=True)
     target = choose_device(device)
-    if target.type != "cpu" or blocks_of(encoder):  # the head of base features is PyTorch's
+    if target.type != "cpu":
         return None
     network = build_backbone(encoder, weights)
     backbone, execution = fastest(network, facts.image_size, target)
@@ -47,7 +48,7 @@ def keep(encoder: str, weights: str = "", device: str = "auto") -> Path | None:
     draft = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    head = Head(encoder)
+    head = build_head(encoder)
     with torch.inference_mode():
         save(traced(network, facts.image_size), facts.image_size, draft / NETWORK)
     np.savez(draft / HEAD, **_arrays(head))
@@ -62,13 +63,18 @@ def keep(encoder: str, weights: str = "", device: str = "auto") -> Path | None:
     return folder
 
 
-def _arrays(head: Head) -> dict[str, NDArray[Any]]:
+def _arrays(head: nn.Module) -> dict[str, NDArray[Any]]:
+    """What `vision.kept.head.KeptHead` needs to stand for it."""
+    assert isinstance(head, Head | BlocksHead), "there are no other heads"
     if head.colour is None:
         return {}
-    return {
+    arrays = {
         "table": head.colour.table.numpy(),
         "spread": head.colour.spread.numpy(),
-        "projection": head.projection.numpy(),
         "white_cell": np.asarray(WHITE_CELL),
         "least_foreground": np.asarray(LEAST_FOREGROUND),
     }
+    own = (
+        {"faintest": np.asarray(FAINTEST)} if isinstance(head, BlocksHead) else {"projection": head.projection.numpy()}
+    )
+    return arrays | own

@@ -23,7 +23,7 @@ from vision.kept.folder import NETWORK, kept_folder, read_manifest, write_manife
 from vision.kept.keep import keep
 
 ROOT = Path(__file__).resolve().parents[3]
-ENCODERS = ["efficientnet_lite0", "efficientnet_lite0_composite"]
+ENCODERS = ["efficientnet_lite0", "efficientnet_lite0_composite", "efficientnet_lite0_blocks"]
 
 
 @pytest.fixture(scope="module")
