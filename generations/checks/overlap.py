@@ -2,11 +2,13 @@
 
 The new one is answered with the deltas since its cut applied. What was
 removed or added since then is so in both, and a difference is one of the index.
+What serves is asked before, and where the answers differ again afterwards:
+what it found once and not both times changed meanwhile, which says nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -27,6 +29,8 @@ SAMPLED_QUERIES = 200
 SEED = 20180527
 
 Vectors = NDArray[np.float32]
+Answers = Sequence[Sequence[bytes]]
+"""Ids of the images found, by query."""
 
 
 class Found(NamedTuple):
@@ -70,17 +74,19 @@ def check_overlap(
         if not serving or not extractor:
             detail = "nothing that serves answers; vitrine status says why, --force publishes without this check"
             return PublishCheck(name=OVERLAP, passed=False, threshold=least, detail=detail)
+        before = [] if other else broker.best_images(serving, extractor, queries, LIMIT)
         own = answers.answer(generation, queries, LIMIT, open_deltas)
         found = [[hit.image_id for hit in hits] for hits in own]
         if other:
             return _of_extractors(broker, serving, extractor, own)
-        shown = broker.best_images(serving, extractor, queries, LIMIT)
+        value = _agreement(
+            found, before, lambda differing: broker.best_images(serving, extractor, queries[differing], LIMIT)
+        )
     except (CorruptError, OperatorError) as error:
         return PublishCheck(name=OVERLAP, passed=False, threshold=least, detail=f"not compared: {error}")
     except (TransientError, RejectedError) as error:
         detail = f"not compared: {error}; vitrine status says what answers, --force publishes without this check"
         return PublishCheck(name=OVERLAP, passed=False, threshold=least, detail=detail)
-    value = overlap(found, shown)
     passed = value >= least
     detail = f"@{LIMIT} with {serving}, {len(queries)} {what}"
     if not passed:
@@ -88,13 +94,29 @@ def check_overlap(
     return PublishCheck(name=OVERLAP, passed=passed, value=value, threshold=least, detail=detail)
 
 
-def overlap(left: Sequence[Sequence[bytes]], right: Sequence[Sequence[bytes]]) -> float:
-    """Mean over the queries of the share of images in both answers, of the longer one; two empty ones agree."""
-    shares = [
-        len({*one} & {*other}) / max(len(one), len(other)) if one or other else 1.0
-        for one, other in zip(left, right, strict=True)
-    ]
-    return float(np.mean(shares))
+def overlap(own: Answers, before: Answers, after: Answers) -> float:
+    """Mean over the queries of the share of `own` answers that those of what serves, before and after, bear out.
+
+    Wrong are images that it found neither time, and missing are images that it found both times;
+    the more of the two counts. With `after` equal to `before` it is the share of images
+    in both answers, of the longer one. Two empty ones agree.
+    """
+    return float(np.mean([_borne_out({*a}, {*b}, {*c}) for a, b, c in zip(own, before, after, strict=True)]))
+
+
+def _borne_out(own: set[bytes], before: set[bytes], after: set[bytes]) -> float:
+    stayed = before & after
+    differing = max(len(own - before - after), len(stayed - own))
+    return 1.0 - differing / max(1, len(own), len(stayed))
+
+
+def _agreement(own: Answers, before: Answers, again: Callable[[list[int]], Answers]) -> float:
+    """`overlap`, for which `again` answers only the queries whose answers differ."""
+    differing = [number for number, (mine, its) in enumerate(zip(own, before, strict=True)) if {*mine} != {*its}]
+    after = list(before)
+    for number, answer in zip(differing, again(differing) if differing else [], strict=True):
+        after[number] = answer
+    return overlap(own, before, after)
 
 
 def _of_extractors(broker: Broker, serving: str, extractor: str, answers: Sequence[Sequence[Found]]) -> PublishCheck:
@@ -112,7 +134,8 @@ def _of_extractors(broker: Broker, serving: str, extractor: str, answers: Sequen
     if not queries:
         detail = f"{serving} is of another extractor and has none of the sampled images: not compared"
         return PublishCheck(name=OVERLAP, passed=True, detail=detail)
-    value = overlap(found, broker.best_images(serving, extractor, np.stack(queries), LIMIT))
+    shown = broker.best_images(serving, extractor, np.stack(queries), LIMIT)
+    value = overlap(found, shown, shown)
     detail = (
         f"@{LIMIT} with {serving}, {len(queries)} sampled images; reported only: that is of another extractor "
         f"({extractor})"

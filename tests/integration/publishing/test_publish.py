@@ -9,8 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from generations.checks.overlap import SAMPLED_QUERIES, overlap
+from generations.checks.overlap import SAMPLED_QUERIES, Found, Vectors, overlap
+from generations.checks.reach import OpenDeltas
+from generations.publish import Publisher
 from indexing.snapshot.sample import sample_files
+from jobs.full_index.build.answers import FileAnswers
 from schemas.errors import OperatorError
 from schemas.full_index.generation import Generation
 from schemas.full_index.publish_report import LAST_PUBLISH, PublishCheck, PublishReport
@@ -77,6 +80,27 @@ def test_changes_since_the_cut_are_no_difference_between_the_indexes(shop: Shop)
     shop.wait_searchable(PRODUCTS // 2 + 3)
     report = shop.publish(made.name)
     assert (report.passed, of(report, "overlap").value) == (True, 1.0)
+
+
+def test_products_removed_while_the_indexes_are_compared_are_no_difference(shop: Shop) -> None:
+    made = shop.build(shards=3)
+
+    class AndThenRemoves(FileAnswers):
+        def answer(
+            self, generation: Generation, queries: Vectors, limit: int, open_deltas: OpenDeltas
+        ) -> list[list[Found]]:
+            found = super().answer(generation, queries, limit, open_deltas)
+            changes = batch()
+            for number in range(PRODUCTS // 2):
+                removed(changes, f"a{number}", offset=9)
+            shop.tier.topic.send(changes)
+            shop.wait_searchable(PRODUCTS - PRODUCTS // 2)
+            return found
+
+    settings = shop.settings
+    answers = AndThenRemoves.from_settings(settings)
+    publisher = Publisher.from_settings(settings, answers, say=shop.said.append, open_deltas=shop.tier.topic.open)
+    assert of(publisher.check(made.name), "overlap").value == 1.0
 
 
 def test_removed_images_that_the_deltas_do_not_tell_of_are_a_difference(shop: Shop) -> None:
@@ -174,7 +198,26 @@ def test_folder_without_generations_says_how_to_make_one(shop: Shop) -> None:
 def test_overlap_is_the_mean_share_of_the_longer_answer(
     left: list[list[bytes]], right: list[list[bytes]], mean: float
 ) -> None:
-    assert overlap(left, right) == mean
+    assert overlap(left, right, right) == mean
+
+
+@pytest.mark.parametrize(
+    ("own", "before", "after", "share"),
+    [
+        (b"bcd", b"abc", b"cde", 1.0),  # a was gone already, e had not come yet
+        (b"abc", b"abc", b"cde", 1.0),
+        (b"abx", b"abc", b"abd", 2 / 3),  # x was never found
+        (b"bxy", b"abc", b"bcd", 1 / 3),  # and c was found both times
+        (b"", b"abc", b"bcd", 0.0),
+        (b"", b"abc", b"", 1.0),
+        (b"x", b"", b"", 0.0),
+    ],
+)
+def test_what_changed_while_it_was_compared_is_no_difference(
+    own: bytes, before: bytes, after: bytes, share: float
+) -> None:
+    answers = [[[bytes([image]) for image in answer]] for answer in (own, before, after)]
+    assert overlap(*answers) == pytest.approx(share)
 
 
 def test_sample_draws_vectors_of_searchable_images_evenly(shop: Shop) -> None:
