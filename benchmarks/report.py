@@ -14,7 +14,7 @@ from benchmarks.harness.result import REPOSITORY, RESULTS
 from benchmarks.rows.asking import doubles, filters, meaning, ranking, words
 from benchmarks.rows.index import build, churn, delisted, scale, shard
 from benchmarks.rows.row import Result, Row
-from benchmarks.rows.serving import hung, queries, retrieval, scenes, start, swap
+from benchmarks.rows.serving import hung, queries, retrieval, robust, scenes, start, swap
 from benchmarks.rows.stream import chaos, extraction, freshness, hosts, recovery, soak, updates
 
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
@@ -56,6 +56,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "retrieval": retrieval,
     "retrieval-blocks": retrieval,
     "scenes": scenes,
+    "robust": robust,
     "chaos": chaos,
     "soak": soak,
     "start": start,

@@ -1,4 +1,4 @@
-"""Image bytes to vectors: the one path that catalogue pictures and shoppers' photos both take."""
+"""Image bytes to vectors: the one path that catalogue pictures take, and shoppers' photos once they are put right."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vision import extractor
 from vision.decode import ImageLimits, decode_image
 from vision.kept.embedding import Vectors, kept_vectors
+from vision.photo import put_right
 from vision.preprocess import model_input
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,10 @@ class Embedder:
         Thread-safe; most of it runs without the GIL. Raises `RejectedError` as `decode_image` does.
         """
         return model_input(decode_image(data, limits), self.image_size)
+
+    def prepare_photo(self, data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
+        """`prepare` for what a shopper asks with, put right first (`vision.photo`)."""
+        return model_input(put_right(decode_image(data, limits)), self.image_size)
 
     def embed(self, inputs: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Prepared pictures to (n, dimension) float32 rows of unit length, in their order.

@@ -149,6 +149,25 @@ def scenes(result: Result) -> list[Row]:
     return rows
 
 
+def robust(result: Result) -> list[Row]:
+    rows: list[Row] = []
+    for extractor_id, ways in result["figures"].items():
+        for how, by_catalogue in ways.items():
+            for name, found in by_catalogue.items():
+                clean, *bad = found.items()
+                parts = ", ".join(f"{alteration} {each['of_clean']:.2f}" for alteration, each in bad)
+                rows.append(
+                    (
+                        f"bad photos, {name}, `{extractor_id}`, {how}: first answers as a part of "
+                        f"{clean[1]['at_1']:.3f} of the photos as they are",
+                        ">= 0.6",
+                        parts,
+                        "put right first (ADR 53)",
+                    )
+                )
+    return rows
+
+
 def start(result: Result) -> list[Row]:
     runs = result["figures"]["runs"]
     quickest = min(runs, key=lambda run: float(run["start_processor_s"]))

@@ -17,6 +17,7 @@ from serving.blender.embedding.memory import FreedMemory
 from vision.decode import ImageLimits, checked_header, decode_image
 from vision.items.cutting import cut, encoded
 from vision.items.finding import Item, find_items, searched_box
+from vision.photo import lit
 
 _MAKER = "items 1"
 
@@ -110,4 +111,5 @@ def _seen(data: bytes, limits: ImageLimits) -> _Sight:
 
 
 def _cut(data: bytes, limits: ImageLimits, box: Box) -> bytes:
-    return encoded(cut(decode_image(data, limits), box))
+    # The light is that of the whole photo: what fills a box may have any colour.
+    return encoded(cut(lit(decode_image(data, limits)), box))

@@ -1,4 +1,4 @@
-"""The `vision` package behind `PhotoEmbedder`: the shopper's photo takes the same way as the catalogue's."""
+"""The `vision` package behind `PhotoEmbedder`: the shopper's photo, put right, goes the catalogue's way."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def load_embedder(
             return checked_header(data, limits).cost
 
         def prepare(self, data: bytes) -> NDArray[np.uint8]:
-            return self._embedder.prepare(data, limits)
+            return self._embedder.prepare_photo(data, limits)
 
         def embed(self, inputs: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
             rows = self._embedder.embed(inputs)

@@ -3,34 +3,66 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.robust.alterations import ALTERATIONS, altered
 from sample import make_sample
 from schemas.settings import Settings
 from tests.support.embedding import embed_files
 from vision.decode import ImageLimits
-from vision.embedder import create_embedder
+from vision.embedder import Embedder, create_embedder
 
 pytestmark = pytest.mark.integration
 
 PRODUCTS = 113
 
+Rows = NDArray[np.float32]
 
-def test_photos_find_their_products_first(tmp_path: Path) -> None:
-    sample = make_sample(tmp_path / "sample", products=PRODUCTS, images=PRODUCTS)
+
+class Sample(NamedTuple):
+    """`products`: of each row of `vectors`, the product's id; `questions`: photos and the products that they show."""
+
+    embedder: Embedder
+    demo: str
+    products: list[str]
+    vectors: Rows
+    questions: list[tuple[bytes, str]]
+
+    def found(self, photos: list[bytes]) -> list[str]:
+        """The product that each photo finds first, put right as a blender does."""
+        pixels = [self.embedder.prepare_photo(photo, ImageLimits()) for photo in photos]
+        return [self.products[int(best)] for best in (self.embedder.embed(pixels) @ self.vectors.T).argmax(axis=1)]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    drawn = make_sample(tmp_path_factory.mktemp("sample"), products=PRODUCTS, images=PRODUCTS)
+    rows = [json.loads(line) for line in drawn.products_file.read_text().splitlines()]
+    queries = [json.loads(line) for line in drawn.queries_file.read_text().splitlines()]
     embedder = create_embedder(Settings().encoder)
+    pictures = [(drawn.folder / row["images"][0]).read_bytes() for row in rows]
+    return Sample(
+        embedder,
+        drawn.demo_product_id,
+        [row["product_id"] for row in rows],
+        embed_files(embedder, pictures, ImageLimits()),
+        [((drawn.folder / query["image"]).read_bytes(), query["product_id"]) for query in queries],
+    )
 
-    def embed(names: list[str]) -> NDArray[np.float32]:
-        return embed_files(embedder, [(sample.folder / name).read_bytes() for name in names], ImageLimits())
 
-    rows = [json.loads(line) for line in sample.products_file.read_text().splitlines()]
-    queries = [json.loads(line) for line in sample.queries_file.read_text().splitlines()]
-    scores = embed([query["image"] for query in queries]) @ embed([row["images"][0] for row in rows]).T
-    found = [rows[int(best)]["product_id"] for best in scores.argmax(axis=1)]
-    assert found[0] == sample.demo_product_id
-    right = sum(query["product_id"] == product_id for query, product_id in zip(queries, found, strict=True))
-    assert right >= len(queries) - 1, f"{right} of {len(queries)} photos found their product first: {found}"
+def test_photos_find_their_products_first(sample: Sample) -> None:
+    found = sample.found([photo for photo, _ in sample.questions])
+    assert found[0] == sample.demo
+    right = sum(wanted == product for (_, wanted), product in zip(sample.questions, found, strict=True))
+    assert right >= len(sample.questions) - 1, f"{right} photos found their product first: {found}"
+
+
+@pytest.mark.parametrize("how", ["dark", "warm light", "screenshot"])
+def test_photos_find_their_products_when_they_are_bad_ones(sample: Sample, how: str) -> None:
+    found = sample.found([altered(photo, ALTERATIONS[how]) for photo, _ in sample.questions])
+    right = [wanted == product for (_, wanted), product in zip(sample.questions, found, strict=True)]
+    assert np.mean(right) >= 0.8, f"{how}: {right}"
