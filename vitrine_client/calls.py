@@ -104,6 +104,20 @@ def search_image(*photos: Photo, **options: Unpack[PhotoOptions]) -> Call[Answer
     )
 
 
+def search_items(photo: Photo, **options: Unpack[TextOptions]) -> Call[list[BatchEntry]]:
+    """Each item of a photo, the one that stands out most first: its box is in its answer's `photos`. See `Options`.
+
+    A photo in which nothing stands out has one answer, to the whole of it.
+    """
+    return Call(
+        method="POST",
+        path="/v1/search/items",
+        read=read_batch,
+        parameters=parameters_of(options),
+        body=(photo_bytes(photo),),
+    )
+
+
 def search_vector(vector: Vector, **options: Unpack[TextOptions]) -> Call[Answer]:
     """Products near a vector of the index's extractor, of whatever length but zero. See `Options`."""
     return Call(

@@ -99,6 +99,7 @@ class Vitrine:
 
     search = _method(calls.search)
     search_image = _method(calls.search_image)
+    search_items = _method(calls.search_items)
     search_vector = _method(calls.search_vector)
     search_text = _method(calls.search_text)
     similar = _method(calls.similar)
@@ -165,6 +166,7 @@ class AsyncVitrine:
 
     search = _coroutine(calls.search)
     search_image = _coroutine(calls.search_image)
+    search_items = _coroutine(calls.search_items)
     search_vector = _coroutine(calls.search_vector)
     search_text = _coroutine(calls.search_text)
     similar = _coroutine(calls.similar)

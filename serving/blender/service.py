@@ -147,6 +147,14 @@ class BlenderService:
         looks = (self._items.look(each.data, box, tell=tell) for each, box in zip(photos, boxes, strict=True))
         return await asyncio.gather(*looks)
 
+    async def items(self, photo: bytes, generation: str = "") -> list[Box]:
+        """What stands out in a photo, the best first; nothing where nobody looks (`_looked`), or nothing does."""
+        async with self._in_time(waits_for_load=bool(generation)):
+            if is_external(await self.following.extractor_of(generation) if generation else self._encoders.current):
+                return []
+            looked = await self._items.look(photo, tell=True)
+            return [item.box for item in looked.items or ()]
+
     async def search_vector(self, vector: Vector, limit: int, generation: str = "") -> SearchAnswer:
         """Products near a vector of the index's extractor, of any length but zero."""
         began = time.perf_counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -13,20 +13,28 @@ from msgspec.structs import replace
 
 from schemas.errors import RejectedError, TransientError
 from schemas.product_event import MAX_PRODUCT_ID_BYTES
-from schemas.query.body import MAX_LIMIT, QuestionBody
+from schemas.query.body import QuestionBody
 from schemas.query.box import Box
-from schemas.query.parameters import PARAMETERS, PHOTO_PARAMETERS, read_photo_parameters
+from schemas.query.parameters import read_photo_parameters
 from schemas.query.question import Question, decode_question, question_from_parameters, require_something
 from serving.blender.http.connection.leaving import while_connected
+from serving.blender.http.described import (
+    BATCH_FORM,
+    MAX_QUERIES,
+    OF_ITEMS,
+    OF_PHOTOS,
+    PHOTO_FORM,
+    VECTOR_FORMS,
+    described,
+    parameters_of,
+)
 from serving.blender.http.direct import DirectRoute, plain_options
 from serving.blender.http.documented import documented, in_json, refers_to, request_body
 from serving.blender.http.product_path import PRODUCT
-from serving.blender.http.uploads import Uploads, VectorQuery
+from serving.blender.http.uploads import Uploads
 from serving.blender.service import BlenderService
 from serving.blender.showing.answers import BatchAnswer, BatchEntry, ErrorBody, SearchAnswer, Suggestions
 
-MAX_QUERIES = 64
-"""Questions of one batch."""
 MAX_SUGGESTIONS = 20
 
 ProductId = Annotated[str, PathParameter(min_length=1, max_length=MAX_PRODUCT_ID_BYTES)]
@@ -46,12 +54,12 @@ def add_search(app: FastAPI, service: BlenderService, uploads: Uploads) -> None:
     routes = _Routes(service, uploads)
     for method, path, function, content in (
         ("POST", "/v1/search", routes.search, {"application/json": refers_to(QuestionBody)}),
-        *(("POST", path, routes.image, {"multipart/form-data": _PHOTO_FORM}) for path in _OF_PHOTOS),
-        ("POST", "/v1/search/vector", routes.vector, _VECTOR_FORMS),
+        *(("POST", path, routes.image, {"multipart/form-data": PHOTO_FORM}) for path in OF_PHOTOS),
+        ("POST", "/v1/search/vector", routes.vector, VECTOR_FORMS),
         ("GET", "/v1/search/text", routes.text, None),
         ("GET", f"{PRODUCT}/similar", routes.similar, None),
     ):
-        extra: dict[str, Any] = {"parameters": _parameters(path)}
+        extra: dict[str, Any] = {"parameters": parameters_of(path)}
         app.router.add_api_route(
             path,
             function,
@@ -60,20 +68,29 @@ def add_search(app: FastAPI, service: BlenderService, uploads: Uploads) -> None:
             openapi_extra=extra | (request_body(content) if content else {}),
             **documented(SearchAnswer),
         )
-    app.router.add_api_route(
-        "/v1/search/batch",
-        routes.batch,
-        methods=["POST"],
-        route_class_override=DirectRoute,
-        openapi_extra=request_body({"application/json": _BATCH_FORM}),
-        **documented(BatchAnswer),
+    several: tuple[tuple[str, Any, dict[str, Any]], ...] = (
+        ("/v1/search/batch", routes.batch, request_body({"application/json": BATCH_FORM})),
+        (
+            OF_ITEMS,
+            routes.items,
+            {"parameters": parameters_of(OF_ITEMS)} | request_body({"multipart/form-data": PHOTO_FORM}),
+        ),
     )
+    for path, function, extra in several:
+        app.router.add_api_route(
+            path,
+            function,
+            methods=["POST"],
+            route_class_override=DirectRoute,
+            openapi_extra=extra,
+            **documented(BatchAnswer),
+        )
     app.router.add_api_route(
         "/v1/suggest",
         routes.suggest,
         methods=["GET"],
         route_class_override=DirectRoute,
-        openapi_extra={"parameters": [_described(name) for name in ("q", "limit")]},
+        openapi_extra={"parameters": [described(name) for name in ("q", "limit")]},
         **documented(Suggestions),
     )
 
@@ -103,6 +120,24 @@ class _Routes:
                     "invalid_question", "box: is of one photo, and there are several; POST /v1/search takes one of each"
                 )
             return await self._answer(request, _with_text(question, text), photos=photos, box=box)
+
+    async def items(self, request: Request) -> Response:
+        """Every item of one photo, with an answer each, the one that stands out most first; else the whole photo."""
+        question = self._options(request)
+        async with self._uploads.photos(request) as (photos, text):
+            if len(photos) != 1:
+                raise RejectedError(
+                    "invalid_question", f"image: {len(photos)} photos; send one, POST /v1/search takes several"
+                )
+            question = _with_text(question, text)
+            return in_json(await while_connected(request, self._each_item(question, photos[0])))
+
+    async def _each_item(self, question: Question, photo: bytes) -> BatchAnswer:
+        boxes = await self._service.items(photo, question.generation)
+        if not boxes:
+            return BatchAnswer([BatchEntry(await self._service.ask(question, photos=[photo]))])
+        asked = (self._service.ask(question, photos=[photo], box=box) for box in boxes)
+        return BatchAnswer(list(await asyncio.gather(*(_entry(each) for each in asked))))
 
     async def vector(self, request: Request) -> Response:
         """Products near a vector of the index's extractor. In JSON, `limit` stands beside it."""
@@ -142,14 +177,10 @@ class _Routes:
             return in_json(BatchAnswer(answers))
 
     async def _all(self, queries: list[bytes]) -> list[BatchEntry]:
-        return list(await asyncio.gather(*(self._one(query) for query in queries)))
+        return list(await asyncio.gather(*(_entry(self._one(query)) for query in queries)))
 
-    async def _one(self, query: bytes) -> BatchEntry:
-        try:
-            question = decode_question(query, self._service.fields, self._service.profiles)
-            return BatchEntry(await self._service.ask(question))
-        except (RejectedError, TransientError) as error:
-            return BatchEntry(error=ErrorBody(error.reason, error.detail))
+    async def _one(self, query: bytes) -> SearchAnswer:
+        return await self._service.ask(decode_question(query, self._service.fields, self._service.profiles))
 
     async def suggest(self, request: Request) -> Response:
         """Words that the last word of `q` may become, and names that begin with it, of products on sale."""
@@ -179,6 +210,14 @@ class _Routes:
         return question_from_parameters(parameters, self._service.fields, self._service.profiles)
 
 
+async def _entry(answer: Awaitable[SearchAnswer]) -> BatchEntry:
+    """One that fails does not fail the others."""
+    try:
+        return BatchEntry(await answer)
+    except (RejectedError, TransientError) as error:
+        return BatchEntry(error=ErrorBody(error.reason, error.detail))
+
+
 def _with_text(question: Question, text: str) -> Question:
     """The form's words, where the URL has none."""
     if not text:
@@ -195,71 +234,3 @@ def _product_id(request: Request) -> str:
     if not 1 <= len(product_id.encode(errors="replace")) <= MAX_PRODUCT_ID_BYTES:
         raise RejectedError("not_found", f"product ids have 1 to {MAX_PRODUCT_ID_BYTES} bytes")
     return product_id
-
-
-_PHOTO = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or GIF; up to 8 fields of this name"}
-_PHOTO_FORM: dict[str, Any] = {
-    "type": "object",
-    "required": ["image"],
-    "properties": {"image": _PHOTO, "text": {"type": "string", "maxLength": 2000, "description": "Words beside it."}},
-}
-_VECTOR_FORMS: dict[str, dict[str, Any]] = {
-    "application/json": refers_to(VectorQuery),
-    "application/octet-stream": {"type": "string", "format": "binary", "description": "float32, LE"},
-}
-_BATCH_FORM: dict[str, Any] = {
-    "type": "object",
-    "required": ["queries"],
-    "additionalProperties": False,
-    "properties": {
-        "queries": {"type": "array", "minItems": 1, "maxItems": MAX_QUERIES, "items": refers_to(QuestionBody)}
-    },
-}
-
-_OF_PHOTOS = ("/v1/search/image", "/v1/search/hybrid")
-_TEXT = {"type": "string"}
-_SCHEMAS: dict[str, tuple[dict[str, Any], str]] = {
-    "limit": ({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 10}, "Products wanted, at most."),
-    "offset": ({"type": "integer", "minimum": 0, "maximum": 1000, "default": 0}, "Products passed by."),
-    "cursor": (_TEXT, "Of the page before."),
-    "generation": ({"type": "string", "maxLength": 64}, "A full index by name; without: the one that serves."),
-    "q": ({"type": "string", "maxLength": 2000}, "Words."),
-    "text": ({"type": "string", "maxLength": 2000}, "Words beside what is searched with."),
-    "match": ({"type": "string", "enum": ["auto", "all", "any"]}, "How many of the words a product needs."),
-    "filter": (_TEXT, "category:shoes;price:10..50;-brand:Acme, or JSON."),
-    "facets": (_TEXT, "!brand;category;price:20,50,100"),
-    "rank": (_TEXT, "A rank profile by name."),
-    "sort": (_TEXT, "A numeric field, - before it for descending."),
-    "max_per": (_TEXT, "brand:2"),
-    "mmr": ({"type": "number", "minimum": 0, "maximum": 1}, "Lambda of maximal marginal relevance."),
-    "doubles": ({"type": "string", "enum": ["merge", "show"]}, "Whether products that show one picture are merged."),
-    "min_score": ({"type": "number"}, "Least score."),
-    "look": (_TEXT, "What parts of the look count: shape:0.5;colour:2."),
-    "explain": ({"type": "boolean"}, "How scores came about."),
-    "box": (_TEXT, "0.1,0.2,0.5,0.9: what of the photo to search by, as parts of its width and height, upright."),
-    "items": ({"type": "boolean"}, "Where in the photos items were found."),
-}
-
-
-def _described(name: str) -> dict[str, Any]:
-    schema, description = _SCHEMAS[name]
-    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
-
-
-def _parameters(path: str) -> list[dict[str, Any]]:
-    if path == "/v1/search":
-        return []
-    named = [name for name in PARAMETERS if name != ("text" if path.endswith("/text") else "q")]
-    if path in _OF_PHOTOS:
-        named += PHOTO_PARAMETERS
-    described = [_described(name) for name in named]
-    if "{" in path:
-        described.append(
-            {
-                "name": "product_id",
-                "in": "path",
-                "required": True,
-                "schema": {"type": "string", "minLength": 1, "maxLength": MAX_PRODUCT_ID_BYTES},
-            }
-        )
-    return described

@@ -40,6 +40,7 @@ NEEDED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "/v1/search/vector": SEARCH,
         "/v1/search/text": SEARCH,
         "/v1/search/batch": SEARCH,
+        "/v1/search/items": SEARCH,
         "/v1/suggest": SEARCH,
         "/v1/clicks": SEARCH,
         f"{PRODUCT}/similar": SEARCH,

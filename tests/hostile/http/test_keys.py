@@ -59,6 +59,7 @@ CALLS = {
     "/v1/search/hybrid": ("POST", "/v1/search/hybrid"),
     "/v1/search/text": ("GET", "/v1/search/text?q=x"),
     "/v1/search/batch": ("POST", "/v1/search/batch"),
+    "/v1/search/items": ("POST", "/v1/search/items"),
     "/v1/suggest": ("GET", "/v1/suggest?q=x"),
     "/v1/clicks": ("POST", "/v1/clicks"),
     "/v1/search/image": ("POST", "/v1/search/image"),

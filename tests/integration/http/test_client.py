@@ -277,6 +277,7 @@ async def test_limit_of_a_key_is_too_many_with_when_to_come_again(kind: str, tmp
 METHODS = {
     ("POST", "/v1/search"): ("search", "pages"),
     ("POST", "/v1/search/image"): ("search_image",),
+    ("POST", "/v1/search/items"): ("search_items",),
     ("POST", "/v1/search/vector"): ("search_vector",),
     ("GET", "/v1/search/text"): ("search_text",),
     ("POST", "/v1/search/batch"): ("batch",),
@@ -299,6 +300,7 @@ WITHOUT_METHOD = {
 }
 BODIES = {  # property of what goes beside the URL -> argument
     ("POST", "/v1/search/image"): {"image": "photos", "text": "text"},
+    ("POST", "/v1/search/items"): {"image": "photo", "text": "text"},
     ("POST", "/v1/search/vector"): {"vector": "vector", "limit": "limit"},
     ("POST", "/v1/search/batch"): {"queries": "queries"},
     ("POST", "/v1/clicks"): {name: name for name in ("search_id", "product_id", "position", "kind")},

@@ -138,3 +138,47 @@ async def test_client_asks_with_a_box_and_gets_items_in_structs(client: httpx.As
         assert all(isinstance(item, sdk.ItemSeen) for item in answer.photos[0].items)
         asked = await vitrine.search(images=[{"data": PHOTO, "box": answer.photos[0].items[1].box}], limit=1)
         assert asked.photos == [sdk.PhotoSeen(box=answer.photos[0].items[1].box)]
+
+
+async def test_each_item_has_an_answer_of_its_own(client: httpx.AsyncClient) -> None:
+    found = (await ask(client, images=[ENCODED], items=True))["photos"][0]["items"]
+    response = await client.post("/v1/search/items?limit=2", files={"image": ("q", PHOTO)})
+    assert response.status_code == 200, response.text
+    answers = [entry["answer"] for entry in response.json()["answers"]]
+    assert [answer["photos"] for answer in answers] == [[{"box": item["box"]}] for item in found]
+    for answer, item in zip(answers, found, strict=True):
+        alone = await client.post(
+            f"/v1/search/image?limit=2&box={','.join(map(str, item['box']))}", files={"image": ("q", PHOTO)}
+        )
+        assert ids(answer) == ids(alone.json())
+        following = await client.post(
+            f"/v1/search/image?limit=2&box={','.join(map(str, item['box']))}&cursor={answer['cursor']}",
+            files={"image": ("q", PHOTO)},
+        )
+        assert following.status_code == 200, following.text
+        assert not {*ids(following.json())} & {*ids(answer)}
+
+
+async def test_photo_of_one_thing_is_one_item(client: httpx.AsyncClient) -> None:
+    photo = picture(5)
+    one = (await client.post("/v1/search/items", files={"image": ("q", photo)})).json()["answers"]
+    whole = (await client.post("/v1/search/image", files={"image": ("q", photo)})).json()
+    assert [ids(entry["answer"]) for entry in one] == [ids(whole)]
+
+
+@pytest.mark.parametrize(
+    ("query", "photos", "says"),
+    [("", 2, "send one"), ("?box=0,0,1,1", 1, "box"), ("?filter=nope:1", 1, "nope"), ("?generation=g9", 1, "g9")],
+)
+async def test_items_refuse_what_is_no_question(client: httpx.AsyncClient, query: str, photos: int, says: str) -> None:
+    response = await client.post(f"/v1/search/items{query}", files=[("image", ("q", PHOTO))] * photos)
+    assert 400 <= response.status_code < 500
+    assert says in response.json()["error"]["detail"]
+
+
+async def test_items_by_the_client(client: httpx.AsyncClient) -> None:
+    async with sdk.AsyncVitrine(str(client.base_url), trust_env=False) as vitrine:
+        first, *_ = await vitrine.search_items(PHOTO, limit=1, filter={"price": {"gte": 0}})
+        assert first.answer is not None
+        assert len(first.answer.results) == 1
+        assert first.answer.photos
