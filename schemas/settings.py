@@ -96,7 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     parallelism: Count = 1
     """Parallel subtasks of the streaming job."""
 
-    encoder: str = "efficientnet_lite0_composite"
+    encoder: str = "efficientnet_lite0_blocks"
     """Encoder by name: efficientnet_lite0|1|2, each with _composite, _blocks or neither, or a torchvision model;
     external:NAME:DIMENSION: events bring the vectors (docs/events.md), and no network is loaded."""
     weights: str = ""

@@ -51,6 +51,7 @@ def system_settings(home: Path, **overrides: Any) -> Settings:
         "snapshot_interval_s": 5.0,
         "stalled_after_s": 30.0,
         "meaning": False,
+        "look_pictures": 0,
         **overrides,
     }
     return load_settings({}, home=str(home), **values)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from indexing.look.first import first_look
+from indexing.look.looks import Tuned
 from sample import make_sample
 from schemas.settings import Settings
 from tests.support.embedding import embed_files
@@ -23,9 +25,12 @@ PRODUCTS = 113
 def test_photos_find_their_products_first(tmp_path: Path) -> None:
     sample = make_sample(tmp_path / "sample", products=PRODUCTS, images=PRODUCTS)
     embedder = create_embedder(Settings().encoder)
+    look = first_look(embedder.extractor_id, tmp_path / "looks")
+    assert isinstance(look, Tuned), "before the first full index the shipped prior serves"
 
     def embed(names: list[str]) -> NDArray[np.float32]:
-        return embed_files(embedder, [(sample.folder / name).read_bytes() for name in names], ImageLimits())
+        base = embed_files(embedder, [(sample.folder / name).read_bytes() for name in names], ImageLimits())
+        return look.tuning.items(base)
 
     rows = [json.loads(line) for line in sample.products_file.read_text().splitlines()]
     queries = [json.loads(line) for line in sample.queries_file.read_text().splitlines()]
