@@ -159,4 +159,4 @@ $(DONE)/networks: $(DONE)/packages $(wildcard vision/*.py vision/*/*.py)
 # Many processes of the tests embed by the network alone, and some by base features: each would load PyTorch and
 # measure, 14 s of processor.
 $(DONE)/networks-of-tests: $(DONE)/networks
-	@if VITRINE_ENCODER=efficientnet_lite0 VITRINE_FURTHER_ENCODERS=efficientnet_lite0_blocks $(PY) -m vision.kept; then touch $@; fi
+	@if VITRINE_ENCODER=efficientnet_lite0 VITRINE_FURTHER_ENCODERS=efficientnet_lite0_composite $(PY) -m vision.kept; then touch $@; fi

@@ -100,6 +100,11 @@ class Layout:
         return self.home / "looks"
 
     @property
+    def encoder(self) -> Path:
+        """The encoder that the home was last started with (`schemas/features/of_home.py`)."""
+        return self.home / "encoder.json"
+
+    @property
     def replay(self) -> Path:
         """Replays: position, base, reports (`jobs/full_index/replay/position.py`)."""
         return self.home / "replay"

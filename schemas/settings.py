@@ -1,8 +1,9 @@
 """Settings: one frozen object a process, from one file plus the environment, read once in `main.py`.
 
 Precedence: environment (`VITRINE_HTTP_PORT`), then `VITRINE_HOME/vitrine.toml`
-(`http_port = 8000`), then the default here. An unknown key or a wrong type is
-an `OperatorError` that names it.
+(`http_port = 8000`), then the default here; of the encoder what the home was
+started with comes before the default. An unknown key or a wrong type is an
+`OperatorError` that names it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from schemas.access.blender import BlenderAccess
 from schemas.access.kafka import KafkaAccess
 from schemas.access.tier import TierAccess
 from schemas.errors import OperatorError
+from schemas.features.of_home import read_home_encoder
 from schemas.layout import Layout
 from schemas.query.fields import Fields
 from schemas.query.indexed import Indexed
@@ -94,7 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     parallelism: Count = 1
     """Parallel subtasks of the streaming job."""
 
-    encoder: str = "efficientnet_lite0_composite"
+    encoder: str = "efficientnet_lite0_blocks"
     """Encoder by name: efficientnet_lite0|1|2, each with _composite, _blocks or neither, or a torchvision model;
     external:NAME:DIMENSION: events bring the vectors (docs/events.md), and no network is loaded."""
     weights: str = ""
@@ -321,6 +323,23 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     """Reads, checks and freezes the settings. Raises `OperatorError` naming the wrong key and its source."""
     environment = os.environ if environment is None else environment
     home = Path(str(overrides.get("home") or environment.get("VITRINE_HOME") or ".vitrine")).expanduser().resolve()
+    values = chosen(home, environment)
+    values.update(overrides)
+    values["home"] = str(home)
+    if "encoder" not in values and (found := read_home_encoder(Layout(home))) is not None:
+        values = {"weights": found.weights} | values | {"encoder": found.encoder}
+    for name in _FILES & values.keys():
+        if values[name]:
+            values[name] = str(Path(str(values[name])).expanduser().resolve())
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        file = home / "vitrine.toml"
+        raise OperatorError(f"setting not usable: {error}; see {file} and the VITRINE_* variables") from error
+
+
+def chosen(home: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What the home's file and the environment say, by setting. Raises `OperatorError` for what cannot be read."""
     values: dict[str, Any] = {}
     file = home / "vitrine.toml"
     if file.exists():
@@ -332,15 +351,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         text = environment.get(f"VITRINE_{name.upper()}")
         if text is not None and text != "":
             values[name] = _from_text(name, text)
-    values.update(overrides)
-    values["home"] = str(home)
-    for name in _FILES & values.keys():
-        if values[name]:
-            values[name] = str(Path(str(values[name])).expanduser().resolve())
-    try:
-        return msgspec.convert(values, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise OperatorError(f"setting not usable: {error}; see {file} and the VITRINE_* variables") from error
+    return values
 
 
 def _from_text(name: str, text: str) -> Any:

@@ -51,6 +51,8 @@ def system_settings(home: Path, **overrides: Any) -> Settings:
         "snapshot_interval_s": 5.0,
         "stalled_after_s": 30.0,
         "meaning": False,
+        # Its features are searched as they are: tests compare the bytes of stores, shards and snapshots.
+        "encoder": "efficientnet_lite0_composite",
         **overrides,
     }
     return load_settings({}, home=str(home), **values)

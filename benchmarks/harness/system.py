@@ -23,6 +23,9 @@ _IDLE_S = 1.0
 _IDLE_CORES = 0.3
 """A searcher that trains takes more, one that polls the log less."""
 
+ENCODER = "efficientnet_lite0_composite"
+"""Of benchmarks of other things than looks: its features are searched as they are, and its figures go far back."""
+
 
 def bench_settings(home: Path, first_port: int, **overrides: Any) -> Settings:
     """The defaults but for the home, the ports and `overrides`."""
@@ -34,6 +37,7 @@ def bench_settings(home: Path, first_port: int, **overrides: Any) -> Settings:
         "metrics_port": first_port + 40,
         # Photos of a load generator come again and again: a shopper's does on the next page only.
         "query_known_photos": 0,
+        "encoder": ENCODER,
         **overrides,
     }
     return load_settings({}, home=str(home), **values)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from benchmarks.harness.result import REPOSITORY
+from benchmarks.harness.system import ENCODER
 from benchmarks.retrieval.catalogue import shared_data
-from schemas.settings import Settings
 from vision.embedder import Embedder, create_embedder
 from vision.preprocess import model_input
 
@@ -38,7 +38,7 @@ def real_vectors(count: int, seed: int = 1) -> tuple[NDArray[np.float32], NDArra
     files = sorted(file for name in ("apparel", "clothing") for file in (shared_data() / name).rglob("*.jpg"))
     if not files:
         return None
-    embedder = create_embedder(Settings().encoder)
+    embedder = create_embedder(ENCODER)
     kept = _CACHE / f"real-{embedder.extractor_id}-{len(files)}-{count}-{seed}.npy"
     if kept.is_file():
         everything = np.load(kept)

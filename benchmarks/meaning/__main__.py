@@ -20,13 +20,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.harness.result import rounded, write_result
+from benchmarks.harness.system import ENCODER
 from benchmarks.meaning import apparel, clothing
 from benchmarks.meaning.vectors import Remembering
 from benchmarks.retrieval.catalogue import shared_data
 from indexing.meaning.fitting import Known
 from indexing.meaning.map import encode_map
 from schemas.errors import OperatorError
-from schemas.settings import Settings
 from vision.embedder import create_embedder
 from vision.environment import MALLOC_ENV
 from vision.known_looks import known_looks
@@ -51,7 +51,7 @@ def main() -> int:
     encoder = Remembering(encoder)
     took: dict[str, float] = {}
     with timed(took, "known_looks_s"):
-        looks = known_looks(create_embedder(Settings().encoder, threads=1), Settings().encoder)
+        looks = known_looks(create_embedder(ENCODER, threads=1), ENCODER)
     with timed(took, "known_texts_s"):
         known = Known(encoder.encode(looks.names), looks.directions)
     figures: dict[str, object] = {"encoder": times}

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import rounded, write_result
+from benchmarks.harness.system import ENCODER
 from benchmarks.retrieval.catalogue import Catalogue, lines, shared_data
 from benchmarks.retrieval.features import SEED, Seen, seen
 from benchmarks.retrieval.tuned import prior_of, scores, share, with_categories
@@ -30,7 +31,6 @@ from indexing.look.prior import Prior
 from indexing.look.shipped import shipped_prior
 from indexing.look.training import prior_alone, train_tuning
 from schemas.features.blocks import Block, blocks_of
-from schemas.settings import Settings
 from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
 
@@ -44,7 +44,7 @@ Search = Callable[[Rows], float]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", nargs="+", default=sorted({Settings().encoder, BLOCKS}), help="encoders by name")
+    parser.add_argument("--encoder", nargs="+", default=[ENCODER, BLOCKS], help="encoders by name")
     parser.add_argument("--name", default="robust", help="of the result")
     arguments = parser.parse_args()
     data = shared_data()

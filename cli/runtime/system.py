@@ -14,6 +14,7 @@ from cli.runtime.flink import job
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER, cluster_parts
 from cli.runtime.flink.rest import FlinkRest
+from cli.runtime.home_encoder import another_encoder, remember_encoder
 from cli.runtime.parts import Part, wanted
 from cli.runtime.processes import Processes
 from cli.runtime.programs import python
@@ -54,6 +55,7 @@ class System:
         """Everything; returns when the blender answers and every shard has caught up."""
         with self._locked():
             preflight.check(self.settings, self.processes, self.layout)
+            self._remember_encoder()
             self.supervisor.ensure()
             self._begin_kafka()
             self._begin_flink()
@@ -79,6 +81,7 @@ class System:
         """Kafka, the topics and Flink without a job: what a test of one job needs."""
         with self._locked():
             preflight.check(self.settings, self.processes, self.layout)
+            self._remember_encoder()
             self.supervisor.ensure()
             self._begin_kafka()
             self._begin_flink()
@@ -93,6 +96,7 @@ class System:
         """
         with self._locked():
             preflight.check_searcher_ports(self.settings.tier, self.processes, shards)
+            remember_encoder(self.settings)
             self.supervisor.ensure()
             self._begin_services(shards)
             if wait:
@@ -101,6 +105,7 @@ class System:
     def submit_job(self, at: str | None = None) -> bool:
         """The streaming job, to the Flink at host:port `at` (default: ours). False: it runs already."""
         with self._locked():
+            remember_encoder(self.settings)
             try:
                 return job.submit_job(self.settings, self._waiting_for_client, at=at)
             except TransientError as error:
@@ -152,6 +157,11 @@ class System:
     def _locked(self) -> AbstractContextManager[None]:
         """The watchdog holds the lock while it starts a supervisor."""
         return self.processes.lock(waiting_for=WATCHDOG)
+
+    def _remember_encoder(self) -> None:
+        remember_encoder(self.settings)
+        if line := another_encoder(self.settings):
+            self._progress.say(line)
 
     def _end(self, name: str) -> bool:
         return self.supervisor.shut_down() if name == SUPERVISOR else self.supervisor.end(name)

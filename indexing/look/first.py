@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from hashlib import blake2b
 from pathlib import Path
 
 from disk.durable import write_durably
 from indexing.look.looks import Look, Tuned, untuned
 from indexing.look.shipped import shipped_prior
 from indexing.look.stored import decode_tuning, encode_tuning
-from indexing.look.training import prior_alone
+from indexing.look.training import FIRST, prior_alone
 from indexing.look.tuning import Tuning
 from schemas.errors import CorruptError
 from schemas.features.ids import tuned_id
@@ -20,13 +21,14 @@ log = logging.getLogger(__name__)
 def first_look(extractor_id: str, kept: Path) -> Look:
     """Of features under `extractor_id`. `kept`: a folder for what a prior comes to, which takes seconds to compute.
 
-    Its id names the prior and not the result's bytes, which another machine's rounding may change in the last bits.
+    Its id names the prior and what is made of it, not the result's bytes, which another machine's rounding may change
+    in the last bits.
     Raises `CorruptError` for a prior that was altered.
     """
     prior = shipped_prior(extractor_id)
     if prior is None:
         return untuned(extractor_id)
-    checksum = prior.checksum
+    checksum = blake2b(f"{prior.checksum} {FIRST}".encode(), digest_size=16).hexdigest()
     file = kept / f"{extractor_id}-{checksum[:16]}"
     try:
         tuning = decode_tuning(file.read_bytes())

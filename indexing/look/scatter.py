@@ -87,5 +87,16 @@ def discriminants(scatter: Scatter, count: int) -> Matrix:
     _, vectors = np.linalg.eigh(whiten.T @ scatter.between @ whiten)
     # Turned round after the product: NumPy has none that is fast for columns in reverse.
     found = (whiten @ vectors[:, -count:])[:, ::-1]
+    return _signed(found)
+
+
+def principals(scatter: Scatter, count: int) -> Matrix:
+    """(d, count): the directions in which pictures vary most, of unit length: lengths and angles stay nearly as they
+    are."""
+    _, vectors = np.linalg.eigh(scatter.within + scatter.between)
+    return _signed(vectors[:, -count:][:, ::-1])
+
+
+def _signed(found: Matrix) -> Matrix:
     # An eigenvector has no sign of its own: one is chosen, so that every machine's is the same.
     return np.asarray(found * np.sign(found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])]))

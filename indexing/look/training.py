@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.look.prior import Prior
-from indexing.look.scatter import Scatter, discriminants, mixed, scatters, shrunk
+from indexing.look.scatter import Scatter, discriminants, mixed, principals, scatters, shrunk
 from indexing.look.tuning import TunedBlock, Tuning, half
 from schemas.features.blocks import COLOUR, HEAD, SHAPE, TEXTURE, Block, spans
 
@@ -32,6 +32,10 @@ KEPT = {
     TEXTURE: Kept(128, 1.0),
     COLOUR: Kept(96, 0.6),
 }
+PLAIN_KIND = Kept(320, 3.5)
+"""Of the block `kind` while nothing was learned: as it is, and with more weight (docs/adr/0050)."""
+FIRST = "plain kind 320 3.5"
+"""Of what `prior_alone` makes of a prior: to be changed with it, so that vectors of two ways are never compared."""
 
 
 def train_tuning(
@@ -49,22 +53,29 @@ def train_tuning(
     check_prior(prior, extractor_id)
     own = scatters(base, things, blocks)
     known: Sequence[Scatter | None] = prior.scatters if prior is not None else [None] * len(blocks)
-    return _tuning(extractor_id, blocks, [mixed(*each) for each in zip(own, known, strict=True)])
+    found = [mixed(*each) for each in zip(own, known, strict=True)]
+    return Tuning(extractor_id, tuple(map(_tuned, blocks, found)))
 
 
 def prior_alone(prior: Prior) -> Tuning:
-    """What a shop has before its first full index."""
-    return _tuning(prior.extractor_id, prior.blocks, prior.scatters)
+    """What a shop has before its first full index, when no category can be told: `kind` as it is instead."""
+    parts = [
+        _plain(block, scatter) if block.name == HEAD else _tuned(block, scatter)
+        for block, scatter in zip(prior.blocks, prior.scatters, strict=True)
+    ]
+    return Tuning(prior.extractor_id, tuple(parts))
 
 
 def with_query_log(tuning: Tuning, base: NDArray[np.float32]) -> Tuning:
     """The same with the mean of the photos that were asked with (n, numbers), drawn towards the catalogue's while
-    there are few."""
+    there are few. From a block that is kept as it is none is taken off."""
     if not len(base):
         return tuning
     blocks = [part.block for part in tuning.parts]
     means = [
         shrunk(base[:, span].mean(axis=0, dtype=np.float64), len(base), part.items.astype(np.float64))
+        if part.items.any()
+        else part.items
         for part, span in zip(tuning.parts, spans(blocks), strict=True)
     ]
     return tuning.with_queries([mean.astype(np.float32) for mean in means])
@@ -76,12 +87,14 @@ def check_prior(prior: Prior | None, extractor_id: str) -> None:
         raise ValueError(f"the prior is of {prior.extractor_id}, the views are of {extractor_id}: leave the prior out")
 
 
-def _tuning(extractor_id: str, blocks: Sequence[Block], found: Sequence[Scatter]) -> Tuning:
-    return Tuning(extractor_id, tuple(_tuned(block, scatter) for block, scatter in zip(blocks, found, strict=True)))
-
-
 def _tuned(block: Block, scatter: Scatter) -> TunedBlock:
     kept = KEPT[block.name]
     directions = discriminants(scatter, kept.numbers)
     mean = half(scatter.mean)
     return TunedBlock(block, kept.weight, half(directions / np.abs(directions).max()), mean, mean)
+
+
+def _plain(block: Block, scatter: Scatter) -> TunedBlock:
+    """The block as it is, in fewer numbers; no mean is taken off."""
+    none = np.zeros(block.length, np.float32)
+    return TunedBlock(block, PLAIN_KIND.weight, half(principals(scatter, PLAIN_KIND.numbers)), none, none)

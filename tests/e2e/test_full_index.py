@@ -38,14 +38,15 @@ from vision.extractor import extractor_id
 
 pytestmark = pytest.mark.e2e
 
-SECOND_ENCODER = "efficientnet_lite0_blocks"
-"""Its vectors are made by what the build learns of the pictures."""
+FIRST_ENCODER, SECOND_ENCODER = "efficientnet_lite0_composite", "efficientnet_lite0_blocks"
+"""The vectors of the second are made by what the build learns of the pictures."""
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system of its own: these tests change its number of shards and its extractor."""
-    system = System(tmp_path_factory.mktemp("full-index"), further_encoders=[SECOND_ENCODER], look_pictures=60)
+    folder = tmp_path_factory.mktemp("full-index")
+    system = System(folder, encoder=FIRST_ENCODER, further_encoders=[SECOND_ENCODER], look_pictures=60)
     try:
         system.start()
         yield system

@@ -10,6 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.robust.alterations import ALTERATIONS, altered
+from indexing.look.first import first_look
+from indexing.look.looks import Tuned
+from indexing.look.tuning import Tuning
 from sample import make_sample
 from schemas.settings import Settings
 from tests.support.embedding import embed_files
@@ -27,6 +30,7 @@ class Sample(NamedTuple):
     """`products`: of each row of `vectors`, the product's id; `questions`: photos and the products that they show."""
 
     embedder: Embedder
+    tuning: Tuning
     demo: str
     products: list[str]
     vectors: Rows
@@ -35,7 +39,8 @@ class Sample(NamedTuple):
     def found(self, photos: list[bytes]) -> list[str]:
         """The product that each photo finds first, put right as a blender does."""
         pixels = [self.embedder.prepare_photo(photo, ImageLimits()) for photo in photos]
-        return [self.products[int(best)] for best in (self.embedder.embed(pixels) @ self.vectors.T).argmax(axis=1)]
+        asked = self.tuning.queries(self.embedder.embed(pixels))
+        return [self.products[int(best)] for best in (asked @ self.vectors.T).argmax(axis=1)]
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +49,15 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     rows = [json.loads(line) for line in drawn.products_file.read_text().splitlines()]
     queries = [json.loads(line) for line in drawn.queries_file.read_text().splitlines()]
     embedder = create_embedder(Settings().encoder)
+    look = first_look(embedder.extractor_id, tmp_path_factory.mktemp("looks"))
+    assert isinstance(look, Tuned), "before the first full index the shipped prior serves"
     pictures = [(drawn.folder / row["images"][0]).read_bytes() for row in rows]
     return Sample(
         embedder,
+        look.tuning,
         drawn.demo_product_id,
         [row["product_id"] for row in rows],
-        embed_files(embedder, pictures, ImageLimits()),
+        look.tuning.items(embed_files(embedder, pictures, ImageLimits())),
         [((drawn.folder / query["image"]).read_bytes(), query["product_id"]) for query in queries],
     )
 
