@@ -25,6 +25,7 @@ from jobs.pipeline.dead_letters import dead_letter
 from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.given_vectors import GivenVectors, VectorRule
 from jobs.pipeline.stage import Metrics, Out, Record
+from schemas.access.store import StoreServer
 from schemas.deltas.delta import Progress
 from schemas.errors import RejectedError
 from schemas.extract_request import ExtractRequest, encode_request
@@ -62,7 +63,7 @@ class CatalogueConfig:
     `forward_misplaced`: live, an event in a wrong partition is sent on; a
     replay skips it, because its forwarded copy lies in the log as well.
     `extractors`: ids of those whose vectors are kept current, the main one first:
-    deltas of states, prices and texts are its.
+    deltas of states, prices and texts are its. `server`: keeps both stores; the folders are then not used.
     """
 
     store_folder: str
@@ -73,6 +74,7 @@ class CatalogueConfig:
     extractors: tuple[str, ...]
     epoch: int = 0
     forward_misplaced: bool = True
+    server: StoreServer | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings, extractors: Sequence[str], epoch: int = 0) -> CatalogueConfig:
@@ -84,6 +86,7 @@ class CatalogueConfig:
             delta_partitions=settings.partitions_of_deltas,
             extractors=tuple(extractors),
             epoch=epoch,
+            server=settings.store_server,
         )
 
     @property
@@ -119,8 +122,10 @@ class CatalogueStage:
     def open(self, metrics: Metrics) -> None:
         config = self._config
         self._metrics = metrics
-        self._products = ProductStore(catalogue_store(Path(config.store_folder), config.event_partitions))
-        self._features = feature_store(Path(config.feature_folder), config.feature_partitions).reader()
+        self._products = ProductStore(
+            catalogue_store(Path(config.store_folder), config.event_partitions, config.server)
+        )
+        self._features = feature_store(Path(config.feature_folder), config.feature_partitions, config.server).reader()
 
     def close(self) -> None:
         self._products.close()
