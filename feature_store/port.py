@@ -43,7 +43,7 @@ class WritePartition(ReadPartition, Protocol):
         """
 
     def checkpoint(self, folder: Path) -> None:
-        """A consistent copy as RocksDB keeps a partition, at `folder` (which must not exist); by hard links if it can."""
+        """A consistent copy, as RocksDB keeps a partition, at the new folder `folder`; by hard links where it can."""
 
 
 class Store(Protocol):

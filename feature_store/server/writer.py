@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from feature_store.server import holder
 from feature_store.server.copy import write_copy
 from feature_store.server.errors import translated
 from feature_store.server.holder import holder_of, lease, let_go, take, this_holder
@@ -39,6 +41,7 @@ class ServerWriter(ServerReader):
         super().__init__(server, keys)
         self._holder = this_holder()
         self._token = take(self._line, keys, self._holder, lock_wait_s)
+        self._leased_at = 0.0
         self._watching: list[Command] = [
             ("WATCH", keys.token, keys.copies),
             ("GET", keys.token),
@@ -59,7 +62,11 @@ class ServerWriter(ServerReader):
         gone = [name(key) for key in deletes]
         for key in gone:
             kept.pop(key, None)
-        commands: list[Command] = [("MULTI",), lease(self._keys, self._holder)]
+        commands: list[Command] = [("MULTI",)]
+        now = time.monotonic()
+        renews = now - self._leased_at >= holder.LEASE_S / 5
+        if renews:
+            commands.append(lease(self._keys, self._holder))
         if kept:
             commands.append(("MSET", *[part for entry in kept.items() for part in entry]))
         if gone:
@@ -72,6 +79,7 @@ class ServerWriter(ServerReader):
             self._watched = (token, left)
             if done is not None:
                 self._check_done(done)
+                self._leased_at = now if renews else self._leased_at
                 return
         raise TransientError(
             "store_busy", f"store partition {self._keys.text}: views of it begin and end without a pause; try again"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.load.store_server import RunningServer
 from feature_store.memory import MemoryStore
 from feature_store.port import Store, WritePartition
 from feature_store.rocks.store import RocksStore
 from feature_store.server.store import ServerStore
 from schemas.errors import OperatorError
-from tests.support.store_server import RunningServer
 
 PARTITIONS = 3
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.load.store_server import RunningServer, free_port
 from feature_store.rocks.store import RocksStore
 from feature_store.server import holder
 from feature_store.server.store import ServerStore
 from schemas.errors import OperatorError, TransientError
 from tests.contract.server_owner import SPACE
 from tests.contract.store_owner import ENTRIES
-from tests.support.store_server import RunningServer, free_port
 
 REPOSITORY = Path(__file__).parents[2]
 

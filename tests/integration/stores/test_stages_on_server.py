@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.load.store_server import RunningServer
 from feature_store.open import catalogue_is_missing, catalogue_store, feature_store, live_features, make_stores
 from feature_store.products import ProductReader
 from jobs.full_index.truth.copies import copy_catalogue, copy_features
@@ -22,7 +23,6 @@ from schemas.product_record import ProductRecord
 from schemas.settings import Settings, load_settings
 from schemas.topics import EXTRACT_REQUESTS
 from tests.support.metrics import CountingMetrics
-from tests.support.store_server import RunningServer
 
 EXTRACTOR = "test-0-p1-8"
 

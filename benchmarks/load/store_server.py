@@ -1,4 +1,4 @@
-"""A real server that speaks the Redis protocol, on a free port of this machine, for tests of `feature_store.server`."""
+"""A real server that speaks the Redis protocol, on a free port of this machine; serves tests too."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ def free_port() -> int:
 
 
 class RunningServer:
-    """Valkey in a process of its own; keeps what it was given in `folder`, also when it is killed."""
+    """Valkey in a process of its own; keeps what it was given in `folder`, also when it is killed.
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    `fsync`: its `appendfsync`; "always" survives the machine, as a test cannot tell.
+    """
+
+    def __init__(self, folder: Path, *options: str, fsync: str = "always") -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        self._options = options
+        self._options = (*options, "--appendfsync", fsync)
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -44,7 +47,7 @@ class RunningServer:
 
     def start(self) -> None:
         """Returns once it answers."""
-        kept = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--dir", str(self.folder)]
+        kept = ["--appendonly", "yes", "--save", "", "--dir", str(self.folder)]
         self._process = subprocess.Popen(
             [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", *kept, *self._options],
             stdout=subprocess.DEVNULL,
