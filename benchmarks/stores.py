@@ -120,9 +120,10 @@ def stage(homes: dict[str, Settings], server: psutil.Process, products: int, bat
         partition = number % partitions
         records = []
         for _ in range(batch):
-            value = {"type": kind, "product_id": draw.choice(owned[partition]), "product": {"price": draw.random()}}
+            product_id, price = draw.choice(owned[partition]), draw.random()
+            value: dict[str, Any] = {"type": kind, "product_id": product_id, "product": {"price": price}}
             if kind == "product_added":
-                value["images"] = [{"url": f"https://h/{value['product_id']}.jpg"}]
+                value["images"] = [{"url": f"https://h/{product_id}.jpg"}]
             offsets[partition] += 1
             records.append(Record(None, json.dumps(value).encode(), partition, offsets[partition], 1_700_000_000_000))
         return records

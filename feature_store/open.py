@@ -6,6 +6,9 @@ the setting `store`) the folders are not used.
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from feature_store.features import FeatureStore
@@ -53,6 +56,24 @@ def catalogue_is_missing(settings: Settings) -> bool:
     if settings.store_server is not None:
         return not ServerStore(settings.store_server, _CATALOGUE, settings.event_partitions).exists()
     return not (settings.layout.catalogue_store / STORE_FILE).exists()
+
+
+@contextmanager
+def restored_catalogue(settings: Settings) -> Iterator[Store]:
+    """An empty catalogue store to be filled, which takes the missing one's place at the end, whole or not at all."""
+    partitions = settings.event_partitions
+    if settings.store_server is not None:
+        store = ServerStore(settings.store_server, _CATALOGUE, partitions)
+        store.inspect()
+        yield store.unmade()
+        store.create()
+        return
+    folder = settings.layout.catalogue_store
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".restored.", dir=folder.parent) as temporary:
+        whole = Path(temporary) / folder.name
+        yield catalogue_store(whole, partitions)
+        whole.rename(folder)
 
 
 def make_stores(settings: Settings) -> None:

@@ -27,6 +27,7 @@ _WAITS = (
     ("dead-letters", "letters about it: gone after 30 days"),
     ("search-log, clicks", "its id where it was shown: gone after VITRINE_SEARCH_LOG_DAYS, and a day at most"),
     ("feature store", "vectors that no other product has: gone with the next vitrine replay"),
+    ("catalogue-records", "what was written before: gone when Kafka compacts the partition"),
     ("image-features", "marked deleted by that replay, gone when Kafka compacts the partition"),
 )
 

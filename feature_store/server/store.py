@@ -30,6 +30,13 @@ class ServerStore:
         self._space = space
         self._lock_wait_s = lock_wait_s
         self._key = store_key(server.name, space)
+        self._made = True
+
+    def unmade(self) -> ServerStore:
+        """The same, which is written before it is made."""
+        store = ServerStore(self._server, self._space, self.partitions, lock_wait_s=self._lock_wait_s)
+        store._made = False
+        return store
 
     def inspect(self) -> None:
         """Raises `OperatorError` for a server that cannot be a store, `TransientError` for one that is away."""
@@ -65,7 +72,7 @@ class ServerStore:
 
     def writer(self, partition: int) -> ServerWriter:
         keys = self._keys(partition)
-        if not self.exists():
+        if self._made and not self.exists():
             raise OperatorError(
                 f"there is no store {self._server.name}:{self._space} on the server {self._server}: it was never made, "
                 f"or lost all it held; vitrine stop, and vitrine start, which makes it and reads product-events anew"

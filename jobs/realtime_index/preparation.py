@@ -5,6 +5,7 @@ from __future__ import annotations
 from feature_store.open import catalogue_is_missing, make_stores
 from jobs.pipeline.flink.kafka_properties import connector_properties
 from jobs.pipeline.log_epoch import current_epoch
+from jobs.realtime_index.recorded import record_catalogue
 from messaging.admin import ensure_topics, forget_positions, wait_for_kafka
 from schemas.settings import Settings
 from schemas.topics import CATALOGUE_GROUP
@@ -20,7 +21,9 @@ def prepare_log(settings: Settings) -> int:
     connector_properties(settings.kafka)  # a password may be another than when the job was planned
     wait_for_kafka(settings.kafka)
     ensure_topics(settings)
-    if catalogue_is_missing(settings):
+    missing = catalogue_is_missing(settings)
+    if missing:
         forget_positions(settings.kafka, CATALOGUE_GROUP)
     make_stores(settings)
+    record_catalogue(settings, begins_empty=missing)
     return current_epoch(settings.kafka, settings.layout.log_epoch)

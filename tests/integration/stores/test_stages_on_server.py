@@ -11,15 +11,24 @@ import numpy as np
 import pytest
 
 from benchmarks.load.store_server import RunningServer
-from feature_store.open import catalogue_is_missing, catalogue_store, feature_store, live_features, make_stores
+from feature_store.open import (
+    catalogue_is_missing,
+    catalogue_store,
+    feature_store,
+    live_catalogue,
+    live_features,
+    make_stores,
+    restored_catalogue,
+)
 from feature_store.products import ProductReader
+from feature_store.recorded import restore_catalogue
 from jobs.full_index.truth.copies import copy_catalogue, copy_features
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Out, Record
 from schemas.errors import OperatorError, TransientError
 from schemas.features.record import FeatureRecord
 from schemas.ids import image_key, kafka_partition
-from schemas.product_record import ProductRecord
+from schemas.product_record import ProductRecord, encode_record
 from schemas.settings import Settings, load_settings
 from schemas.topics import EXTRACT_REQUESTS
 from tests.support.metrics import CountingMetrics
@@ -121,6 +130,22 @@ def test_stage_and_copies_are_those_of_a_folder_also_after_the_server_was_killed
     features = [list(feature_store(tmp_path / name / "features", 4).reader().scan()) for name in ("server", "folder")]
     assert features[0] == features[1]
     assert len(features[0]) == 20
+
+
+def test_store_on_a_server_is_made_of_its_records_whole_or_not_at_all(on_server: Settings) -> None:
+    records = [ProductRecord(f"p{number}", number + 1, True, None, {}, []) for number in range(30)]
+    found = [(record.product_id.encode(), encode_record(record)) for record in records]
+    with pytest.raises(RuntimeError, match="killed"), restored_catalogue(on_server) as store:
+        restore_catalogue(found[:10], store, on_server.event_partitions)
+        raise RuntimeError("killed")
+    assert catalogue_is_missing(on_server)
+    with restored_catalogue(on_server) as store:
+        restore_catalogue(found, store, on_server.event_partitions)
+    assert not catalogue_is_missing(on_server)
+    reader = ProductReader(live_catalogue(on_server))
+    kept = [record for partition in range(on_server.event_partitions) for record in reader.scan(partition)]
+    reader.close()
+    assert sorted(kept, key=lambda record: record.sequence) == records
 
 
 def test_another_number_of_partitions_is_refused_until_another_name_is_given(on_server: Settings) -> None:
