@@ -15,7 +15,7 @@ from benchmarks.rows.asking import doubles, filters, meaning, ranking, words
 from benchmarks.rows.index import build, churn, delisted, scale, shard
 from benchmarks.rows.row import Result, Row
 from benchmarks.rows.serving import hung, queries, retrieval, robust, scenes, start, swap
-from benchmarks.rows.stream import chaos, extraction, freshness, hosts, recovery, soak, updates
+from benchmarks.rows.stream import chaos, extraction, freshness, hosts, recovery, soak, stores, updates
 
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
 
@@ -53,6 +53,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "build": build,
     "extraction": extraction,
     "hosts": hosts,
+    "stores": stores,
     "retrieval": retrieval,
     "retrieval-blocks": retrieval,
     "scenes": scenes,

@@ -7,6 +7,7 @@ import msgspec
 from messaging.admin import committed_offsets, describe
 from schemas.access.kafka import Kafka
 from schemas.topics import (
+    CATALOGUE_RECORDS,
     CLICKS,
     DEAD_LETTERS,
     EXTRACT_REQUESTS,
@@ -17,7 +18,7 @@ from schemas.topics import (
     STAGE_GROUPS,
 )
 
-TOPICS = (PRODUCT_EVENTS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, DEAD_LETTERS)
+TOPICS = (PRODUCT_EVENTS, EXTRACT_REQUESTS, IMAGE_FEATURES, CATALOGUE_RECORDS, INDEX_DELTAS, DEAD_LETTERS)
 """That every system has."""
 _SHOWN = (*TOPICS, SEARCH_LOG, CLICKS)
 

@@ -5,13 +5,27 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from feature_store.port import Store
 from feature_store.rocks.checkpoint_requests import PendingCheckpoint
 from feature_store.rocks.files import partition_folder, read_store_info
 from feature_store.rocks.ownership import live_owner
 from feature_store.rocks.store import RocksStore
+from feature_store.server.copy import write_copy
 from schemas.errors import OperatorError, TransientError
 
 _POLL_S = 0.05
+
+
+def copy_partition(store: Store, partition: int, target: Path) -> None:
+    """A partition of a store that answers readers, at `target` as a partition of RocksDB: one consistent view of it.
+
+    As `request_checkpoint`, without its owner's help. Raises what the store's readers do.
+    """
+    reader = store.reader(partition)
+    try:
+        write_copy(reader.scan(), target)
+    finally:
+        reader.close()
 
 
 def request_checkpoint(store_folder: Path, partition: int, target: Path, timeout_s: float = 60.0) -> None:

@@ -44,14 +44,14 @@ class FeatureStore:
     """Opens the two sides of a feature store of `partitions` partitions."""
 
     def __init__(self, store: Store, partitions: int) -> None:
-        self._store = store
+        self.store = store
         self.partitions = partitions
 
     def writer(self, *, catch_up_interval_ms: int = 50) -> FeatureWriter:
-        return FeatureWriter(self._store, self.partitions, catch_up_interval_ms=catch_up_interval_ms)
+        return FeatureWriter(self.store, self.partitions, catch_up_interval_ms=catch_up_interval_ms)
 
     def reader(self, *, catch_up_interval_ms: int = 50) -> FeatureReader:
-        return FeatureReader(self._store, self.partitions, catch_up_interval_ms=catch_up_interval_ms)
+        return FeatureReader(self.store, self.partitions, catch_up_interval_ms=catch_up_interval_ms)
 
 
 class _Readers:

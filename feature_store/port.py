@@ -1,8 +1,8 @@
 """The store ports: what the stages need of a store, batch-shaped.
 
-Two adapters exist (`rocks`, `memory`), one contract suite runs over both. The
-shape (`get_many`, `write`) also fits Redis-protocol servers such as Apache
-Kvrocks. Every partition has exactly one writer at a time.
+Three adapters exist (`rocks`, `server`, `memory`), one contract suite runs over
+all. The shape (`get_many`, `write`) fits RocksDB and servers that speak the
+Redis protocol. Every partition has exactly one writer at a time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ class WritePartition(ReadPartition, Protocol):
     """One partition and the right to write it."""
 
     def write(self, puts: Sequence[tuple[bytes, bytes]], deletes: Sequence[bytes] = ()) -> None:
-        """Applies all or nothing; survives the death of the process (not of the machine) once it returns."""
+        """Applies all or nothing; survives the death of the process (not of the machine) once it returns.
+
+        Raises `OperatorError`, having written nothing, when the partition has become another writer's.
+        """
 
     def purge(self, keys: Sequence[bytes]) -> None:
         """Returns when no earlier value of these keys is on the disk. Costs rewriting the files that they lie in.
@@ -40,7 +43,7 @@ class WritePartition(ReadPartition, Protocol):
         """
 
     def checkpoint(self, folder: Path) -> None:
-        """A consistent copy at `folder` (which must not exist), by hard links where the file system has them."""
+        """A consistent copy, as RocksDB keeps a partition, at the new folder `folder`; by hard links where it can."""
 
 
 class Store(Protocol):

@@ -42,13 +42,18 @@ class ProductStore:
         """Records in the order of `product_ids`, each its own object even for an id named twice."""
         return _get_many(self._writer(partition), product_ids)
 
-    def write(self, partition: int, records: Sequence[ProductRecord], applied: int) -> None:
-        """Records and applied sequence, all or nothing. The applied sequence never goes back (a replay)."""
+    def write(self, partition: int, records: Sequence[ProductRecord], applied: int) -> list[bytes]:
+        """Records and applied sequence, all or nothing. The applied sequence never goes back (a replay).
+
+        Returns the records as they were encoded, in their order.
+        """
         applied = max(applied, self.applied(partition))
-        puts = [(b"p" + record.product_id.encode(), encode_record(record)) for record in records]
+        encoded = [encode_record(record) for record in records]
+        puts = [(b"p" + record.product_id.encode(), value) for record, value in zip(records, encoded, strict=True)]
         puts.append((_APPLIED, applied.to_bytes(8, "big")))
         self._writer(partition).write(puts)
         self._applied[partition] = applied
+        return encoded
 
     def purge(self, partition: int, product_ids: Iterable[str]) -> None:
         """Returns when nothing but the present records of these products is on the disk."""

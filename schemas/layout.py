@@ -63,6 +63,11 @@ class Layout:
         return self.home / "log-epoch.json"
 
     @property
+    def catalogue_recorded(self) -> Path:
+        """That every product is in `catalogue-records` (`jobs/realtime_index/recorded.py`)."""
+        return self.home / "catalogue-recorded.json"
+
+    @property
     def catalogue_store(self) -> Path:
         return self.home / "stores" / "catalogue"
 

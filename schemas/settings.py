@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from schemas.access.blender import BlenderAccess
 from schemas.access.kafka import KafkaAccess
+from schemas.access.store import StoreServer, store_server
 from schemas.access.tier import TierAccess
 from schemas.errors import OperatorError
 from schemas.features.of_home import read_home_encoder
@@ -66,6 +67,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """PEM file of our certificate, where Kafka demands one."""
     kafka_tls_key: str = ""
     """PEM file of its key, PKCS#8, without a password."""
+
+    store: str = "rocksdb"
+    """Where the stores of products and of features lie: rocksdb, in `home`; or a server that speaks the Redis protocol,
+    redis[s]://[user@]host[:port][/database], meant for Apache Kvrocks (docs/operations.md)."""
+    store_name: str = "vitrine"
+    """What every key on that server begins with; systems that share a server need a name each."""
+    store_password_file: str = ""
+    """File that holds the server's password (readable by Vitrine's user alone)."""
+    store_tls_ca: str = ""
+    """PEM file of the authority that signed the server's certificate; empty: the system's authorities."""
 
     grpc_tls_ca: str = ""
     """PEM file of the authority whose certificates searchers, broker and their clients accept; empty: no encryption."""
@@ -268,6 +279,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         )
 
     @property
+    def store_server(self) -> StoreServer | None:
+        """None: the stores lie in `home`. Raises `OperatorError` for a setting that names neither."""
+        return store_server(
+            self.store, password_file=self.store_password_file, ca=self.store_tls_ca, name=self.store_name
+        )
+
+    @property
     def partitions_of_deltas(self) -> int:
         """Partitions of index-deltas: where a product's deltas lie is `shard_of_product` of this number."""
         return self.delta_partitions or self.shards
@@ -304,6 +322,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 _FILES = frozenset(
     (
         *("kafka_sasl_password_file", "kafka_tls_ca", "kafka_tls_certificate", "kafka_tls_key"),
+        *("store_password_file", "store_tls_ca"),
         *("grpc_tls_ca", "grpc_tls_certificate", "grpc_tls_key"),
         *("api_keys_file", "tls_certificate", "tls_key"),
     )
@@ -332,10 +351,12 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         if values[name]:
             values[name] = str(Path(str(values[name])).expanduser().resolve())
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         file = home / "vitrine.toml"
         raise OperatorError(f"setting not usable: {error}; see {file} and the VITRINE_* variables") from error
+    _ = settings.store_server  # before anything shows it: a password in it is refused
+    return settings
 
 
 def chosen(home: Path, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 PRODUCT_EVENTS = "product-events"
 EXTRACT_REQUESTS = "extract-requests"
 IMAGE_FEATURES = "image-features"
+CATALOGUE_RECORDS = "catalogue-records"
 INDEX_DELTAS = "index-deltas"
 DEAD_LETTERS = "dead-letters"
 SEARCH_LOG = "search-log"
@@ -39,6 +40,7 @@ def topic_specs(*, event_partitions: int, feature_partitions: int, delta_partiti
         TopicSpec(PRODUCT_EVENTS, event_partitions, {"message.timestamp.type": "LogAppendTime", **kept}),
         TopicSpec(EXTRACT_REQUESTS, feature_partitions, dict(kept)),
         TopicSpec(IMAGE_FEATURES, feature_partitions, {"cleanup.policy": "compact", **large}),
+        TopicSpec(CATALOGUE_RECORDS, event_partitions, {"cleanup.policy": "compact", **large}),
         TopicSpec(INDEX_DELTAS, delta_partitions, dict(kept)),
         TopicSpec(DEAD_LETTERS, 1, {"retention.ms": str(30 * DAY_MS), **large}),
     ]

@@ -149,3 +149,20 @@ def recovery(result: Result) -> list[Row]:
         )
         for part, found in result["figures"].items()
     ]
+
+
+def stores(result: Result) -> list[Row]:
+    rows = []
+    for batch in (10, 100, 1000):
+        stage, calls = result["figures"][f"stage_batch_{batch}"], result["figures"][f"calls_batch_{batch}"]
+        rows.append(
+            (
+                f"catalogue stage with its stores on a server, batches of {batch}",
+                f"in the home {stage['rocksdb_per_s']:,} events/s",
+                f"{stage['server_per_s']:,} events/s, {stage['server_rate_of_rocksdb']:.2f} of it",
+                f"a batch's multi-get {calls['server_get_batch_p50_ms']:.2f} ms, write "
+                f"{calls['server_write_batch_p50_ms']:.2f} ms (p50); in the home "
+                f"{calls['rocksdb_get_batch_p50_ms']:.2f} and {calls['rocksdb_write_batch_p50_ms']:.2f}",
+            )
+        )
+    return rows

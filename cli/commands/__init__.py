@@ -15,6 +15,7 @@ from cli.commands import (
     plan,
     produce,
     publish,
+    rebuild,
     rebuild_features,
     replay,
     report,
@@ -27,6 +28,6 @@ from cli.commands import (
 )
 
 COMMANDS: tuple[ModuleType, ...] = (
-    run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild_features, replay, build, publish,
-    alias, plan, keys, erased, duplicates, report,
+    run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild, rebuild_features, replay, build,
+    publish, alias, plan, keys, erased, duplicates, report,
 )  # fmt: skip

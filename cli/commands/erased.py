@@ -1,7 +1,7 @@
 """Says where an erased product is gone, and what still waits for what.
 
-Reads the disk of this machine: the catalogue store, the searchers' snapshots,
-full indexes. Exit code 1: something is left that it can see.
+Reads the catalogue store, and the disk of this machine: the searchers'
+snapshots, full indexes. Exit code 1: something is left that it can see.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from feature_store.open import catalogue_store
+from feature_store.open import live_catalogue
 from feature_store.products import ProductReader
 from generations.folder import Generations
 from indexing.snapshot.remains import remains, snapshot_remains
@@ -18,7 +18,7 @@ from schemas.errors import OperatorError
 from schemas.ids import EPOCH_SHIFT, kafka_partition
 from schemas.layout import Layout
 from schemas.product_record import Erased, ProductRecord
-from schemas.settings import load_settings
+from schemas.settings import Settings, load_settings
 
 NAME = "erased"
 
@@ -27,6 +27,7 @@ _WAITS = (
     ("dead-letters", "letters about it: gone after 30 days"),
     ("search-log, clicks", "its id where it was shown: gone after VITRINE_SEARCH_LOG_DAYS, and a day at most"),
     ("feature store", "vectors that no other product has: gone with the next vitrine replay"),
+    ("catalogue-records", "what was written before: gone when Kafka compacts the partition"),
     ("image-features", "marked deleted by that replay, gone when Kafka compacts the partition"),
 )
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     product_id: str = arguments.product_id
-    record = _record(settings.layout, settings.event_partitions, product_id)
+    record = _record(settings, product_id)
     if record is None:
         raise OperatorError(f"the catalogue store knows no product {product_id!r}; nothing of it was ever applied")
     if record.erased is None:
@@ -55,10 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def _record(layout: Layout, partitions: int, product_id: str) -> ProductRecord | None:
-    reader = ProductReader(catalogue_store(layout.catalogue_store, partitions))
+def _record(settings: Settings, product_id: str) -> ProductRecord | None:
+    reader = ProductReader(live_catalogue(settings))
     try:
-        partition = kafka_partition(product_id.encode(), partitions)
+        partition = kafka_partition(product_id.encode(), settings.event_partitions)
         return reader.get_many(partition, [product_id])[0]
     finally:
         reader.close()

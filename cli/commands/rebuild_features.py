@@ -12,9 +12,8 @@ from typing import Never
 
 from tqdm import tqdm
 
-from feature_store.features import FeatureStore
+from feature_store.open import live_features, make_features
 from feature_store.rebuild import rebuild
-from feature_store.rocks.store import RocksStore
 from messaging.admin import describe
 from messaging.ranges import read_range
 from schemas.access.kafka import Kafka
@@ -39,16 +38,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise OperatorError(
             f"{settings.bootstrap} has no topic {IMAGE_FEATURES}; vitrine start --only kafka creates it"
         )
+    make_features(settings)
     state = found[IMAGE_FEATURES]
     spans = list(zip(state.beginnings, state.ends, strict=True))
     total = sum(end - begin for begin, end in spans)
     with tqdm(
         total=total, desc="rebuilding features", unit=" records", disable=True if arguments.quiet else None
     ) as bar:
-        store = FeatureStore(
-            RocksStore(settings.layout.feature_store, settings.feature_partitions), settings.feature_partitions
-        )
-        report = rebuild(_records(settings.kafka, spans, bar), store)
+        report = rebuild(_records(settings.kafka, spans, bar), live_features(settings))
     print(
         f"{report.written} features written, {report.superseded} older ones passed over, "
         f"{report.removed} removed, {report.refused} refused"

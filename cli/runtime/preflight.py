@@ -17,6 +17,7 @@ from cli.runtime.kafka import NAME as KAFKA
 from cli.runtime.processes import Processes
 from cli.runtime.programs import flink_home, jars, java
 from cli.runtime.services import BLENDER, BROKER, searcher_name, searcher_shards
+from feature_store.open import check_server
 from generations.folder import Generations
 from schemas.access.exposure import check_grpc_exposure, check_http_exposure
 from schemas.access.tier import TierAccess
@@ -41,6 +42,7 @@ def check(settings: Settings, processes: Processes, layout: Layout, *, only_kafk
     if not only_kafka:
         check_http_exposure(settings)
         check_grpc_exposure(settings)
+        check_server(settings)
         jars("flink")
         flink_home()
     check_disk(layout.home)

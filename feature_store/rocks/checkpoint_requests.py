@@ -19,7 +19,8 @@ from pathlib import Path
 
 import msgspec
 
-from feature_store.rocks.ownership import runs, this_process, write_atomically
+from feature_store.owner import runs, this_process
+from feature_store.rocks.ownership import write_atomically
 
 log = logging.getLogger(__name__)
 

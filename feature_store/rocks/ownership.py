@@ -12,35 +12,10 @@ import time
 from pathlib import Path
 
 import msgspec
-import psutil
+
+from feature_store.owner import Owner, runs, this_process
 
 OWNER_FILE = "owner.json"
-
-
-class Owner(msgspec.Struct, frozen=True):
-    """The process that has a partition open for writing. Times in seconds of Unix time."""
-
-    pid: int
-    started_s: float
-    command: str
-    since_s: float
-
-    def __str__(self) -> str:
-        return f"pid {self.pid} ({self.command})"
-
-
-def this_process() -> Owner:
-    process = psutil.Process()
-    return Owner(os.getpid(), process.create_time(), " ".join(process.cmdline())[:300], time.time())
-
-
-def runs(pid: int, started_s: float) -> bool:
-    """Whether that very process still runs (a zombie does not: it holds no lock any more)."""
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started_s) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def record_owner(folder: Path) -> None:

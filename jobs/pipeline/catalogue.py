@@ -1,12 +1,13 @@
-"""The catalogue stage: product events in; deltas, extraction requests and dead letters out.
+"""The catalogue stage: product events in; deltas, extraction requests, product records and dead letters out.
 
 An adapter around `core.apply`: it finds the records, keeps them with the log
 position they stand for in one write, looks features up, and words the result
 as Kafka records. One instance owns the store partitions whose Kafka
 partitions its subtask reads.
 
-Replay: an event at or below its partition's applied position changes no
-state; the product's whole present state is emitted again, since the records
+Replay: an event at or below its partition's applied position, or its
+product's own (a store made anew from `catalogue-records` has no other),
+changes no state; the product's whole present state is emitted again, since the records
 that followed from it may have been lost with the task. Deltas commute, so
 more than needed is harmless.
 """
@@ -25,6 +26,7 @@ from jobs.pipeline.dead_letters import dead_letter
 from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.given_vectors import GivenVectors, VectorRule
 from jobs.pipeline.stage import Metrics, Out, Record
+from schemas.access.store import StoreServer
 from schemas.deltas.delta import Progress
 from schemas.errors import RejectedError
 from schemas.extract_request import ExtractRequest, encode_request
@@ -48,9 +50,9 @@ from schemas.product_event import (
     decode_forwarded,
     forward,
 )
-from schemas.product_record import ImageEntry, ProductRecord
+from schemas.product_record import ImageEntry, ProductRecord, encode_record
 from schemas.settings import Settings
-from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS
+from schemas.topics import CATALOGUE_RECORDS, EXTRACT_REQUESTS, PRODUCT_EVENTS
 
 STAGE = "catalogue"
 
@@ -62,7 +64,7 @@ class CatalogueConfig:
     `forward_misplaced`: live, an event in a wrong partition is sent on; a
     replay skips it, because its forwarded copy lies in the log as well.
     `extractors`: ids of those whose vectors are kept current, the main one first:
-    deltas of states, prices and texts are its.
+    deltas of states, prices and texts are its. `server`: keeps both stores; the folders are then not used.
     """
 
     store_folder: str
@@ -73,6 +75,7 @@ class CatalogueConfig:
     extractors: tuple[str, ...]
     epoch: int = 0
     forward_misplaced: bool = True
+    server: StoreServer | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings, extractors: Sequence[str], epoch: int = 0) -> CatalogueConfig:
@@ -84,6 +87,7 @@ class CatalogueConfig:
             delta_partitions=settings.partitions_of_deltas,
             extractors=tuple(extractors),
             epoch=epoch,
+            server=settings.store_server,
         )
 
     @property
@@ -100,6 +104,7 @@ class _Work:
     touched: dict[str, set[str]] = field(default_factory=dict)
     wanted: dict[str, set[str]] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
+    replayed: set[str] = field(default_factory=set)
     given: GivenVectors = field(default_factory=GivenVectors)
 
     def note(self, product_id: str, changed: set[str], wanted: set[str]) -> None:
@@ -107,6 +112,16 @@ class _Work:
             self.touched.setdefault(product_id, set()).update(changed)
         if wanted:
             self.wanted.setdefault(product_id, set()).update(wanted)
+
+
+def _recorded(record: ProductRecord, encoded: bytes) -> Out:
+    """For the store's durable copy, in which a product's last record is its present one.
+
+    Two of one product do not commute, strictly. Records are written ahead only where a call returns too much
+    (`jobs.pipeline.overflow`), and Flink's sink has sent those of the call before by then: it holds them for
+    milliseconds, and so large a call takes tenths of a second.
+    """
+    return Out(CATALOGUE_RECORDS, record.product_id.encode(), encoded, commutes=True)
 
 
 class CatalogueStage:
@@ -119,8 +134,10 @@ class CatalogueStage:
     def open(self, metrics: Metrics) -> None:
         config = self._config
         self._metrics = metrics
-        self._products = ProductStore(catalogue_store(Path(config.store_folder), config.event_partitions))
-        self._features = feature_store(Path(config.feature_folder), config.feature_partitions).reader()
+        self._products = ProductStore(
+            catalogue_store(Path(config.store_folder), config.event_partitions, config.server)
+        )
+        self._features = feature_store(Path(config.feature_folder), config.feature_partitions, config.server).reader()
 
     def close(self) -> None:
         self._products.close()
@@ -196,7 +213,8 @@ class CatalogueStage:
             if known is None and self._misplaced(record, event, origin, out):
                 continue
             number = sequence(epoch, record.offset)
-            if number <= applied_until and known is not None:
+            if known is not None and number <= max(applied_until, known.sequence):
+                work.replayed.add(event.product_id)
                 counts["events_replayed"] = counts.get("events_replayed", 0) + 1
                 attached = {entry.url for entry in known.images if entry.attached} if known.listed else set()
                 work.given.note(event)
@@ -219,7 +237,12 @@ class CatalogueStage:
                     work.erased.add(event.product_id)
         if work.dirty:
             dirty = [changed for product_id in work.dirty if (changed := work.records[product_id]) is not None]
-            self._products.write(partition, dirty, max(number, applied_until))
+            encoded = self._products.write(partition, dirty, max(number, applied_until))
+            out.extend(map(_recorded, dirty, encoded))
+        for product_id in work.replayed - work.dirty:
+            present = work.records[product_id]
+            if present is not None:
+                out.append(_recorded(present, encode_record(present)))
         # Also in a replay: the stage may have been killed in between.
         self._products.purge(partition, work.erased)
         for name, count in counts.items():

@@ -18,6 +18,7 @@ from jobs.pipeline.flink.topology import KafkaSink, KafkaSource, Region, add_reg
 from schemas.settings import Settings
 from schemas.topics import (
     CATALOGUE_GROUP,
+    CATALOGUE_RECORDS,
     DEAD_LETTERS,
     EXTRACT_REQUESTS,
     EXTRACTION_GROUP,
@@ -34,7 +35,10 @@ EXTRACTION_BUNDLE_MS = 20
 def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequence[ExtractorSpec], epoch: int) -> None:
     """Attaches both regions to the job of `tables`. Nothing runs yet. `extractors`: the main one first."""
     bootstrap = settings.kafka
-    sink = KafkaSink(bootstrap, (INDEX_DELTAS, EXTRACT_REQUESTS, PRODUCT_EVENTS, IMAGE_FEATURES, DEAD_LETTERS))
+    sink = KafkaSink(
+        bootstrap,
+        (INDEX_DELTAS, EXTRACT_REQUESTS, PRODUCT_EVENTS, IMAGE_FEATURES, CATALOGUE_RECORDS, DEAD_LETTERS),
+    )
     catalogue = CatalogueConfig.from_settings(settings, [spec.extractor_id for spec in extractors], epoch)
     extraction = ExtractionConfig.from_settings(settings, extractors)
     add_region(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from feature_store.rocks.files import STORE_FILE
+from feature_store.open import catalogue_is_missing, make_stores
 from jobs.pipeline.flink.kafka_properties import connector_properties
 from jobs.pipeline.log_epoch import current_epoch
+from jobs.realtime_index.recorded import record_catalogue
 from messaging.admin import ensure_topics, forget_positions, wait_for_kafka
 from schemas.settings import Settings
 from schemas.topics import CATALOGUE_GROUP
@@ -15,10 +16,14 @@ def prepare_log(settings: Settings) -> int:
 
     Where the catalogue store is missing (new, or lost), the whole log will be
     read again: the group's committed offsets stand for a store that is not there.
+    On a server, both stores are made here, once those are forgotten.
     """
     connector_properties(settings.kafka)  # a password may be another than when the job was planned
     wait_for_kafka(settings.kafka)
     ensure_topics(settings)
-    if not (settings.layout.catalogue_store / STORE_FILE).exists():
+    missing = catalogue_is_missing(settings)
+    if missing:
         forget_positions(settings.kafka, CATALOGUE_GROUP)
+    make_stores(settings)
+    record_catalogue(settings, begins_empty=missing)
     return current_epoch(settings.kafka, settings.layout.log_epoch)

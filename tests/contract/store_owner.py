@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from feature_store.port import WritePartition
 from feature_store.rocks.store import RocksStore
 
 ENTRIES = 10
@@ -24,6 +25,11 @@ def main() -> None:
         sys.stdin.read()
         writer.close()
         return
+    write_batches(writer)
+
+
+def write_batches(writer: WritePartition) -> None:
+    """Without end, after the last one found; prints each number once written."""
     last = writer.get_many([b"last"])[0]
     number = 0 if last is None else int(last) + 1
     while True:

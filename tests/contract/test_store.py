@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.load.store_server import RunningServer
 from feature_store.memory import MemoryStore
 from feature_store.port import Store, WritePartition
 from feature_store.rocks.store import RocksStore
+from feature_store.server.store import ServerStore
 from schemas.errors import OperatorError
 
 PARTITIONS = 3
@@ -18,15 +20,34 @@ PARTITIONS = 3
 OpenCopy = Callable[[Path], Store]
 
 
-@pytest.fixture(params=["rocks", "memory"])
+@pytest.fixture(params=["rocks", "memory", "server"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    server = RunningServer(tmp_path_factory.mktemp("server"))
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def store(kind: str, tmp_path: Path) -> Store:
+def kept_in(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where the store keeps what it is given."""
+    return request.getfixturevalue("server").folder if kind == "server" else tmp_path / "store"
+
+
+@pytest.fixture
+def store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if kind == "memory":
         return MemoryStore(PARTITIONS)
+    if kind == "server":
+        server: RunningServer = request.getfixturevalue("server")
+        server.empty()
+        store = ServerStore(server.access, "contract", PARTITIONS, lock_wait_s=0.0)
+        assert store.create()
+        return store
     return RocksStore(tmp_path / "store", PARTITIONS, lock_wait_s=0.0)
 
 
@@ -122,25 +143,26 @@ def test_a_reader_sees_what_was_written_before_it_was_opened(store: Store, write
     reader.close()
 
 
-def test_a_reader_is_behind_until_it_catches_up(store: Store, writer: WritePartition) -> None:
+def test_a_reader_may_be_behind_until_it_catches_up(kind: str, store: Store, writer: WritePartition) -> None:
     writer.write([(b"a", b"1"), (b"b", b"1")])
     reader = store.reader(0)
     writer.write([(b"a", b"2"), (b"c", b"2")], deletes=[b"b"])
-    assert reader.get_many([b"a", b"b", b"c"]) == [b"1", b"1", None]
+    if kind != "server":  # of which every read is of the present
+        assert reader.get_many([b"a", b"b", b"c"]) == [b"1", b"1", None]
     reader.catch_up()
     assert reader.get_many([b"a", b"b", b"c"]) == [b"2", None, b"2"]
     assert list(reader.scan()) == [(b"a", b"2"), (b"c", b"2")]
     reader.close()
 
 
-def test_a_reader_of_a_partition_never_written_is_empty_and_becomes_real(store: Store) -> None:
+def test_a_reader_of_a_partition_never_written_is_empty_and_becomes_real(kind: str, store: Store) -> None:
     reader = store.reader(2)
     reader.catch_up()
     assert reader.get_many([b"a", b"b"]) == [None, None]
     assert list(reader.scan()) == []
     writer = store.writer(2)
     writer.write([(b"a", b"1")])
-    assert reader.get_many([b"a"]) == [None]
+    assert reader.get_many([b"a"]) == [b"1" if kind == "server" else None]
     reader.catch_up()
     assert reader.get_many([b"a"]) == [b"1"]
     reader.close()
@@ -205,7 +227,7 @@ def test_a_closed_partition_is_not_mistaken_for_an_empty_one(store: Store, tmp_p
 
 
 def test_earlier_values_of_a_purged_key_are_gone_and_the_present_ones_stay(
-    store: Store, writer: WritePartition, tmp_path: Path
+    store: Store, writer: WritePartition, kept_in: Path, tmp_path: Path
 ) -> None:
     for number in range(3):
         writer.write([(b"a", b"MARKER-%d" % number), (b"b", b"kept"), (b"d", b"MARKER-d")])
@@ -216,16 +238,16 @@ def test_earlier_values_of_a_purged_key_are_gone_and_the_present_ones_stay(
     reader = store.reader(0)
     assert reader.get_many([b"a", b"b", b"c", b"d"]) == [b"present", b"kept", b"kept", None]
     reader.close()
-    files = [file.read_bytes() for file in (tmp_path / "store").rglob("*") if file.is_file()]
+    files = [file.read_bytes() for file in kept_in.rglob("*") if file.is_file()]
     assert not any(b"MARKER" in data for data in files)
 
 
-def test_many_keys_are_purged_as_one_range(writer: WritePartition, tmp_path: Path) -> None:
+def test_many_keys_are_purged_as_one_range(writer: WritePartition, kept_in: Path, tmp_path: Path) -> None:
     keys = [b"%03d" % number for number in range(100)]
     writer.write([(key, b"MARKER") for key in keys])
     writer.checkpoint(tmp_path / "copy")
     writer.write((), deletes=keys)
     writer.purge(keys)
     assert list(writer.scan()) == []
-    files = [file.read_bytes() for file in (tmp_path / "store").rglob("*") if file.is_file()]
+    files = [file.read_bytes() for file in kept_in.rglob("*") if file.is_file()]
     assert not any(b"MARKER" in data for data in files)

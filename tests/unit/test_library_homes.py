@@ -21,6 +21,7 @@ HOMES = {
     "torchvision": "vision",
     "openvino": "vision/openvino",
     "rocksdict": "feature_store/rocks",
+    "redis": "feature_store/server",
     "faiss": "indexing",
     "lightgbm": "indexing/ranking/growing.py",
     "scipy": "indexing/category/training.py",

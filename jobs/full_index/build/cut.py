@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexing.shard.progress import SourceProgress
-from jobs.full_index.truth.copies import complete_catalogue, copy_store
+from jobs.full_index.truth.copies import complete_catalogue, copy_catalogue, copy_features
 from jobs.full_index.truth.live_log import log_state
 from messaging.admin import describe
 from messaging.ranges import read_range
@@ -70,9 +70,9 @@ def take_cut(settings: Settings, folder: Path) -> Cut:
         for partition, (begin, end) in enumerate(zip(topic.beginnings, topic.ends, strict=True))
     ]
     catalogue, features = folder / "catalogue", folder / "features"
-    copy_store(settings.layout.catalogue_store, catalogue, settings.event_partitions)
+    copy_catalogue(settings, catalogue)
     complete_catalogue(catalogue, settings.event_partitions)
-    copy_store(settings.layout.feature_store, features, settings.feature_partitions)
+    copy_features(settings, features)
     log.info("event=cut_taken delta_ends=%s folder=%s", topic.ends, folder)
     return Cut(
         catalogue=catalogue,

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from feature_store.features import FeatureReader
-from feature_store.open import feature_store
+from feature_store.open import live_features
 from jobs.full_index.build.progress import UnitProgress
 from jobs.full_index.truth.audit import MissingFeature, image_hex
 from jobs.pipeline.extraction.extractors import ExtractorSpec, configured
@@ -85,9 +85,7 @@ class MissingVectors:
         log.info("event=extraction_asked extractor=%s missing=%d", self._extractor.extractor_id, count)
         settings, shown = self._settings, UnitProgress(progress, "extraction")
         letters = Letters(settings.kafka, self._extractor.extractor_id)
-        reader = feature_store(settings.layout.feature_store, settings.feature_partitions).reader(
-            catch_up_interval_ms=0
-        )
+        reader = live_features(settings).reader(catch_up_interval_ms=0)
         try:
             with EventProducer(settings.kafka) as producer:
                 return self._ask(missing, count, reader, producer, letters, shown)

@@ -20,7 +20,7 @@ from pathlib import Path
 from pyflink.datastream import StreamExecutionEnvironment
 
 from disk.durable import write_durably
-from feature_store.open import catalogue_store, feature_store
+from feature_store.open import catalogue_store, feature_store, live_features
 from feature_store.products import ProductReader
 from generations.folder import Generations
 from jobs.full_index.replay.erasures import erased_features, send_erasures
@@ -46,7 +46,13 @@ from jobs.full_index.replay.stages import (
     StoreCopies,
 )
 from jobs.full_index.truth.audit import MissingFeature, PartitionAudit, image_hex
-from jobs.full_index.truth.copies import complete_catalogue, copy_store, features_from_log
+from jobs.full_index.truth.copies import (
+    complete_catalogue,
+    copy_catalogue,
+    copy_features,
+    copy_store,
+    features_from_log,
+)
 from jobs.full_index.truth.live_log import given_up, log_state, wait_for_extraction, wait_for_stream
 from jobs.full_index.truth.log_state import LogState
 from jobs.pipeline.catalogue import CatalogueConfig
@@ -155,9 +161,9 @@ class Replay:
 
     def _copy(self, span: ReplayRange, last: ReplayPosition | None) -> None:
         settings = self._settings
-        copy_store(settings.layout.catalogue_store, self._live, settings.event_partitions)
+        copy_catalogue(settings, self._live)
         if span.base is Base.LIVE:
-            copy_store(settings.layout.catalogue_store, self._truth, settings.event_partitions)
+            copy_catalogue(settings, self._truth)
         elif span.base is Base.LAST and last is not None:
             copy_store(self._folder.base(last), self._truth, settings.event_partitions)
         if self._options.from_log:
@@ -165,7 +171,7 @@ class Replay:
             if rebuilt.refused:
                 self._report.problems.append(f"{rebuilt.refused} records of image-features do not decode")
         else:
-            copy_store(settings.layout.feature_store, self._features, settings.feature_partitions)
+            copy_features(settings, self._features)
         complete_catalogue(self._truth, settings.event_partitions)
 
     def _replay(self, state: LogState, span: ReplayRange) -> None:
@@ -174,7 +180,7 @@ class Replay:
         config = CatalogueConfig.from_settings(settings, [spec.extractor_id for spec in self._extractors], state.epoch)
         # An empty feature folder: the truth is made of events; vectors are looked up once, by the audit.
         no_features = str(self._folder.run(self._run_id) / "no-features")
-        config = replace(config, store_folder=str(self._truth), feature_folder=no_features)
+        config = replace(config, store_folder=str(self._truth), feature_folder=no_features, server=None)
         source = LogRange(PRODUCT_EVENTS, settings.kafka, tuple(span.begins), tuple(span.ends))
         stage = partial(ReplayLog, config)
         reached = list(span.begins)
@@ -321,9 +327,7 @@ class Replay:
         keys: dict[str, list[ImageKey]] = {}
         for feature in missing:
             keys.setdefault(feature.extractor_id, []).append(feature.key)
-        reader = feature_store(settings.layout.feature_store, settings.feature_partitions).reader(
-            catch_up_interval_ms=0
-        )
+        reader = live_features(settings).reader(catch_up_interval_ms=0)
         try:
             found = [record for name, asked in keys.items() for record in reader.get_many(asked, name)]
         finally:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.protocol import Configure
+from schemas.access.store import StoreServer
 from schemas.settings import Settings
 from vision.fetching.policy import FetchPolicy
 
@@ -23,7 +24,7 @@ class ExtractionConfig:
     as it has not been under way for that long. `fetch_threads`: how they are
     shared out, see `jobs.pipeline.extraction.rooms`. `backoff_s`: wait after
     the first failure, doubled after each further one. `extractors`: whose
-    requests are served, the main one first.
+    requests are served, the main one first. `server`: keeps the feature store; the folder is then not used.
     """
 
     store_folder: str
@@ -42,6 +43,7 @@ class ExtractionConfig:
     max_bytes: int = 20_000_000
     max_pixels: int = 50_000_000
     policy: FetchPolicy = field(default_factory=FetchPolicy)
+    server: StoreServer | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings, extractors: Sequence[ExtractorSpec]) -> ExtractionConfig:
@@ -59,6 +61,7 @@ class ExtractionConfig:
             max_bytes=settings.image_max_bytes,
             max_pixels=settings.image_max_pixels,
             policy=FetchPolicy.from_settings(settings),
+            server=settings.store_server,
         )
 
     @property

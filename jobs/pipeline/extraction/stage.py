@@ -71,7 +71,7 @@ class ExtractionStage:
         """
         config = self._config
         self._metrics = metrics
-        self._features = feature_store(Path(config.store_folder), config.feature_partitions).writer()
+        self._features = feature_store(Path(config.store_folder), config.feature_partitions, config.server).writer()
         self._extractions = ExtractionSchedule(config, self._features, metrics)
 
     def close(self) -> None:

@@ -18,7 +18,8 @@ from schemas.dead_letter import decode_dead_letter
 from schemas.deltas.delta import decode_deltas
 from schemas.extract_request import decode_request
 from schemas.ids import kafka_partition
-from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
+from schemas.product_record import decode_record
+from schemas.topics import CATALOGUE_RECORDS, DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.support.hostile_events import heavy_product, hostile_events, large_refused
 from tests.support.metrics import CountingMetrics
 
@@ -78,6 +79,8 @@ class World:
                 self.shard.apply(decode_deltas(each.value))
             elif each.topic == EXTRACT_REQUESTS:
                 decode_request(each.value)
+            elif each.topic == CATALOGUE_RECORDS:
+                assert decode_record(each.value).product_id.encode() == each.key
             else:
                 assert each.topic == PRODUCT_EVENTS
                 forwarded.append(self.record(each.key, each.value))

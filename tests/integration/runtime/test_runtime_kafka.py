@@ -17,6 +17,9 @@ from cli.runtime.kafka import format_storage, server_properties
 from cli.runtime.progress import Silent
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System as Runtime
+from feature_store.open import live_catalogue
+from feature_store.products import ProductReader, ProductStore
+from jobs.realtime_index.recorded import record_catalogue
 from messaging.access import client_options
 from messaging.admin import committed_offsets, describe, forget_positions, wait_for_kafka
 from messaging.producer import EventProducer
@@ -27,7 +30,15 @@ from schemas.extract_request import ExtractRequest, decode_request, encode_reque
 from schemas.features.record import FeatureRecord, encode_feature, feature_topic_key
 from schemas.ids import image_key, kafka_partition
 from schemas.product_event import MAX_EVENT_BYTES, ProductErased, decode_event
-from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
+from schemas.product_record import ProductRecord, encode_record
+from schemas.topics import (
+    CATALOGUE_RECORDS,
+    DEAD_LETTERS,
+    EXTRACT_REQUESTS,
+    IMAGE_FEATURES,
+    INDEX_DELTAS,
+    PRODUCT_EVENTS,
+)
 from serving.blender.writing.erasures import Erasures
 from tests.system import eventually, system_settings
 
@@ -54,12 +65,14 @@ def environment(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_topics_exist_with_the_partitions_of_the_settings(runtime: Runtime) -> None:
     settings = runtime.settings
     states = describe(
-        settings.bootstrap, [PRODUCT_EVENTS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, DEAD_LETTERS]
+        settings.bootstrap,
+        [PRODUCT_EVENTS, EXTRACT_REQUESTS, IMAGE_FEATURES, CATALOGUE_RECORDS, INDEX_DELTAS, DEAD_LETTERS],
     )
     assert {name: len(state.ends) for name, state in states.items()} == {
         PRODUCT_EVENTS: settings.event_partitions,
         EXTRACT_REQUESTS: settings.feature_partitions,
         IMAGE_FEATURES: settings.feature_partitions,
+        CATALOGUE_RECORDS: settings.event_partitions,
         INDEX_DELTAS: settings.shards,
         DEAD_LETTERS: 1,
     }
@@ -229,6 +242,32 @@ def test_feature_store_is_rebuilt_from_the_log(runtime: Runtime, capsys: pytest.
     found = reader.get_many(keys, "x")
     reader.close()
     assert [record.vector if record else None for record in found] == vectors
+
+
+@pytest.mark.usefixtures("environment")
+def test_catalogue_that_was_there_before_its_topic_is_recorded_once_and_comes_back_of_it(
+    runtime: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = runtime.settings
+    records = [ProductRecord(f"r{number}", number + 1, True, None, {"price": number}, []) for number in range(50)]
+    store = ProductStore(live_catalogue(settings))
+    for record in records:
+        store.write(kafka_partition(record.product_id.encode(), settings.event_partitions), [record], record.sequence)
+    store.close()
+    assert record_catalogue(settings, begins_empty=False) == 50
+    assert record_catalogue(settings, begins_empty=False) == 0
+    with EventProducer(settings.bootstrap) as producer:
+        later = ProductRecord("r7", 100, True, None, {"price": 700}, [])
+        producer.send(CATALOGUE_RECORDS, b"r7", encode_record(later))
+    assert main(["rebuild", "--quiet"]) == 2
+    assert "move it away first" in capsys.readouterr().err
+    settings.layout.catalogue_store.rename(settings.layout.home / "lost")
+    assert main(["rebuild", "--quiet"]) == 0
+    assert "50 products written, of 51 records; 0 refused" in capsys.readouterr().out
+    reader = ProductReader(live_catalogue(settings))
+    found = {record.product_id: record for partition in range(2) for record in reader.scan(partition)}
+    reader.close()
+    assert found == {record.product_id: record for record in records} | {"r7": later}
 
 
 @pytest.mark.usefixtures("environment")

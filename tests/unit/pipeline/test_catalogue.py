@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 
 from feature_store.features import FeatureWriter
+from feature_store.open import catalogue_store
+from feature_store.products import ProductReader
+from feature_store.recorded import restore_catalogue
 from feature_store.rocks.store import RocksStore
 from indexing.shard.shard import Shard
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
@@ -21,7 +25,8 @@ from schemas.extract_request import decode_request
 from schemas.features.record import FeatureRecord
 from schemas.ids import image_id, image_key, kafka_partition, sequence
 from schemas.product_event import MAX_EVENT_BYTES
-from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
+from schemas.product_record import encode_record
+from schemas.topics import CATALOGUE_RECORDS, DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.support.metrics import CountingMetrics
 
 EXTRACTOR = "test-0-p1-8"
@@ -344,3 +349,61 @@ def test_erasure_of_a_product_of_very_many_images_is_sent_in_bounded_records(wor
     sizes = [len(batch) for batch in deltas(out) if len(batch)]
     assert sum(sizes) == 16_000
     assert len(sizes) > 1, "each row counts towards a record's bound"
+
+
+def restored(world: World, out: list[Out]) -> None:
+    """The catalogue store lost, and made anew of the records among `out` in their order."""
+    world.stage.close()
+    shutil.rmtree(world.folder / "catalogue")
+    records = [(record.key, record.value) for record in to(CATALOGUE_RECORDS, out)]
+    store = catalogue_store(world.folder / "catalogue", PARTITIONS)
+    assert restore_catalogue(records, store, PARTITIONS).refused == 0
+    world.stage = world._open()
+
+
+def test_store_made_anew_of_its_records_goes_on_from_any_earlier_position(world: World) -> None:
+    history = [
+        world.record(event)
+        for event in (
+            added("p1", "https://h/1.jpg", price=1),
+            added("p2", "https://h/2.jpg", price=2),
+            {"type": "product_updated", "product_id": "p1", "images_removed": ["https://h/1.jpg"]},
+            {"type": "product_updated", "product_id": "p1", "product": {"price": 3}},
+            {"type": "product_removed", "product_id": "p2"},
+            {"type": "product_erased", "product_id": "p3"},
+        )
+    ]
+    out = [record for event in history for record in world.stage.process([event])]
+    before = contents(world)
+    assert set(before) == {"p1", "p2", "p3"}
+    restored(world, out)
+    assert contents(world) == before
+    for begin in range(len(history)):
+        restored(world, out)
+        again = [record for event in history[begin:] for record in world.stage.process([event])]
+        assert contents(world) == before
+        # What it says again are present records, none of those in between.
+        assert {record.value for record in to(CATALOGUE_RECORDS, again)} <= set(before.values())
+
+
+def test_record_of_another_product_or_damaged_is_refused_and_the_others_restored(world: World) -> None:
+    (record,) = to(CATALOGUE_RECORDS, world.feed(added("p1", "https://h/1.jpg")))
+    store = catalogue_store(world.folder / "other", PARTITIONS)
+    found = [(b"p2", record.value), (None, record.value), (b"p1", None), (b"p1", b"x"), (record.key, record.value)]
+    report = restore_catalogue(found, store, PARTITIONS)
+    assert (report.read, report.products, report.refused) == (5, 1, 4)
+
+
+def test_a_replayed_event_records_its_product_again(world: World) -> None:
+    event = world.record(added("p1", "https://h/1.jpg"))
+    first = to(CATALOGUE_RECORDS, world.stage.process([event]))
+    assert len(first) == 1
+    assert to(CATALOGUE_RECORDS, world.stage.process([event])) == first
+
+
+def contents(world: World) -> dict[str, bytes]:
+    """Every product of the store, encoded."""
+    products = ProductReader(catalogue_store(world.folder / "catalogue", PARTITIONS))
+    found = [record for partition in range(PARTITIONS) for record in products.scan(partition)]
+    products.close()
+    return {record.product_id: encode_record(record) for record in found}
