@@ -46,9 +46,9 @@ def fill_stores(folder: Path, images: int, dimension: int, seed: int) -> None:
     """A product per image, with its feature, in stores at `folder`; and vectors.npy, the same vectors."""
     from feature_store.open import catalogue_store, feature_store
     from feature_store.products import ProductStore
+    from schemas.events.record import ImageEntry, ProductRecord
     from schemas.features.record import FeatureRecord
     from schemas.ids import image_key, kafka_partition, sequence
-    from schemas.product_record import ImageEntry, ProductRecord
 
     catalogue = Catalogue(dimension, seed)
     products = ProductStore(catalogue_store(folder / "catalogue", EVENT_PARTITIONS))

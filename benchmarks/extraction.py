@@ -33,7 +33,7 @@ from jobs.pipeline.extraction.config import ExtractionConfig
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.stage import ExtractionStage
 from jobs.pipeline.stage import Record
-from schemas.extract_request import ExtractRequest, decode_requests, encode_request
+from schemas.events.extract_request import ExtractRequest, decode_requests, encode_request
 from schemas.ids import feature_partition, image_id, image_key
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES
 from vision.decode import ImageLimits

@@ -29,9 +29,9 @@ from feature_store.features import FeatureStore
 from feature_store.products import ProductStore
 from feature_store.rocks.files import partition_folder
 from feature_store.rocks.store import Compression, RocksStore
+from schemas.events.record import ImageEntry, ProductRecord
 from schemas.features.record import FeatureRecord
 from schemas.ids import content_hash, image_key
-from schemas.product_record import ImageEntry, ProductRecord
 
 PARTITIONS = 4
 BATCHES = (10, 100, 1000)

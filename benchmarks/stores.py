@@ -30,8 +30,8 @@ from feature_store.open import live_catalogue, make_stores
 from feature_store.products import ProductStore
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Record
+from schemas.events.record import ProductRecord
 from schemas.ids import kafka_partition
-from schemas.product_record import ProductRecord
 from schemas.settings import Settings, load_settings
 
 BATCHES = (10, 100, 1000)

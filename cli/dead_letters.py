@@ -10,9 +10,9 @@ from messaging.consumer import PartitionReader
 from messaging.producer import EventProducer
 from messaging.ranges import read_all
 from schemas.access.kafka import Kafka
-from schemas.dead_letter import DeadLetter, decode_dead_letter
 from schemas.errors import CorruptError, OperatorError, RejectedError
-from schemas.extract_request import decode_request, encode_request
+from schemas.events.dead_letter import DeadLetter, decode_dead_letter
+from schemas.events.extract_request import decode_request, encode_request
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS
 
 

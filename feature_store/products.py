@@ -18,7 +18,7 @@ import msgspec
 
 from feature_store.port import ReadPartition, Store, WritePartition
 from schemas.errors import CorruptError
-from schemas.product_record import ProductRecord, decode_record, encode_record
+from schemas.events.record import ProductRecord, decode_record, encode_record
 
 _APPLIED = b"m/applied"
 

@@ -14,8 +14,8 @@ import msgspec
 
 from feature_store.port import Store
 from feature_store.products import ProductStore
+from schemas.events.record import ProductRecord, decode_record
 from schemas.ids import kafka_partition
-from schemas.product_record import ProductRecord, decode_record
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from jobs.pipeline.given_vectors import VectorRule
 from messaging.consumer import Message, PartitionReader
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import RejectedError
+from schemas.events.event import Forwarded, Heartbeat, decode_event, decode_forwarded
+from schemas.events.record import ProductRecord
 from schemas.features.ids import dimension_of
 from schemas.features.record import decode_feature
 from schemas.ids import image_key, kafka_partition, sequence, shard_of_product
-from schemas.product_event import Forwarded, Heartbeat, decode_event, decode_forwarded
-from schemas.product_record import ProductRecord
 from schemas.settings import Settings
 from schemas.topics import IMAGE_FEATURES, PRODUCT_EVENTS
 from tests.system import System, eventually

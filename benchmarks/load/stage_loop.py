@@ -10,8 +10,8 @@ import psutil
 
 from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.stage import Metrics, Out, Record
-from schemas.dead_letter import DeadLetter, decode_dead_letter
-from schemas.extract_request import ExtractRequest, decode_request, encode_request
+from schemas.events.dead_letter import DeadLetter, decode_dead_letter
+from schemas.events.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.features.record import decode_feature
 from schemas.ids import image_id, image_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES

@@ -15,9 +15,9 @@ from feature_store.products import ProductReader
 from generations.folder import Generations
 from indexing.snapshot.remains import remains, snapshot_remains
 from schemas.errors import OperatorError
+from schemas.events.record import Erased, ProductRecord
 from schemas.ids import EPOCH_SHIFT, kafka_partition
 from schemas.layout import Layout
-from schemas.product_record import Erased, ProductRecord
 from schemas.settings import Settings, load_settings
 
 NAME = "erased"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from messaging.producer import EventProducer
 from schemas.errors import OperatorError, RejectedError
-from schemas.product_event import Forwarded, Heartbeat, decode_event
+from schemas.events.event import Forwarded, Heartbeat, decode_event
 from schemas.settings import load_settings
 from schemas.topics import PRODUCT_EVENTS
 

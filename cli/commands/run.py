@@ -25,8 +25,8 @@ from generations.folder import Generations
 from messaging.producer import now_ms
 from sample import make_sample
 from schemas.errors import OperatorError
+from schemas.events.event import ProductAdded
 from schemas.features.ids import is_external
-from schemas.product_event import ProductAdded
 from schemas.settings import Settings, load_settings
 
 NAME = "run"

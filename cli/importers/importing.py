@@ -23,7 +23,7 @@ from cli.importers.vectors import OwnVectors, VectorFile
 from disk.locks import locked
 from messaging.producer import EventProducer
 from schemas.errors import OperatorError, RejectedError, TransientError
-from schemas.product_event import ProductAdded, decode_event
+from schemas.events.event import ProductAdded, decode_event
 from schemas.settings import Settings
 from schemas.topics import PRODUCT_EVENTS
 

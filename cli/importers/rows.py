@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from cli.importers.columns import amount, is_image_column, meanings, share, whole_number
 from cli.importers.vectors import OwnVectors, checked, vector_of, with_vectors
 from schemas.errors import OperatorError, RejectedError
-from schemas.product_event import ImageRef, ProductAdded
+from schemas.events.event import ImageRef, ProductAdded
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from cli.importers.parquet import parquet_length, parquet_rows
 from cli.importers.rows import Place, Refusal, event_of_row, place
 from cli.importers.vectors import WRONG_LENGTH, OwnVectors, VectorFile
 from schemas.errors import OperatorError, RejectedError
-from schemas.product_event import MAX_EVENT_BYTES, ProductAdded, check_event
+from schemas.events.event import MAX_EVENT_BYTES, ProductAdded, check_event
 
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif"))
 """What a folder of pictures is searched for (lower case)."""

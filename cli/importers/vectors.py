@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from cli.importers.columns import plain
 from schemas.errors import OperatorError, RejectedError
+from schemas.events.event import ImageRef
 from schemas.features.ids import dimension_of, is_external
-from schemas.product_event import ImageRef
 from schemas.settings import Settings
 
 COLUMN = "vector"

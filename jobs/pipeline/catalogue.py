@@ -29,7 +29,17 @@ from jobs.pipeline.stage import Metrics, Out, Record
 from schemas.access.store import StoreServer
 from schemas.deltas.delta import Progress
 from schemas.errors import RejectedError
-from schemas.extract_request import ExtractRequest, encode_request
+from schemas.events.event import (
+    Forwarded,
+    Heartbeat,
+    ProductErased,
+    ProductEvent,
+    decode_event,
+    decode_forwarded,
+    forward,
+)
+from schemas.events.extract_request import ExtractRequest, encode_request
+from schemas.events.record import ImageEntry, ProductRecord, encode_record
 from schemas.features.ids import is_external
 from schemas.ids import (
     ImageKey,
@@ -41,16 +51,6 @@ from schemas.ids import (
     sequence,
     shard_of_product,
 )
-from schemas.product_event import (
-    Forwarded,
-    Heartbeat,
-    ProductErased,
-    ProductEvent,
-    decode_event,
-    decode_forwarded,
-    forward,
-)
-from schemas.product_record import ImageEntry, ProductRecord, encode_record
 from schemas.settings import Settings
 from schemas.topics import CATALOGUE_RECORDS, EXTRACT_REQUESTS, PRODUCT_EVENTS
 

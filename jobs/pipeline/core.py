@@ -17,8 +17,7 @@ import msgspec
 
 from schemas.deltas.delta import DeltaBatch, attributes_json
 from schemas.errors import RejectedError
-from schemas.ids import image_id, product_hash, url_hash
-from schemas.product_event import (
+from schemas.events.event import (
     MAX_EVENT_BYTES,
     MAX_IMAGES,
     ImageRef,
@@ -28,7 +27,8 @@ from schemas.product_event import (
     ProductRemoved,
     ProductUpdated,
 )
-from schemas.product_record import Erased, ImageEntry, ProductRecord
+from schemas.events.record import Erased, ImageEntry, ProductRecord
+from schemas.ids import image_id, product_hash, url_hash
 
 
 class Outcome(Enum):

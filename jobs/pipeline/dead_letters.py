@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from jobs.pipeline.stage import Out, Record
-from schemas.dead_letter import encode_dead_letter, make_dead_letter
+from schemas.events.dead_letter import encode_dead_letter, make_dead_letter
 from schemas.topics import DEAD_LETTERS
 
 

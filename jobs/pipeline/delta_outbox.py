@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from jobs.pipeline.stage import Out
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
+from schemas.events.record import ImageEntry, ProductRecord
 from schemas.ids import image_id, routing_key, shard_of_product
-from schemas.product_record import ImageEntry, ProductRecord
 from schemas.topics import INDEX_DELTAS
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from schemas.errors import RejectedError
+from schemas.events.event import ProductEvent, images_of
 from schemas.events.given_vector import unit
+from schemas.events.record import ImageEntry, ProductRecord
 from schemas.features.ids import dimension_of, is_external
-from schemas.product_event import ProductEvent, images_of
-from schemas.product_record import ImageEntry, ProductRecord
 
 MISSING = "missing_vector"
 """Reason of a dead letter: an image of the shop's own extractor came without a vector, or none is known of it."""

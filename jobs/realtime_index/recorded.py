@@ -18,7 +18,7 @@ from feature_store.open import live_catalogue
 from feature_store.products import ProductReader
 from messaging.admin import topic_id
 from messaging.producer import EventProducer
-from schemas.product_record import encode_record
+from schemas.events.record import encode_record
 from schemas.settings import Settings
 from schemas.topics import CATALOGUE_RECORDS
 

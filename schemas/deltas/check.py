@@ -40,10 +40,10 @@ import numpy as np
 from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, decode_deltas
 from schemas.errors import CorruptError, RejectedError
 from schemas.events.attributes import check_attributes
+from schemas.events.event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 from schemas.features.stored import cannot_be
 from schemas.ids import EPOCH_SHIFT, product_hash
 from schemas.log_epoch import Epochs
-from schemas.product_event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 from schemas.settings import Settings
 
 UNDECODABLE = "undecodable"

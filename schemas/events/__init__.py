@@ -1,1 +1,2 @@
-"""Parts of a product event, each with what it may be; `schemas/product_event.py` puts them together."""
+"""What a shop says and what becomes of it: the event and its parts, the record kept of a product, requests for
+extraction, dead letters."""

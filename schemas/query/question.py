@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.product_event import MAX_PRODUCT_ID_BYTES
+from schemas.events.event import MAX_PRODUCT_ID_BYTES
 from schemas.query.body import (
     DEFAULT_LIMIT,
     DiversityAsked,

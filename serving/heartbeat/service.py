@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from schemas.errors import TransientError
-from schemas.product_event import Heartbeat
+from schemas.events.event import Heartbeat
 from schemas.topics import PRODUCT_EVENTS
 
 log = logging.getLogger(__name__)

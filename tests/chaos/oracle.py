@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from messaging.consumer import Message
-from schemas.product_record import ProductRecord
+from schemas.events.record import ProductRecord
 from schemas.settings import Settings
 from tests.rebuilt import LogTruth
 

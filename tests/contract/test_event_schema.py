@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from schemas.dead_letter import DeadLetter, decode_dead_letter, encode_dead_letter
 from schemas.errors import RejectedError
-from schemas.extract_request import ExtractRequest, decode_request, encode_request
-from schemas.product_event import ProductEvent, decode_event
+from schemas.events.dead_letter import DeadLetter, decode_dead_letter, encode_dead_letter
+from schemas.events.event import ProductEvent, decode_event
+from schemas.events.extract_request import ExtractRequest, decode_request, encode_request
 
 FOLDER = Path(__file__).parents[2] / "schemas" / "json"
 EXAMPLES = sorted((FOLDER / "examples").glob("*.json"))

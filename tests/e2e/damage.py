@@ -7,7 +7,7 @@ from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from messaging.admin import describe
 from messaging.ranges import read_all
-from schemas.dead_letter import DeadLetter, decode_dead_letter
+from schemas.events.dead_letter import DeadLetter, decode_dead_letter
 from schemas.features.ids import dimension_of
 from schemas.ids import delta_partitions_of_shard
 from schemas.topics import DEAD_LETTERS, INDEX_DELTAS

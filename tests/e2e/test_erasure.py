@@ -17,7 +17,7 @@ from cli.main import main
 from cli.runtime.environment import child_environment
 from feature_store.open import feature_store
 from messaging.producer import EventProducer
-from schemas.dead_letter import encode_dead_letter
+from schemas.events.dead_letter import encode_dead_letter
 from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, image_key
 from schemas.topics import DEAD_LETTERS

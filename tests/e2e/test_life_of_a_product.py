@@ -19,7 +19,7 @@ from jobs.full_index.truth.live_log import wait_for_extraction
 from messaging.admin import describe
 from messaging.producer import EventProducer
 from messaging.ranges import read_all
-from schemas.dead_letter import decode_dead_letter
+from schemas.events.dead_letter import decode_dead_letter
 from schemas.ids import kafka_partition, routing_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.e2e.pictures import picture, write_pictures

@@ -22,17 +22,23 @@ from starlette.requests import Request
 from indexing.shard.shard import Shard
 from jobs.pipeline.core import apply
 from schemas.checked_json import wrap
-from schemas.dead_letter import decode_dead_letter, encode_dead_letter, make_dead_letter
 from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.errors import CorruptError, OperatorError, RejectedError
-from schemas.extract_request import ExtractRequest, decode_request, decode_requests, encode_bundles, encode_request
+from schemas.events.dead_letter import decode_dead_letter, encode_dead_letter, make_dead_letter
+from schemas.events.event import Forwarded, Heartbeat, decode_event, decode_forwarded
+from schemas.events.extract_request import (
+    ExtractRequest,
+    decode_request,
+    decode_requests,
+    encode_bundles,
+    encode_request,
+)
+from schemas.events.record import ImageEntry, ProductRecord, decode_record, encode_record
 from schemas.features.record import FeatureRecord, decode_feature, encode_feature
 from schemas.full_index.generation import Alias, Generation, GenerationShard, decode_alias, decode_generation
 from schemas.full_index.manifest import ShardFile, ShardManifest, decode_manifest
 from schemas.ids import image_id
-from schemas.product_event import Forwarded, Heartbeat, decode_event, decode_forwarded
-from schemas.product_record import ImageEntry, ProductRecord, decode_record, encode_record
 from schemas.settings import load_settings
 from serving.blender.http.uploads import Uploads
 from tests.support.hostile_events import hostile_events

@@ -22,12 +22,12 @@ from jobs.pipeline.given_vectors import VectorRule
 from jobs.pipeline.stage import Out, Record
 from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.errors import RejectedError
+from schemas.events.event import Forwarded, decode_event, decode_forwarded, images_of
+from schemas.events.extract_request import decode_request
 from schemas.events.given_vector import unit
-from schemas.extract_request import decode_request
+from schemas.events.record import ProductRecord
 from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, image_key, kafka_partition, sequence, shard_of_product
-from schemas.product_event import Forwarded, decode_event, decode_forwarded, images_of
-from schemas.product_record import ProductRecord
 from schemas.topics import EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.support.metrics import CountingMetrics
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.events.attributes import MAX_DEPTH
-from schemas.product_event import MAX_EVENT_BYTES, MAX_IMAGES, MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
+from schemas.events.event import MAX_EVENT_BYTES, MAX_IMAGES, MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 
 Event = dict[str, Any]
 

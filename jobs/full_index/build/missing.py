@@ -24,9 +24,9 @@ from messaging.admin import committed_offsets, describe
 from messaging.consumer import PartitionReader
 from messaging.producer import EventProducer
 from schemas.access.kafka import Kafka
-from schemas.dead_letter import DeadLetter, decode_dead_letter
 from schemas.errors import OperatorError, RejectedError, TransientError
-from schemas.extract_request import ExtractRequest, decode_request, encode_request
+from schemas.events.dead_letter import DeadLetter, decode_dead_letter
+from schemas.events.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.ids import ImageKey, feature_partition, routing_key
 from schemas.settings import Settings
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, EXTRACTION_GROUP

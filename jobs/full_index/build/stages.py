@@ -31,9 +31,9 @@ from jobs.pipeline.core import add_erased, add_state, display_attributes
 from jobs.pipeline.stage import Metrics
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import CorruptError, OperatorError
+from schemas.events.record import ProductRecord
 from schemas.full_index.manifest import MANIFEST, decode_manifest
 from schemas.ids import shard_of_product, url_hash
-from schemas.product_record import ProductRecord
 
 log = logging.getLogger(__name__)
 

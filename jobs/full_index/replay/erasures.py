@@ -15,7 +15,7 @@ from typing import NamedTuple
 from feature_store.features import FeatureReader
 from feature_store.products import ProductReader
 from messaging.producer import EventProducer
-from schemas.extract_request import ExtractRequest, encode_request
+from schemas.events.extract_request import ExtractRequest, encode_request
 from schemas.features.record import feature_topic_key
 from schemas.ids import ImageKey, feature_partition, image_key, product_hash, routing_key, url_hash
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES

@@ -61,7 +61,7 @@ from jobs.pipeline.flink.bounded import run_over_log, run_units
 from jobs.pipeline.log_range import LogRange
 from messaging.producer import EventProducer
 from schemas.errors import TransientError
-from schemas.extract_request import ExtractRequest, encode_request
+from schemas.events.extract_request import ExtractRequest, encode_request
 from schemas.ids import ImageKey, feature_partition, routing_key, sequence
 from schemas.settings import Settings
 from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS

@@ -21,8 +21,8 @@ from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.stage import Metrics, Record
 from messaging.producer import EventProducer
 from schemas.access.kafka import Kafka
+from schemas.events.record import ProductRecord
 from schemas.ids import shard_of_product
-from schemas.product_record import ProductRecord
 
 
 class Replayed(msgspec.Struct, frozen=True):

@@ -16,9 +16,9 @@ import msgspec
 from indexing.rows.digest import NO_VECTOR, add_digest, digest_bytes, image_digest, vector_hash
 from jobs.pipeline.core import add_state, display_attributes
 from schemas.deltas.delta import DeltaBatch
+from schemas.events.record import ProductRecord
 from schemas.features.record import FeatureRecord, refusals_of
 from schemas.ids import ImageKey, image_id, image_key, shard_of_product
-from schemas.product_record import ProductRecord
 
 MAX_EXAMPLES = 20
 

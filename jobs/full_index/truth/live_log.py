@@ -13,11 +13,11 @@ from messaging.admin import committed_offsets, describe
 from messaging.consumer import Message
 from messaging.ranges import read_range
 from schemas.access.kafka import Kafka
-from schemas.dead_letter import decode_dead_letter
 from schemas.errors import OperatorError, RejectedError
-from schemas.extract_request import decode_request
+from schemas.events.dead_letter import decode_dead_letter
+from schemas.events.event import Heartbeat, decode_event
+from schemas.events.extract_request import decode_request
 from schemas.log_epoch import read_epoch
-from schemas.product_event import Heartbeat, decode_event
 from schemas.topics import CATALOGUE_GROUP, DEAD_LETTERS, EXTRACT_REQUESTS, EXTRACTION_GROUP, PRODUCT_EVENTS
 
 _POLL_S = 0.3

@@ -7,7 +7,7 @@ import numpy as np
 from jobs.pipeline.extraction.protocol import Failed
 from jobs.pipeline.given_vectors import MISSING
 from schemas.errors import RejectedError
-from schemas.extract_request import ExtractRequest
+from schemas.events.extract_request import ExtractRequest
 from schemas.features.ids import dimension_of, is_external
 from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, content_hash

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from jobs.pipeline.stage import Out, Record
 from schemas.errors import RejectedError
-from schemas.extract_request import ExtractRequest, decode_bundle, encode_bundles
+from schemas.events.extract_request import ExtractRequest, decode_bundle, encode_bundles
 from schemas.ids import ImageKey, feature_partition, routing_key
 from schemas.topics import EXTRACT_REQUESTS
 

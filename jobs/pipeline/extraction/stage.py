@@ -33,7 +33,7 @@ from jobs.pipeline.extraction.supervisor import CRASHES
 from jobs.pipeline.extraction.worker import Result
 from jobs.pipeline.stage import Metrics, Out, Record
 from schemas.errors import RejectedError
-from schemas.extract_request import ExtractRequest, check_request, decode_request, encode_request
+from schemas.events.extract_request import ExtractRequest, check_request, decode_request, encode_request
 from schemas.features.ids import is_external
 from schemas.features.record import FeatureRecord, encode_feature, feature_topic_key, refusal
 from schemas.ids import ImageKey, feature_partition, routing_key, shard_of_image

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.errors import RejectedError
-from schemas.product_event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
+from schemas.events.event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 from schemas.query.body import QuestionBody
 from serving.blender.http.asking import ProductId, add_search
 from serving.blender.http.clicking import add_clicks

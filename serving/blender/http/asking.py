@@ -12,7 +12,7 @@ from fastapi import Path as PathParameter
 from msgspec.structs import replace
 
 from schemas.errors import RejectedError, TransientError
-from schemas.product_event import MAX_PRODUCT_ID_BYTES
+from schemas.events.event import MAX_PRODUCT_ID_BYTES
 from schemas.query.body import QuestionBody
 from schemas.query.box import Box
 from schemas.query.parameters import read_photo_parameters

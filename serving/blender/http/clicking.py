@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from msgspec import Meta
 
 from schemas.errors import RejectedError
-from schemas.product_event import MAX_PRODUCT_ID_BYTES
+from schemas.events.event import MAX_PRODUCT_ID_BYTES
 from serving.blender.http.direct import DirectRoute
 from serving.blender.http.documented import documented, in_json, refers_to, request_body
 from serving.blender.http.uploads import Uploads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.product_event import MAX_PRODUCT_ID_BYTES
+from schemas.events.event import MAX_PRODUCT_ID_BYTES
 from schemas.query.body import MAX_LIMIT, QuestionBody
 from schemas.query.parameters import PARAMETERS, PHOTO_PARAMETERS
 from serving.blender.http.documented import refers_to

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 import msgspec
 from msgspec import Meta
 
-from schemas.product_event import MAX_PRODUCT_ID_BYTES
+from schemas.events.event import MAX_PRODUCT_ID_BYTES
 from schemas.search_log import MAX_POSITION, ClickKind
 from search_report.figures import DayReport
 from serving.blender.ranking.explain import Explain

@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.access.kafka import Kafka
 from schemas.errors import RejectedError
-from schemas.product_event import ProductErased, check_event
+from schemas.events.event import ProductErased, check_event
 from schemas.topics import PRODUCT_EVENTS
 from serving.blender.showing.answers import ErasureAccepted
 from serving.blender.writing.acknowledged import WRITE_TIMEOUT_S, AcknowledgedWriter

@@ -14,11 +14,11 @@ from indexing.shard.shard import Shard
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.core import Outcome
 from jobs.pipeline.stage import Out, Record
-from schemas.dead_letter import decode_dead_letter
 from schemas.deltas.delta import decode_deltas
-from schemas.extract_request import decode_request
+from schemas.events.dead_letter import decode_dead_letter
+from schemas.events.extract_request import decode_request
+from schemas.events.record import decode_record
 from schemas.ids import kafka_partition
-from schemas.product_record import decode_record
 from schemas.topics import CATALOGUE_RECORDS, DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.support.hostile_events import heavy_product, hostile_events, large_refused
 from tests.support.metrics import CountingMetrics

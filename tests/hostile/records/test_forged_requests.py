@@ -16,9 +16,9 @@ from feature_store.features import FeatureStore
 from feature_store.memory import MemoryStore
 from feature_store.rebuild import rebuild
 from jobs.pipeline.stage import Record
-from schemas.dead_letter import decode_dead_letter
 from schemas.errors import RejectedError
-from schemas.extract_request import check_request, decode_request
+from schemas.events.dead_letter import decode_dead_letter
+from schemas.events.extract_request import check_request, decode_request
 from schemas.features.record import FeatureRecord, encode_feature, feature_topic_key
 from schemas.ids import content_hash, image_id, image_key, kafka_partition, sequence
 from schemas.topics import DEAD_LETTERS, INDEX_DELTAS, PRODUCT_EVENTS

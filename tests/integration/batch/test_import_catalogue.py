@@ -15,8 +15,8 @@ from messaging.consumer import Message
 from messaging.ranges import read_all
 from sample import make_sample
 from schemas.errors import OperatorError
+from schemas.events.event import ProductAdded, ProductRemoved, ProductUpdated, decode_event
 from schemas.ids import kafka_partition
-from schemas.product_event import ProductAdded, ProductRemoved, ProductUpdated, decode_event
 from schemas.settings import Settings, load_settings
 from schemas.topics import PRODUCT_EVENTS
 

@@ -19,9 +19,9 @@ from jobs.pipeline.extraction.stage import NOT_CONFIGURED
 from messaging.admin import describe
 from messaging.consumer import PartitionsReader
 from messaging.producer import EventProducer
-from schemas.dead_letter import encode_dead_letter, make_dead_letter
 from schemas.errors import OperatorError, TransientError
-from schemas.extract_request import ExtractRequest, decode_request
+from schemas.events.dead_letter import encode_dead_letter, make_dead_letter
+from schemas.events.extract_request import ExtractRequest, decode_request
 from schemas.features.record import FeatureRecord
 from schemas.settings import Settings
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS

@@ -15,7 +15,7 @@ from jobs.pipeline.extraction.schedule import BACKLOG_BATCHES
 from jobs.pipeline.extraction.stage import ExtractionStage
 from jobs.pipeline.stage import Out
 from schemas.deltas.delta import decode_deltas
-from schemas.extract_request import ExtractRequest, decode_requests
+from schemas.events.extract_request import ExtractRequest, decode_requests
 from schemas.features.ids import dimension_of
 from schemas.features.record import decode_feature
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS

@@ -27,9 +27,9 @@ from jobs.pipeline.extraction.fetch_queue import MOST
 from jobs.pipeline.extraction.rooms import Standing
 from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.stage import Out, Record
-from schemas.dead_letter import DeadLetter, decode_dead_letter
 from schemas.deltas.delta import decode_deltas
-from schemas.extract_request import ExtractRequest, decode_request, decode_requests, encode_request
+from schemas.events.dead_letter import DeadLetter, decode_dead_letter
+from schemas.events.extract_request import ExtractRequest, decode_request, decode_requests, encode_request
 from schemas.features.record import decode_feature, refusals_of
 from schemas.ids import ImageKey, feature_partition, image_id, image_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS

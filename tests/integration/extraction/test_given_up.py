@@ -7,7 +7,7 @@ from jobs.pipeline.dead_letters import dead_letter
 from jobs.pipeline.extraction.stage import NOT_CONFIGURED, STAGE
 from jobs.pipeline.stage import Record
 from messaging.producer import EventProducer
-from schemas.extract_request import ExtractRequest, encode_request
+from schemas.events.extract_request import ExtractRequest, encode_request
 from schemas.ids import image_id, image_key
 from schemas.settings import load_settings
 from schemas.topics import EXTRACT_REQUESTS

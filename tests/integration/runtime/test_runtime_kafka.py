@@ -24,13 +24,13 @@ from messaging.access import client_options
 from messaging.admin import committed_offsets, describe, forget_positions, wait_for_kafka
 from messaging.producer import EventProducer
 from messaging.ranges import read_all
-from schemas.dead_letter import encode_dead_letter, make_dead_letter
 from schemas.errors import OperatorError
-from schemas.extract_request import ExtractRequest, decode_request, encode_request
+from schemas.events.dead_letter import encode_dead_letter, make_dead_letter
+from schemas.events.event import MAX_EVENT_BYTES, ProductErased, decode_event
+from schemas.events.extract_request import ExtractRequest, decode_request, encode_request
+from schemas.events.record import ProductRecord, encode_record
 from schemas.features.record import FeatureRecord, encode_feature, feature_topic_key
 from schemas.ids import image_key, kafka_partition
-from schemas.product_event import MAX_EVENT_BYTES, ProductErased, decode_event
-from schemas.product_record import ProductRecord, encode_record
 from schemas.topics import (
     CATALOGUE_RECORDS,
     DEAD_LETTERS,

@@ -21,8 +21,8 @@ from PIL import Image
 from messaging.producer import EventProducer
 from messaging.ranges import read_all
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
+from schemas.events.event import Heartbeat, decode_event
 from schemas.ids import sequence, shard_of_product
-from schemas.product_event import Heartbeat, decode_event
 from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
 from tests.ports import free_block
 from tests.support.embedding import embed_files

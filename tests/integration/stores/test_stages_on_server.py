@@ -26,9 +26,9 @@ from jobs.full_index.truth.copies import copy_catalogue, copy_features
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Out, Record
 from schemas.errors import OperatorError, TransientError
+from schemas.events.record import ProductRecord, encode_record
 from schemas.features.record import FeatureRecord
 from schemas.ids import image_key, kafka_partition
-from schemas.product_record import ProductRecord, encode_record
 from schemas.settings import Settings, load_settings
 from schemas.topics import EXTRACT_REQUESTS
 from tests.support.metrics import CountingMetrics

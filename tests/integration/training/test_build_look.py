@@ -20,11 +20,11 @@ from jobs.full_index.build.cut import Cut
 from jobs.full_index.build.look.choosing import ChosenLook, choose_look, look_by
 from jobs.full_index.build.look.pictures import MOST_OF_A_PRODUCT, draw_pictures
 from jobs.pipeline.extraction.extractors import ExtractorSpec
+from schemas.events.record import ImageEntry, ProductRecord
 from schemas.features.ids import features_of
 from schemas.full_index.generation import Generation
 from schemas.full_index.learned import LearnedPart, checksum_of
 from schemas.ids import kafka_partition, sequence
-from schemas.product_record import ImageEntry, ProductRecord
 from schemas.settings import Settings
 from tests.support.looks import FEATURES, small_look
 from vision.extractor import extractor_id

@@ -11,8 +11,8 @@ from PIL import Image
 
 from benchmarks.load.shop import Kind, Shop, draw_pictures, product_id
 from jobs.pipeline.core import apply
-from schemas.product_event import Forwarded, Heartbeat, decode_event
-from schemas.product_record import ProductRecord
+from schemas.events.event import Forwarded, Heartbeat, decode_event
+from schemas.events.record import ProductRecord
 
 
 def test_the_mix_has_the_shares_of_jd() -> None:

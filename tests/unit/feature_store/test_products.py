@@ -7,7 +7,7 @@ import pytest
 from feature_store.memory import MemoryStore
 from feature_store.products import ProductReader, ProductStore, product_key
 from schemas.errors import CorruptError
-from schemas.product_record import ImageEntry, ProductRecord
+from schemas.events.record import ImageEntry, ProductRecord
 
 
 def product(product_id: str, sequence: int = 1, listed: bool = True) -> ProductRecord:

@@ -12,9 +12,9 @@ from indexing.shard.shard import Shard
 from jobs.full_index.truth.audit import Comparison, PartitionAudit, Truth
 from jobs.pipeline.core import add_state, display_attributes
 from schemas.deltas.delta import DeltaBatch
+from schemas.events.record import ImageEntry, ProductRecord
 from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, image_key, shard_of_product
-from schemas.product_record import ImageEntry, ProductRecord
 
 SHARDS = 2
 DIMENSION = 8

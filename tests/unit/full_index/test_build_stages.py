@@ -41,10 +41,10 @@ from jobs.full_index.truth.audit import PartitionAudit, Truth
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError
+from schemas.events.record import ImageEntry, ProductRecord
 from schemas.features.record import FeatureRecord
 from schemas.full_index.manifest import decode_manifest
 from schemas.ids import image_id, image_key, kafka_partition, sequence, shard_of_product
-from schemas.product_record import ImageEntry, ProductRecord
 from tests.support.metrics import CountingMetrics
 
 EXTRACTOR = "unit-00000000-p1-4"

@@ -21,7 +21,7 @@ from jobs.full_index.truth.audit import MissingFeature, PartitionAudit, Truth
 from jobs.pipeline.extraction.extractors import ExtractorSpec, configured
 from jobs.pipeline.stage import Out
 from schemas.deltas.delta import Progress
-from schemas.extract_request import encode_request
+from schemas.events.extract_request import encode_request
 from schemas.ids import feature_partition, routing_key
 from schemas.settings import load_settings
 from schemas.topics import EXTRACT_REQUESTS

@@ -13,7 +13,7 @@ from feature_store.products import ProductReader
 from jobs.full_index.replay.erasures import ErasedFeature, erased_features, erasure_request
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Record
-from schemas.extract_request import check_request, decode_request, encode_request
+from schemas.events.extract_request import check_request, decode_request, encode_request
 from schemas.features.record import FeatureRecord, refusal
 from schemas.ids import ImageKey, content_hash, image_key, kafka_partition, sequence
 from tests.support.metrics import CountingMetrics

@@ -17,7 +17,7 @@ import pytest
 from cli.importers import Refusal, read_catalogue
 from cli.importers.vectors import OwnVectors, VectorFile, written
 from schemas.errors import OperatorError
-from schemas.product_event import ProductAdded, decode_event
+from schemas.events.event import ProductAdded, decode_event
 from schemas.settings import load_settings
 
 OWN = OwnVectors("external:shop:3", 3, demanded=True)

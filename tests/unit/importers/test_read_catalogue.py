@@ -12,7 +12,7 @@ import pytest
 
 from cli.importers import Refusal, read_catalogue
 from schemas.errors import OperatorError
-from schemas.product_event import ProductAdded, decode_event
+from schemas.events.event import ProductAdded, decode_event
 
 SHARED = Path(os.environ.get("VITRINE_SHARED") or Path(__file__).parents[4] / "shared") / "data"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cli.importers import Refusal
 from cli.importers.importing import SHOWN_REFUSALS, RefusalFile, allow_folder, send_events
-from schemas.product_event import ImageRef, ProductAdded, decode_event
+from schemas.events.event import ImageRef, ProductAdded, decode_event
 
 
 class Log:

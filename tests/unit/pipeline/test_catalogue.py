@@ -19,13 +19,13 @@ from feature_store.rocks.store import RocksStore
 from indexing.shard.shard import Shard
 from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
 from jobs.pipeline.stage import Out, Record
-from schemas.dead_letter import decode_dead_letter
 from schemas.deltas.delta import DeltaBatch, decode_deltas
-from schemas.extract_request import decode_request
+from schemas.events.dead_letter import decode_dead_letter
+from schemas.events.event import MAX_EVENT_BYTES
+from schemas.events.extract_request import decode_request
+from schemas.events.record import encode_record
 from schemas.features.record import FeatureRecord
 from schemas.ids import image_id, image_key, kafka_partition, sequence
-from schemas.product_event import MAX_EVENT_BYTES
-from schemas.product_record import encode_record
 from schemas.topics import CATALOGUE_RECORDS, DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
 from tests.support.metrics import CountingMetrics
 

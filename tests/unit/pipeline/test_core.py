@@ -19,8 +19,7 @@ from jobs.pipeline.core import (
 )
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import RejectedError
-from schemas.ids import image_id, url_hash
-from schemas.product_event import (
+from schemas.events.event import (
     MAX_IMAGES,
     ImageRef,
     ProductAdded,
@@ -29,7 +28,8 @@ from schemas.product_event import (
     ProductRemoved,
     ProductUpdated,
 )
-from schemas.product_record import Erased, ProductRecord
+from schemas.events.record import Erased, ProductRecord
+from schemas.ids import image_id, url_hash
 
 A, B = "https://shop.example/a.jpg", "https://shop.example/b.jpg"
 

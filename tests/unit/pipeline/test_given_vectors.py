@@ -14,9 +14,9 @@ import pytest
 from feature_store.open import feature_store
 from jobs.pipeline.catalogue import CatalogueStage
 from jobs.pipeline.stage import Out, Record
-from schemas.dead_letter import decode_dead_letter
+from schemas.events.dead_letter import decode_dead_letter
+from schemas.events.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.events.given_vector import unit
-from schemas.extract_request import ExtractRequest, decode_request, encode_request
 from schemas.features.record import check_feature, decode_feature, refusals_of
 from schemas.ids import feature_partition, image_id, image_key, routing_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES

@@ -8,7 +8,7 @@ import pytest
 from jobs.pipeline.extraction.rounds import MOST_OPENED, Rounds
 from jobs.pipeline.stage import Record
 from schemas.errors import RejectedError
-from schemas.extract_request import (
+from schemas.events.extract_request import (
     MAX_BUNDLE,
     ExtractRequest,
     decode_bundle,

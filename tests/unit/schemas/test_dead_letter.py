@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.dead_letter import MAX_KEPT_BYTES, DeadLetter, decode_dead_letter, encode_dead_letter, make_dead_letter
+from schemas.events.dead_letter import (
+    MAX_KEPT_BYTES,
+    DeadLetter,
+    decode_dead_letter,
+    encode_dead_letter,
+    make_dead_letter,
+)
 
 
 def _letter(detail: str = "d", key: bytes | None = b"k", value: bytes | None = b"v") -> DeadLetter:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import RejectedError
+from schemas.events.event import ImageRef
 from schemas.events.given_vector import MAX_NUMBERS, check_given, unit, version_of
-from schemas.product_event import ImageRef
 
 numbers = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=9).filter(any)
 

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from schemas.dead_letter import decode_dead_letter
 from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, decode_deltas, encode_deltas
 from schemas.errors import CorruptError, RejectedError
-from schemas.extract_request import decode_bundle, decode_request, decode_requests
+from schemas.events.dead_letter import decode_dead_letter
+from schemas.events.extract_request import decode_bundle, decode_request, decode_requests
+from schemas.events.record import ImageEntry, decode_record
 from schemas.features.record import decode_feature, feature_topic_key
 from schemas.features.stored import feature_rows
 from schemas.ids import content_hash, image_id, image_key, sequence
-from schemas.product_record import ImageEntry, decode_record
 from schemas.search_log import ClickRecord, SearchRecord, ShownProduct, decode_click, decode_search
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import RejectedError
 from schemas.events.attributes import MAX_DEPTH
-from schemas.product_event import (
+from schemas.events.event import (
     MAX_ENVELOPE_BYTES,
     MAX_EVENT_BYTES,
     Forwarded,
@@ -23,7 +23,7 @@ from schemas.product_event import (
     decode_forwarded,
     forward,
 )
-from schemas.product_record import ImageEntry, ProductRecord, decode_record, encode_record
+from schemas.events.record import ImageEntry, ProductRecord, decode_record, encode_record
 
 REASONS = {"empty", "too_large", "not_json", "invalid_event", "cloudevent"}
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import TransientError
-from schemas.product_event import Heartbeat, decode_event
+from schemas.events.event import Heartbeat, decode_event
 from schemas.topics import PRODUCT_EVENTS
 from serving.heartbeat.service import HeartbeatService
 

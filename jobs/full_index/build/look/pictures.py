@@ -9,8 +9,8 @@ from feature_store.open import catalogue_store
 from feature_store.products import ProductReader
 from indexing.look.worth import HELD_BACK
 from jobs.full_index.build.cut import Cut
+from schemas.events.record import ProductRecord
 from schemas.ids import product_hash
-from schemas.product_record import ProductRecord
 
 MOST_OF_A_PRODUCT = 4
 """Further pictures of a product are views of it."""

@@ -13,12 +13,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from schemas.dead_letter import encode_dead_letter, make_dead_letter
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
-from schemas.extract_request import ExtractRequest, decode_request, encode_bundles, encode_request
+from schemas.events.dead_letter import encode_dead_letter, make_dead_letter
+from schemas.events.extract_request import ExtractRequest, decode_request, encode_bundles, encode_request
+from schemas.events.record import ImageEntry, ProductRecord, encode_record
 from schemas.features.record import FeatureRecord, encode_feature
 from schemas.ids import content_hash, image_id, image_key, sequence
-from schemas.product_record import ImageEntry, ProductRecord, encode_record
 from schemas.search_log import ClickRecord, SearchRecord, ShownProduct
 from schemas.search_log import encode_record as encode_log_record
 

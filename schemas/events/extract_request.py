@@ -17,8 +17,8 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import RejectedError
+from schemas.events.event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 from schemas.ids import product_hash
-from schemas.product_event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 
 LogSequence = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
