@@ -28,7 +28,8 @@ from benchmarks.load.store_server import RunningServer
 from benchmarks.store import at_rest, product
 from feature_store.open import live_catalogue, make_stores
 from feature_store.products import ProductStore
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.stage import Record
 from schemas.events.record import ProductRecord
 from schemas.ids import kafka_partition

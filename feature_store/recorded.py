@@ -38,7 +38,7 @@ def restore_catalogue(
     """Puts `records` (key and value of `catalogue-records`, in log order) into the empty `store`; the last one stays.
 
     Makes every partition. No applied position comes with them: each product's
-    own sequence says which events it has already (`jobs.pipeline.catalogue`).
+    own sequence says which events it has already (`jobs.pipeline.catalogue.stage`).
     """
     report = RestoreReport()
     products = ProductStore(store)

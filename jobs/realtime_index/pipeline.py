@@ -11,7 +11,8 @@ from functools import partial
 
 from pyflink.table import StreamTableEnvironment
 
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.flink.topology import KafkaSink, KafkaSource, Region, add_region

@@ -16,7 +16,8 @@ from feature_store.features import FeatureWriter
 from feature_store.rocks.store import RocksStore
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.core import Origin, add_state, apply, display_attributes
 from jobs.pipeline.given_vectors import VectorRule
 from jobs.pipeline.stage import Out, Record

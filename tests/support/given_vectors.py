@@ -9,7 +9,8 @@ import numpy as np
 
 from feature_store.open import feature_store
 from indexing.shard.shard import Shard
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.stage import Out, Record

@@ -55,7 +55,7 @@ from jobs.full_index.truth.copies import (
 )
 from jobs.full_index.truth.live_log import given_up, log_state, wait_for_extraction, wait_for_stream
 from jobs.full_index.truth.log_state import LogState
-from jobs.pipeline.catalogue import CatalogueConfig
+from jobs.pipeline.catalogue.config import CatalogueConfig
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.flink.bounded import run_over_log, run_units
 from jobs.pipeline.log_range import LogRange

@@ -15,7 +15,8 @@ import msgspec
 from feature_store.open import catalogue_store, feature_store
 from feature_store.products import ProductReader
 from jobs.full_index.truth.audit import Comparison, PartitionAudit, Truth, chunks, vectors_of
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.core import add_erased, add_state, display_attributes
 from jobs.pipeline.delta_outbox import DeltaOutbox
 from jobs.pipeline.stage import Metrics, Record

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from indexing.shard.shard import Shard
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.core import Outcome
 from jobs.pipeline.stage import Out, Record
 from schemas.deltas.delta import decode_deltas

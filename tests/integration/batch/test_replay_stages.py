@@ -15,7 +15,8 @@ from indexing.shard.shard import Shard
 from jobs.full_index.replay.stages import Audit, AuditUnit, Heal, Healed, HealUnit, StoreCopies
 from jobs.full_index.truth.audit import PartitionAudit
 from jobs.full_index.truth.copies import complete_catalogue
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.stage import Record
 from messaging.admin import describe
 from messaging.ranges import read_all

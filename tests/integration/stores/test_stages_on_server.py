@@ -23,7 +23,8 @@ from feature_store.open import (
 from feature_store.products import ProductReader
 from feature_store.recorded import restore_catalogue
 from jobs.full_index.truth.copies import copy_catalogue, copy_features
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.stage import Out, Record
 from schemas.errors import OperatorError, TransientError
 from schemas.events.record import ProductRecord, encode_record

@@ -10,7 +10,8 @@ import pytest
 from cli.main import OPERATOR, main
 from indexing.shard.shard import Shard
 from indexing.snapshot.snapshot import save, write_files
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.stage import Record
 from schemas.ids import image_id, kafka_partition, sequence
 from schemas.settings import Settings

@@ -11,7 +11,8 @@ from feature_store.features import FeatureWriter
 from feature_store.open import catalogue_store, feature_store
 from feature_store.products import ProductReader
 from jobs.full_index.replay.erasures import ErasedFeature, erased_features, erasure_request
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.stage import Record
 from schemas.events.extract_request import check_request, decode_request, encode_request
 from schemas.features.record import FeatureRecord, refusal

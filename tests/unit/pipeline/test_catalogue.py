@@ -17,7 +17,8 @@ from feature_store.products import ProductReader
 from feature_store.recorded import restore_catalogue
 from feature_store.rocks.store import RocksStore
 from indexing.shard.shard import Shard
-from jobs.pipeline.catalogue import CatalogueConfig, CatalogueStage
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.stage import Out, Record
 from schemas.deltas.delta import DeltaBatch, decode_deltas
 from schemas.events.dead_letter import decode_dead_letter

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from feature_store.open import feature_store
-from jobs.pipeline.catalogue import CatalogueStage
+from jobs.pipeline.catalogue.stage import CatalogueStage
 from jobs.pipeline.stage import Out, Record
 from schemas.events.dead_letter import decode_dead_letter
 from schemas.events.extract_request import ExtractRequest, decode_request, encode_request

@@ -15,18 +15,19 @@ more than needed is harmless.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from feature_store.open import catalogue_store, feature_store
 from feature_store.products import ProductStore
+from jobs.pipeline.catalogue.config import CatalogueConfig
+from jobs.pipeline.catalogue.known_vectors import KnownVectors
+from jobs.pipeline.catalogue.work import Work
 from jobs.pipeline.core import Origin, Outcome, add_erased, add_state, apply, display_attributes
 from jobs.pipeline.dead_letters import dead_letter
 from jobs.pipeline.delta_outbox import DeltaOutbox
-from jobs.pipeline.given_vectors import GivenVectors, VectorRule
+from jobs.pipeline.given_vectors import VectorRule
 from jobs.pipeline.stage import Metrics, Out, Record
-from schemas.access.store import StoreServer
 from schemas.deltas.delta import Progress
 from schemas.errors import RejectedError
 from schemas.events.event import (
@@ -38,80 +39,18 @@ from schemas.events.event import (
     decode_forwarded,
     forward,
 )
-from schemas.events.extract_request import ExtractRequest, encode_request
 from schemas.events.record import ImageEntry, ProductRecord, encode_record
 from schemas.features.ids import is_external
 from schemas.ids import (
     ImageKey,
-    feature_partition,
-    image_id,
     image_key,
     kafka_partition,
-    routing_key,
     sequence,
     shard_of_product,
 )
-from schemas.settings import Settings
-from schemas.topics import CATALOGUE_RECORDS, EXTRACT_REQUESTS, PRODUCT_EVENTS
+from schemas.topics import CATALOGUE_RECORDS, PRODUCT_EVENTS
 
 STAGE = "catalogue"
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueConfig:
-    """What the stage must know; travels to the Flink worker by pickle.
-
-    `forward_misplaced`: live, an event in a wrong partition is sent on; a
-    replay skips it, because its forwarded copy lies in the log as well.
-    `extractors`: ids of those whose vectors are kept current, the main one first:
-    deltas of states, prices and texts are its. `server`: keeps both stores; the folders are then not used.
-    """
-
-    store_folder: str
-    feature_folder: str
-    event_partitions: int
-    feature_partitions: int
-    delta_partitions: int
-    extractors: tuple[str, ...]
-    epoch: int = 0
-    forward_misplaced: bool = True
-    server: StoreServer | None = None
-
-    @classmethod
-    def from_settings(cls, settings: Settings, extractors: Sequence[str], epoch: int = 0) -> CatalogueConfig:
-        return cls(
-            store_folder=str(settings.layout.catalogue_store),
-            feature_folder=str(settings.layout.feature_store),
-            event_partitions=settings.event_partitions,
-            feature_partitions=settings.feature_partitions,
-            delta_partitions=settings.partitions_of_deltas,
-            extractors=tuple(extractors),
-            epoch=epoch,
-            server=settings.store_server,
-        )
-
-    @property
-    def main(self) -> str:
-        return self.extractors[0]
-
-
-@dataclass(slots=True)
-class _Work:
-    """What one partition's part of a batch comes to."""
-
-    records: dict[str, ProductRecord | None]
-    dirty: set[str] = field(default_factory=set)
-    touched: dict[str, set[str]] = field(default_factory=dict)
-    wanted: dict[str, set[str]] = field(default_factory=dict)
-    erased: set[str] = field(default_factory=set)
-    replayed: set[str] = field(default_factory=set)
-    given: GivenVectors = field(default_factory=GivenVectors)
-
-    def note(self, product_id: str, changed: set[str], wanted: set[str]) -> None:
-        if changed:
-            self.touched.setdefault(product_id, set()).update(changed)
-        if wanted:
-            self.wanted.setdefault(product_id, set()).update(wanted)
 
 
 def _recorded(record: ProductRecord, encoded: bytes) -> Out:
@@ -138,6 +77,7 @@ class CatalogueStage:
             catalogue_store(Path(config.store_folder), config.event_partitions, config.server)
         )
         self._features = feature_store(Path(config.feature_folder), config.feature_partitions, config.server).reader()
+        self._known = KnownVectors(config, self._features, metrics)
 
     def close(self) -> None:
         self._products.close()
@@ -200,11 +140,11 @@ class CatalogueStage:
             )
         return Origin(partition, number)
 
-    def _apply(self, partition: int, events: list[tuple[Record, ProductEvent, Origin | None]], out: list[Out]) -> _Work:
+    def _apply(self, partition: int, events: list[tuple[Record, ProductEvent, Origin | None]], out: list[Out]) -> Work:
         """Runs the core over the events and stores the records, with the position, in one write."""
         epoch = self._config.epoch
         ids = list({event.product_id for _, event, _ in events})
-        work = _Work(dict(zip(ids, self._products.get_many(partition, ids), strict=True)))
+        work = Work(dict(zip(ids, self._products.get_many(partition, ids), strict=True)))
         applied_until = self._products.applied(partition)
         counts: dict[str, int] = {}
         number = 0
@@ -249,7 +189,7 @@ class CatalogueStage:
             self._metrics.count(name, count)
         return work
 
-    def _emit(self, work: _Work, outbox: DeltaOutbox, out: list[Out]) -> None:
+    def _emit(self, work: Work, outbox: DeltaOutbox, out: list[Out]) -> None:
         """Words the touched images as deltas, each once, in its final state of this batch.
 
         The state goes with the main extractor's row: shards of every extractor
@@ -273,7 +213,7 @@ class CatalogueStage:
             if not (record.listed and entry.attached)
         ]
         known = {
-            name: self._look_up(brought if is_external(name) else wanted, name, work.given, out)
+            name: self._known.look_up(brought if is_external(name) else wanted, name, work.given, out)
             for name in config.extractors
             if brought
         }
@@ -295,54 +235,6 @@ class CatalogueStage:
                 vector = vectors.get((product_id, entry.url))
                 if entry.url in urls or vector is not None:
                     add_state(outbox.batch(partition, vector, attributes), record, entry, vector, attributes)
-
-    def _look_up(
-        self,
-        wanted: list[tuple[ProductRecord, ImageEntry, ImageKey]],
-        extractor_id: str,
-        given: GivenVectors,
-        out: list[Out],
-    ) -> dict[tuple[str, str], bytes]:
-        """Known features by (product, URL); a request goes out for each that is not known.
-
-        A vector that the shop gave goes with it, to whoever owns the store.
-        Without one there is nothing to ask for of an external extractor: the
-        event that brought it was before, and its request is on the way.
-        """
-        config = self._config
-        external = is_external(extractor_id)
-        keys = [key for _, _, key in wanted]
-        found = self._features.get_many(keys, extractor_id)
-        vectors: dict[tuple[str, str], bytes] = {}
-        saved_ms = 0.0
-        for (record, entry, key), feature in zip(wanted, found, strict=True):
-            if feature is not None:
-                vectors[record.product_id, entry.url] = feature.vector
-                saved_ms += feature.cnn_ms
-                continue
-            vector = given.of(record, entry) if external else b""
-            if vector is None:
-                continue
-            request = ExtractRequest(
-                product_id=record.product_id,
-                image_id=image_id(record.product_id, entry.url).hex(),
-                image_key=key.hex(),
-                url=entry.url,
-                vector_seq=entry.image_seq,
-                extractor_id=extractor_id,
-                vector=vector,
-            )
-            partition = feature_partition(key, config.feature_partitions)
-            routed = routing_key(partition, config.feature_partitions)
-            out.append(Out(EXTRACT_REQUESTS, routed, encode_request(request), commutes=True))
-        if extractor_id == config.main:
-            self._metrics.count("features_reused", len(vectors))
-            self._metrics.count("features_missing", len(wanted) - len(vectors))
-        else:
-            self._metrics.count("further_features_reused", len(vectors))
-            self._metrics.count("further_features_missing", len(wanted) - len(vectors))
-        self._metrics.count("cnn_ms_saved", round(saved_ms))
-        return vectors
 
     def _misplaced(self, record: Record, event: ProductEvent, origin: Origin | None, out: list[Out]) -> bool:
         """Whether a product new to this partition belongs to another; then the event is sent on there."""
