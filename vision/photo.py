@@ -29,6 +29,8 @@ _BRIGHTEST = 0.05
 """Share of the pixels that tell the light's colour: what is white, or shines."""
 _WARM, _COLOURFUL = 1.3, 1.9
 """Strongest by weakest channel of these: below it is daylight, above it is a colourful thing and not the light."""
+_ALL_OVER = 1.15
+"""Strongest by weakest channel of the whole photo then, at least."""
 _BRIGHT_SPOTS = 0.02
 """Share of the pixels that may be brighter in a dark photo."""
 _DARK = 100
@@ -76,7 +78,7 @@ def _by_white_light(photo: Image.Image, small: Image.Image) -> Image.Image:
     luma = small.convert("L")
     up_to = np.cumsum(luma.histogram()) / (small.width * small.height)
     shines = np.arange(256) >= np.searchsorted(up_to, 1 - _BRIGHTEST)
-    gains = _against(ImageStat.Stat(small, luma.point((shines * 255).tolist())).mean)
+    gains = _against(ImageStat.Stat(small, luma.point((shines * 255).tolist())).mean, ImageStat.Stat(small).mean)
     bright = int(np.searchsorted(up_to, 1 - _BRIGHT_SPOTS))
     if bright < _DARK:
         gains = gains * min(_MOST_GAIN, _BRIGHT / max(bright, 1))
@@ -86,15 +88,17 @@ def _by_white_light(photo: Image.Image, small: Image.Image) -> Image.Image:
     return photo.point(levels.astype(int).ravel().tolist())
 
 
-def _against(light: Sequence[float]) -> NDArray[np.float64]:
+def _against(light: Sequence[float], whole: Sequence[float]) -> NDArray[np.float64]:
     """By what to multiply red, green and blue under a light of that colour; ones where it may be no light's.
 
-    Lamps are between red and blue, with green in the middle: what is red, green or purple is a thing.
+    `whole`: mean of all pixels, which a light tints as what shines. Lamps are between red and blue, with green in the
+    middle: what is red, green or purple is a thing.
     """
     red, green, blue = (max(1.0, level) for level in light)
-    strongest, weakest = max(red, green, blue), min(red, green, blue)
-    between = red >= green >= blue or blue >= green >= red
-    if not between or not _WARM <= strongest / weakest <= _COLOURFUL:
+    warm = red >= green >= blue and whole[0] >= _ALL_OVER * whole[2]
+    cold = blue >= green >= red and whole[2] >= _ALL_OVER * whole[0]
+    strongest, weakest = max(red, blue), min(red, blue)
+    if not (warm or cold) or not _WARM <= strongest / weakest <= _COLOURFUL:
         return np.ones(3)
     return np.array([strongest / red, strongest / green, strongest / blue])
 
