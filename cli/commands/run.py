@@ -34,9 +34,6 @@ NAME = "run"
 SAMPLE_PRODUCTS = 2000
 RESULTS = 5
 
-FIRST_LOOK_PICTURES = 200
-"""That the first full index learns its look from: half a minute of one core."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--catalogue", type=Path, metavar="PATH", help="a CSV or JSONL file or a folder of pictures")
@@ -109,10 +106,9 @@ def _first_full_index(settings: Settings, progress: Progress) -> bool:
     with progress.step("the first full index, built from the stores while the stream runs on (a minute or two)"):
         # Trained lists, also where exact search would do: what a newcomer tries is what a large catalogue runs on.
         kind = [] if settings.index_kind else ["--kind", "ivf_pca"]
-        # What words look like is learned by the next one, and the look from more pictures: nobody waits minutes for
-        # them before the first search.
-        pictures = min(settings.look_pictures, FIRST_LOOK_PICTURES)
-        first = msgspec.structs.replace(settings, meaning=False, look_pictures=pictures)
+        # What words look like, and what tells products apart, is learned by the next one: nobody waits minutes for
+        # it before the first search, and from few pictures it is not learned well.
+        first = msgspec.structs.replace(settings, meaning=False, look_pictures=0)
         generation = built(first, kind, cluster=False, progress=progress)
         report = publish_generation(settings, generation.name, progress)
     if not report.passed:
