@@ -7,7 +7,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 from disk.durable import write_durably
+from disk.locks import locked
 from indexing.look.looks import Look, Tuned, untuned
+from indexing.look.prior import Prior
 from indexing.look.shipped import shipped_prior
 from indexing.look.stored import decode_tuning, encode_tuning
 from indexing.look.training import FIRST, prior_alone
@@ -30,17 +32,27 @@ def first_look(extractor_id: str, kept: Path) -> Look:
         return untuned(extractor_id)
     checksum = blake2b(f"{prior.checksum} {FIRST}".encode(), digest_size=16).hexdigest()
     file = kept / f"{extractor_id}-{checksum[:16]}"
-    try:
-        tuning = decode_tuning(file.read_bytes())
-    except (FileNotFoundError, CorruptError):
-        tuning = prior_alone(prior)
-        _keep(file, tuning)
+    tuning = _kept(file) or _made(prior, file)
     return Tuned(tuning, tuned_id(extractor_id, checksum, tuning.dimension))
 
 
-def _keep(file: Path, tuning: Tuning) -> None:
+def _kept(file: Path) -> Tuning | None:
+    try:
+        return decode_tuning(file.read_bytes())
+    except (FileNotFoundError, CorruptError):
+        return None
+
+
+def _made(prior: Prior, file: Path) -> Tuning:
+    """Computed by one process, for which the others of a new home wait: all of them start at once."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(file, encode_tuning(tuning))
+        with locked(file.with_name(f".{file.name}.lock")):
+            tuning = _kept(file)
+            if tuning is None:
+                tuning = prior_alone(prior)
+                write_durably(file, encode_tuning(tuning))
+            return tuning
     except OSError as error:
         log.warning("event=look_not_kept file=%s next=computed_at_every_start problem=%s", file, error)
+        return prior_alone(prior)

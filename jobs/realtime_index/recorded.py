@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from pathlib import Path
 
 import msgspec
 
@@ -35,12 +36,23 @@ def record_catalogue(settings: Settings, *, begins_empty: bool) -> int:
     """Returns how many products were written into the topic now. The streaming job must not run."""
     file = settings.layout.catalogue_recorded
     present = topic_id(settings.kafka, CATALOGUE_RECORDS)
-    if file.exists() and msgspec.json.decode(file.read_bytes(), type=Recorded).topic_id == present:
+    if _noted(file) == present:
         return 0
     written = 0 if begins_empty else _write_all(settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_durably(file, msgspec.json.encode(Recorded(present)))
     return written
+
+
+def _noted(file: Path) -> str:
+    """The topic that has every product; empty where none has, or the note is damaged: to write them again is right."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Recorded).topic_id
+    except FileNotFoundError:
+        return ""
+    except msgspec.MsgspecError as error:
+        log.warning("event=catalogue_recorded_unreadable file=%s next=written_again problem=%s", file, error)
+        return ""
 
 
 def _write_all(settings: Settings) -> int:

@@ -83,7 +83,7 @@ def test_first_look_is_the_shipped_prior_computed_once(tmp_path: Path, monkeypat
 
 def test_first_look_that_was_altered_is_computed_anew(tmp_path: Path) -> None:
     look = first_look(FEATURES, tmp_path)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("[!.]*")
     whole = file.read_bytes()
     file.write_bytes(whole[:100])
     assert first_look(FEATURES, tmp_path).extractor_id == look.extractor_id
