@@ -16,7 +16,7 @@ UV := 0.13.8
 # BLAS has one thread in each, as in a searcher: with more than there are cores it spins for as long as it computes.
 PYTEST = OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses=$(or $(WORKERS),2) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help setup setup-dev browser run stop status test check check-code check-units format lock bench $(BENCHES:%=bench-%) clean distclean
+.PHONY: help setup setup-dev browser run stop status test drills check check-code check-units format lock bench $(BENCHES:%=bench-%) clean distclean
 
 help:  ## this list
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -48,8 +48,11 @@ check-code: $(DONE)/packages-dev
 check-units: $(DONE)/packages-dev $(DONE)/jars
 	$(PYTEST) -q tests/unit
 
-test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data $(DONE)/networks-of-tests  ## all tests on real Kafka, Flink and Chromium, beside a running system
-	$(PYTEST) tests --durations=25
+test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data $(DONE)/networks-of-tests  ## the tests on real Kafka, Flink and Chromium, beside a running system
+	$(PYTEST) tests -m "not drill" --durations=25
+
+drills: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data $(DONE)/networks-of-tests  ## whole systems killed, flooded, robbed, swapped under traffic, locked up: one after the other
+	$(PY) -m pytest tests -m drill --durations=10
 
 format: $(DONE)/packages-dev
 	$(PY) -m ruff check --fix .
