@@ -10,13 +10,13 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
 CODE := disk schemas vision feature_store indexing messaging generations sample search_report jobs serving vitrine_client cli benchmarks
-BENCHES := freshness updates queries shard delisted churn scale swap hung store stores extraction retrieval scenes robust doubles filters words meaning ranking build hosts start recovery tail
+BENCHES := freshness updates queries serving shard delisted churn scale swap hung store stores extraction retrieval scenes robust doubles filters words meaning ranking build hosts start recovery tail
 UV := 0.13.8
 # Files are shared out among processes; one of them begins with the whole systems (tests/conftest.py).
 # BLAS has one thread in each, as in a searcher: with more than there are cores it spins for as long as it computes.
 PYTEST = OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses=$(or $(WORKERS),2) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help setup setup-dev browser run stop status test drills check check-code check-units format lock bench $(BENCHES:%=bench-%) clean distclean
+.PHONY: help setup setup-dev browser run stop status test drills check check-code check-units format tools lock bench $(BENCHES:%=bench-%) clean distclean
 
 help:  ## this list
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -83,6 +83,12 @@ browser:  ## install Debian's Chromium for the tests of the page (as root)
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 		echo "vitrine: install chromium by your system's package manager (as root on Debian: make browser)" >&2; exit 2; fi; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
+
+tools:  ## install what the tests of several hosts run beside us, from Debian's packages (as root): haproxy
+	@command -v haproxy >/dev/null && exit 0; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "vitrine: install haproxy by your system's package manager (as root on Debian: make tools)" >&2; exit 2; fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends haproxy
 
 lock: $(DONE)/uv  ## pin and hash the requirements anew from pyproject.toml
 	.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate \

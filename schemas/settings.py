@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from schemas.access.addresses import is_file
 from schemas.access.blender import BlenderAccess
 from schemas.access.kafka import KafkaAccess
 from schemas.access.store import StoreServer, store_server
@@ -48,6 +49,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Flink's REST interface and dashboard."""
     grpc_port: Port = 7100
     """The broker's gRPC port; searcher of shard s, replica r listens on grpc_port + 1 + s * replicas + r."""
+    broker_address: str = ""
+    """Where blenders and commands reach the broker, host:port; of several, separated by commas, any one answers. Empty:
+    `host` and `grpc_port`."""
+    searcher_address: str = ""
+    """Where a broker reaches searchers: host:port with {shard}, {replica} and {port} for what they are, as in
+    searcher-{shard}-{replica}.example:7101, whose port is then what a searcher listens on; or the path of a .json file
+    that lists them and is followed as it changes (docs/operations.md). Empty: `host`, and the ports above."""
     metrics_port: Port = 9250
     """First port of Flink's Prometheus reporter (job manager, task managers take the following)."""
     kafka_bootstrap: str = ""
@@ -243,6 +251,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Connections at a time; one more takes the place of an idle one, or is answered 503."""
     http_max_header_bytes: Annotated[int, Meta(ge=1024)] = 32_768
     """Bytes of a request's first line and headers."""
+    http_drain_s: Annotated[float, Meta(ge=0)] = 0.0
+    """For so long a blender that is told to stop answers on, while /readyz says that it is going: what a load balancer
+    in front of it needs to send no more there."""
     http_max_upload_bytes: Annotated[int, Meta(ge=1)] = 64_000_000
     """Bytes of all photos and vectors that are being received or searched with; more are answered 503."""
 
@@ -311,6 +322,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ca=self.grpc_tls_ca,
             certificate=self.grpc_tls_certificate,
             key=self.grpc_tls_key,
+            broker_address=self.broker_address,
+            searcher_address=self.searcher_address,
         )
 
     @property
@@ -350,12 +363,15 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     for name in _FILES & values.keys():
         if values[name]:
             values[name] = str(Path(str(values[name])).expanduser().resolve())
+    if is_file(searchers := str(values.get("searcher_address", ""))):
+        values["searcher_address"] = str(Path(searchers).expanduser().resolve())
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         file = home / "vitrine.toml"
         raise OperatorError(f"setting not usable: {error}; see {file} and the VITRINE_* variables") from error
     _ = settings.store_server  # before anything shows it: a password in it is refused
+    _ = settings.tier
     return settings
 
 

@@ -47,6 +47,7 @@ from serving.guarded import Guarded
 from serving.health import State
 from serving.process import run_process
 from serving.recorded import RecordedQueries
+from serving.several import Several
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
 
@@ -83,13 +84,21 @@ def main(arguments: list[str] | None = None) -> int:
 async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socket.socket) -> None:
     tier = settings.tier
     registry = CollectorRegistry()
-    ejected = Gauge("vitrine_blender_broker_ejected", "1 while the broker is put aside, silent", registry=registry)
-    backend = Guarded(
-        GrpcBackend(tier.broker, channel_credentials(tier)),
-        f"the broker at {tier.broker}",
-        confirm_s=BROKER_CONFIRM_S,
-        changed=lambda state: ejected.set(state is State.EJECTED),
+    ejected = Gauge(
+        "vitrine_blender_broker_ejected", "1 while a broker is put aside, silent", ["broker"], registry=registry
     )
+    credentials = channel_credentials(tier)
+
+    def guarded(address: str) -> Guarded:
+        put_aside = ejected.labels(address)
+        return Guarded(
+            GrpcBackend(address, credentials),
+            f"the broker at {address}",
+            confirm_s=BROKER_CONFIRM_S,
+            changed=lambda state: put_aside.set(state is State.EJECTED),
+        )
+
+    backend = Several([guarded(address) for address in tier.all_brokers])
     try:
         await _serve(settings, stop, listener, backend, (registry,))
     finally:
@@ -160,7 +169,8 @@ async def _serve(
     )
     server = http_server(app, http_limits(settings), None if tls is None else tls.context, metrics)
     log.info("event=listening host=%s http_port=%d extractor=%s", settings.host, settings.http_port, extractor)
-    beside = [asyncio.create_task(_stop_with(server, stop)), asyncio.create_task(photos.run())]
+    stopping = _stop_with(server, stop, service, settings.http_drain_s)
+    beside = [asyncio.create_task(stopping), asyncio.create_task(photos.run())]
     if tls is not None:
         beside.append(asyncio.create_task(tls.follow()))
     try:
@@ -187,8 +197,12 @@ def _file_fetch(settings: Settings) -> Fetch:
     return lambda url: fetch(url, policy)
 
 
-async def _stop_with(server: HttpServer, stop: asyncio.Event) -> None:
+async def _stop_with(server: HttpServer, stop: asyncio.Event, service: BlenderService, drain_s: float) -> None:
     await stop.wait()
+    if drain_s:
+        log.info("event=draining seconds=%g", drain_s)
+        service.following.leaving = True
+        await asyncio.sleep(drain_s)
     server.should_exit = True
 
 
