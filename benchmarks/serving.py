@@ -12,12 +12,17 @@ when a query was due, are of those due
 - `after`: from then on.
 
 At last a blender is told to stop (SIGTERM), which it says at /readyz and answers on meanwhile: `drained`.
+
+With `--soak MINUTES` instead: every minute one process, drawn by `--seed`, is killed, hung for ten seconds (SIGSTOP) or
+told to stop, and started again or let go on; what counts is the share of queries that were answered whole, and in time.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import pairwise
@@ -26,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness.balanced import HAPROXY, BalancedTier
+from benchmarks.harness.balanced import BALANCER, HAPROXY, BalancedTier
 from benchmarks.harness.result import write_result
 from benchmarks.harness.system import bench_settings, temporary_home
 from benchmarks.hung import send
@@ -98,6 +103,41 @@ def drained(tier: BalancedTier, name: str, load: PacedLoad) -> dict[str, float]:
     return felt(load.taken(), began, ended)
 
 
+def soaked(tier: BalancedTier, load: PacedLoad, minutes: int, seed: int, progress: Progress) -> dict[str, Any]:
+    """A fault a minute. An answer in time is one within a second of when it was due."""
+    chance = random.Random(seed)
+    victims = [name for name in tier.names if name != BALANCER]
+    faults: Counter[str] = Counter()
+    parts: list[Sent] = []
+    load.taken()
+    for minute in range(minutes):
+        until = time.monotonic() + 60.0
+        victim, fault = chance.choice(victims), chance.choice(("killed", "hung", "stopped"))
+        faults[f"{victim.partition('-')[0]} {fault}"] += 1
+        with progress.step(f"minute {minute + 1} of {minutes}: {victim} is {fault}"):
+            time.sleep(5.0)
+            if fault == "hung":
+                with tier.hung(victim):
+                    time.sleep(10.0)
+            else:
+                end = tier.kill if fault == "killed" else tier.terminate
+                end(victim)
+                time.sleep(10.0)
+                tier.start(victim)
+            tier.await_whole()
+            time.sleep(max(0.0, until - time.monotonic()))
+        parts.append(load.taken())
+    sent = np.concatenate(parts)
+    good = (sent[:, 2] == 0) & (sent[:, 3] == 0)
+    return {
+        "minutes": minutes,
+        "faults": dict(sorted(faults.items())),
+        **felt(sent, 0.0, time.time()),
+        "answered_whole": round(float(good.mean()), 6),
+        "within_a_second": round(float((good & (sent[:, 1] < 1.0)).mean()), 6),
+    }
+
+
 def measure(home: Path, arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     settings = bench_settings(
         home, arguments.first_port + 20, shards=SHARDS, replicas=REPLICAS, snapshot_interval_s=3600.0
@@ -122,9 +162,11 @@ def measure(home: Path, arguments: argparse.Namespace, progress: Progress) -> di
         with progress.step("full load"):
             full.run(CONNECTIONS, 3.0)
             most = full.run(CONNECTIONS, arguments.seconds).figures()
-        half = most["queries_per_s"] / 2
+        half = (arguments.queries or most["queries_per_s"]) / 2
         figures: dict[str, Any] = {"full_load": most, "queries_per_s": round(half, 1)}
         load = stack.enter_context(PacedLoad(tier.port, requests, half, CONNECTIONS))
+        if arguments.soak:
+            return {**figures, "soak": soaked(tier, load, arguments.soak, arguments.seed, progress)}
         for kind, name in VICTIMS.items():
             with progress.step(f"a {kind} is killed, and comes back"):
                 figures[kind] = loss(tier, name, load, arguments.seconds)
@@ -137,6 +179,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=8.0, help="of each phase that lasts")
+    parser.add_argument("--queries", type=float, default=0.0, help="a second that are full load; default: measured")
+    parser.add_argument("--soak", type=int, default=0, metavar="MINUTES", help="a fault a minute for so long instead")
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first-port", type=int, default=FIRST_PORT)
     parser.add_argument("--name", default="serving", help="name of the result file")
     arguments = parser.parse_args(argv)

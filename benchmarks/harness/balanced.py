@@ -11,7 +11,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -109,6 +110,21 @@ class BalancedTier:
             part = self._parts[name]
             log = self._logs.setdefault(name, (self.home / f"{name}.log").open("ab"))
             self._running[name] = subprocess.Popen(part.command, env=part.environment, stdout=log, stderr=log)
+
+    @property
+    def names(self) -> list[str]:
+        """Of all parts."""
+        return list(self._parts)
+
+    @contextmanager
+    def hung(self, name: str) -> Iterator[None]:
+        """Stopped (SIGSTOP) for as long as the block takes."""
+        process = self._running[name]
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     def kill(self, name: str) -> None:
         process = self._running.pop(name)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Gauge
 
+from schemas.access.certificates import certificates
 from schemas.access.exposure import check_http_exposure
-from schemas.access.grpc import channel_credentials
 from schemas.errors import OperatorError
 from schemas.features.stored import feature_bytes
 from schemas.settings import Settings
@@ -87,12 +87,12 @@ async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socke
     ejected = Gauge(
         "vitrine_blender_broker_ejected", "1 while a broker is put aside, silent", ["broker"], registry=registry
     )
-    credentials = channel_credentials(tier)
+    held = certificates(tier)
 
     def guarded(address: str) -> Guarded:
         put_aside = ejected.labels(address)
         return Guarded(
-            GrpcBackend(address, credentials),
+            GrpcBackend(address, held),
             f"the broker at {address}",
             confirm_s=BROKER_CONFIRM_S,
             changed=lambda state: put_aside.set(state is State.EJECTED),
