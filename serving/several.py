@@ -1,11 +1,9 @@
-"""A `SearchBackend` of several that are the same: asked in turn, and the next one at once where one fails."""
+"""A `SearchBackend` of several that are the same: asked in turn, and another one where one fails or is slow."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from schemas.errors import TransientError
 from schemas.search_pb2 import (
@@ -20,19 +18,29 @@ from schemas.search_pb2 import (
 )
 from serving.guarded import Guarded
 from serving.health import State
+from serving.hedging import Again, Answer, Call, Patience, first_answer
 
-_Answer = TypeVar("_Answer")
+HEDGE_AFTER_S = 1.0
+"""The longest that a slow one is waited for alone."""
+
+
+def _nobody(_error: TransientError | None) -> None:
+    """Who needs not be told."""
 
 
 class Several:
     """Owns and closes its `backends`, one at least. Lives on one event loop.
 
     Those put aside are left out, suspect ones come last. A refusal is an answer, which no other one would change.
+    `again`: told of every second try.
     """
 
-    def __init__(self, backends: Sequence[Guarded]) -> None:
+    def __init__(self, backends: Sequence[Guarded], again: Again = _nobody) -> None:
         self._backends = tuple(backends)
-        self._turns = dict.fromkeys(("search", "product", "details", "status"), 0)
+        self._again = again
+        calls = ("search", "product", "details", "status")
+        self._turns = dict.fromkeys(calls, 0)
+        self._patience = {call: Patience(HEDGE_AFTER_S) for call in calls}
 
     async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
         return await self._first("search", lambda backend, left_s: backend.search(request, left_s), timeout_s)
@@ -50,17 +58,9 @@ class Several:
     async def close(self) -> None:
         await asyncio.gather(*(backend.close() for backend in self._backends))
 
-    async def _first(self, call: str, ask: Callable[[Guarded, float], Awaitable[_Answer]], timeout_s: float) -> _Answer:
-        """Raises the last `TransientError` when all fail, or when the time is over."""
-        deadline = time.monotonic() + timeout_s
-        order = self._in_turn(call)
-        for backend in order[:-1]:
-            try:
-                return await ask(backend, deadline - time.monotonic())
-            except TransientError:
-                if time.monotonic() >= deadline:
-                    raise
-        return await ask(order[-1], deadline - time.monotonic())
+    async def _first(self, name: str, call: Call[Answer], timeout_s: float) -> Answer:
+        late = f"none of {len(self._backends)} answered within {timeout_s:.2f} s"
+        return await first_answer(self._in_turn(name), call, timeout_s, self._patience[name], late, self._again)
 
     def _in_turn(self, call: str) -> list[Guarded]:
         """Beginning with another one each time; all of them where all are put aside, so that one says so."""

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from schemas.access.certificates import certificates
 from schemas.access.exposure import check_http_exposure
-from schemas.errors import OperatorError
+from schemas.errors import OperatorError, TransientError
 from schemas.features.stored import feature_bytes
 from schemas.settings import Settings
 from serving.backend import SearchBackend
@@ -98,7 +98,17 @@ async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socke
             changed=lambda state: put_aside.set(state is State.EJECTED),
         )
 
-    backend = Several([guarded(address) for address in tier.all_brokers])
+    tries = Counter(
+        "vitrine_blender_second_tries",
+        "Brokers that failed or were slow, where another was asked",
+        ["why"],
+        registry=registry,
+    )
+
+    def again(error: TransientError | None) -> None:
+        tries.labels("slow" if error is None else "failed").inc()
+
+    backend = Several([guarded(address) for address in tier.all_brokers], again)
     try:
         await _serve(settings, stop, listener, backend, (registry,))
     finally:
