@@ -114,6 +114,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Partitions of extract-requests, each with a feature store partition of its own."""
     parallelism: Count = 1
     """Parallel subtasks of the streaming job."""
+    task_slots: Annotated[int, Meta(ge=0, le=4096)] = 0
+    """Slots of the task manager; 0: as many as the job needs and as many again. With fewer than `parallelism` more task
+    managers must come (docs/operations.md), and the stores must lie on a server."""
 
     encoder: str = "efficientnet_lite0_blocks"
     """Encoder by name: efficientnet_lite0|1|2, each with _composite, _blocks or neither, or a torchvision model;
