@@ -48,6 +48,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Flink's REST interface and dashboard."""
     grpc_port: Port = 7100
     """The broker's gRPC port; searcher of shard s, replica r listens on grpc_port + 1 + s * replicas + r."""
+    broker_address: str = ""
+    """host:port by which blenders and commands reach the broker; empty: `host` and `grpc_port`."""
+    searcher_address: str = ""
+    """host:port by which the broker reaches searchers, with {shard}, {replica} and {port} for what they are, as in
+    searcher-{shard}-{replica}.example:7101; the port in it is what they listen on. Empty: `host`, the ports above."""
     metrics_port: Port = 9250
     """First port of Flink's Prometheus reporter (job manager, task managers take the following)."""
     kafka_bootstrap: str = ""
@@ -303,7 +308,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def tier(self) -> TierAccess:
-        """Where broker and searchers are, and how one gets in."""
+        """Where broker and searchers are, and how one gets in. Raises `OperatorError` for an address that is none."""
         return TierAccess(
             self.host,
             self.grpc_port,
@@ -311,6 +316,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ca=self.grpc_tls_ca,
             certificate=self.grpc_tls_certificate,
             key=self.grpc_tls_key,
+            broker_address=self.broker_address,
+            searcher_address=self.searcher_address,
         )
 
     @property

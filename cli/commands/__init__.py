@@ -12,6 +12,7 @@ from cli.commands import (
     erased,
     import_,
     keys,
+    part,
     plan,
     produce,
     publish,
@@ -29,5 +30,5 @@ from cli.commands import (
 
 COMMANDS: tuple[ModuleType, ...] = (
     run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild, rebuild_features, replay, build,
-    publish, alias, plan, keys, erased, duplicates, report,
+    publish, alias, plan, keys, erased, duplicates, report, part,
 )  # fmt: skip
