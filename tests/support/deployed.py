@@ -89,6 +89,12 @@ def image_commands() -> Iterator[tuple[str, list[str]]]:
         yield "Dockerfile", json.loads(text)
 
 
+def image_health() -> list[list[str]]:
+    """The images' own checks, where Compose has no other: of serving, of Flink."""
+    text = (DOCKER / "Dockerfile").read_text()
+    return [json.loads(found) for found in re.findall(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", text, re.M)]
+
+
 def unit_commands() -> Iterator[tuple[str, list[str]]]:
     """(file, command) of each ExecStart."""
     for name, lines in units().items():
