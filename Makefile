@@ -16,7 +16,7 @@ UV := 0.13.8
 # BLAS has one thread in each, as in a searcher: with more than there are cores it spins for as long as it computes.
 PYTEST = OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses=$(or $(WORKERS),2) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help setup setup-dev browser run stop status test drills check check-code check-units format tools lock bench $(BENCHES:%=bench-%) clean distclean
+.PHONY: help setup setup-dev browser promtool run stop status test drills check check-code check-units format tools lock bench $(BENCHES:%=bench-%) clean distclean
 
 help:  ## this list
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -25,7 +25,7 @@ help:  ## this list
 setup: $(DONE)/packages $(DONE)/jars $(DONE)/class-data $(DONE)/networks  ## install what is missing: virtual environment, Python packages, Maven jars
 	@command -v chromium >/dev/null || echo "setup: no chromium, so the tests of the page will be skipped (make browser installs it)"
 
-setup-dev: setup $(DONE)/packages-dev
+setup-dev: setup $(DONE)/packages-dev $(DONE)/jars-dev
 
 run: $(DONE)/packages $(DONE)/jars  ## start everything, import a catalogue (CATALOGUE=folder-or-file), search with a photo
 	@$(PY) -m cli.main run $(if $(CATALOGUE),--catalogue "$(CATALOGUE)")
@@ -36,7 +36,7 @@ stop: $(DONE)/packages  ## stop what `make run` started; nothing is lost
 status: $(DONE)/packages  ## topics, lag, job, shards
 	@$(PY) -m cli.main status
 
-check: $(DONE)/packages-dev $(DONE)/jars  ## style, types, layers, unit tests
+check: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev  ## style, types, layers, unit tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-code check-units
 
 check-code: $(DONE)/packages-dev
@@ -45,13 +45,13 @@ check-code: $(DONE)/packages-dev
 	.venv/bin/lint-imports
 	$(PY) -m mypy --strict $(CODE:%=-p %)
 
-check-units: $(DONE)/packages-dev $(DONE)/jars
+check-units: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev
 	$(PYTEST) -q tests/unit
 
-test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data $(DONE)/networks-of-tests  ## the tests on real Kafka, Flink and Chromium, beside a running system
+test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/class-data $(DONE)/networks-of-tests  ## the tests on real Kafka, Flink and Chromium, beside a running system
 	$(PYTEST) tests -m "not drill" --durations=25
 
-drills: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data $(DONE)/networks-of-tests  ## whole systems killed, flooded, robbed, swapped under traffic, locked up: one after the other
+drills: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/class-data $(DONE)/networks-of-tests  ## whole systems killed, flooded, robbed, swapped under traffic, locked up: one after the other
 	$(PY) -m pytest tests -m drill --durations=10
 
 format: $(DONE)/packages-dev
@@ -89,6 +89,15 @@ tools:  ## install what the tests of several hosts run beside us, from Debian's 
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 		echo "vitrine: install haproxy by your system's package manager (as root on Debian: make tools)" >&2; exit 2; fi; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends haproxy
+
+promtool:  ## fetch Prometheus' promtool from Debian's packages for the tests of the alerts, beside the checkout's jars
+	@if command -v promtool >/dev/null || [ -x .cache/promtool/promtool ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "vitrine: install promtool, a part of Prometheus, by your system's package manager" >&2; exit 2; fi; \
+	if [ "$$(id -u)" = 0 ]; then apt-get update -qq; fi; \
+	rm -rf .cache/promtool.part && mkdir -p .cache/promtool.part && cd .cache/promtool.part \
+		&& apt-get download -qq -o APT::Sandbox::User="$$(id -un)" prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/promtool \
+		&& rm -f prometheus_*.deb && cd .. && rm -rf promtool && mv promtool.part promtool
 
 lock: $(DONE)/uv  ## pin and hash the requirements anew from pyproject.toml
 	.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate \
@@ -150,6 +159,14 @@ $(DONE)/jars: docker/kafka/pom.xml docker/flink/pom.xml $(DOORS) $(DONE)/package
 	rm -rf .cache/jars; mv .cache/jars.part .cache/jars; \
 	echo "setup: jars fetched in $$((SECONDS - began)) s"
 	@touch $@
+
+# Of tests alone; where Maven cannot bring them, those tests are skipped.
+$(DONE)/jars-dev: docker/flink/operator/pom.xml
+	@echo "setup: the Flink operator's definitions by Maven (1 MB)"
+	@mkdir -p $(DONE); rm -rf .cache/jars-dev
+	@if mvn -Dstyle.color=never --quiet --batch-mode --strict-checksums -f $< dependency:copy-dependencies \
+		-DexcludeTransitive=true -DoutputDirectory="$(CURDIR)/.cache/jars-dev"; then touch $@; \
+	else echo "setup: none; the test of docker/kubernetes/flink.yaml is skipped"; fi
 
 # Only for speed: `make run` does without, and so does whoever cannot start a system here.
 $(DONE)/class-data: $(DONE)/jars $(wildcard cli/runtime/class_data/*.py) cli/runtime/flink/jvm.py cli/runtime/kafka.py

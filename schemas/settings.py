@@ -317,7 +317,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def tier(self) -> TierAccess:
-        """Where broker and searchers are, and how one gets in."""
+        """Where broker and searchers are, and how one gets in. Raises `OperatorError` for an address that is none."""
         return TierAccess(
             self.host,
             self.grpc_port,

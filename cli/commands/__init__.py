@@ -6,9 +6,9 @@ from types import ModuleType
 
 from cli.commands.catalogue import dead_letters, duplicates, erased, import_, produce, report, search
 from cli.commands.index import alias, build, publish, rebuild, rebuild_features, replay
-from cli.commands.system import keys, plan, run, start, status, stop, submit
+from cli.commands.system import keys, part, plan, run, start, status, stop, submit
 
 COMMANDS: tuple[ModuleType, ...] = (
     run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild, rebuild_features, replay, build,
-    publish, alias, plan, keys, erased, duplicates, report,
+    publish, alias, plan, keys, erased, duplicates, report, part,
 )  # fmt: skip

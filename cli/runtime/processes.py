@@ -7,7 +7,7 @@ started them does not reach them, and so that their children (Flink's Python
 workers, the CNN process) can be ended with them.
 
 The supervisor is started here; every other process is started by it and
-writes its record itself (`cli/runtime/launch.py`, `become`).
+writes its record itself (`cli/runtime/launch`, `become`).
 """
 
 from __future__ import annotations

@@ -9,19 +9,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cli.runtime import kafka, preflight, services
-from cli.runtime.environment import part_environment
 from cli.runtime.flink import job
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER, cluster_parts
 from cli.runtime.flink.rest import FlinkRest
 from cli.runtime.home_encoder import another_encoder, remember_encoder
-from cli.runtime.parts import Part, wanted
+from cli.runtime.parts import wanted
 from cli.runtime.processes import Processes
-from cli.runtime.programs import python
 from cli.runtime.progress import Progress
 from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.supervisor import Supervisor
 from cli.runtime.waiting import wait_until
+from cli.runtime.watchdog.part import watchdog_part
 from cli.runtime.watchdog.state import NAME as WATCHDOG
 from cli.runtime.watchdog.state import read_state
 from messaging.admin import ensure_topics, wait_for_kafka
@@ -212,9 +211,7 @@ class System:
         if state.given_up or state.failure:
             self.supervisor.end(WATCHDOG)
         since = time.time()
-        environment = part_environment(self.settings)
-        command = [python(), "-m", "cli.runtime.watchdog"]
-        self.supervisor.begin([Part(name=WATCHDOG, command=command, environment=environment)])
+        self.supervisor.begin([watchdog_part(self.settings)])
         return since
 
     def _await_job(self, since: float) -> None:

@@ -14,6 +14,7 @@ from schemas.errors import TransientError
 from schemas.features.ids import dimension_of
 from schemas.search_pb2 import StatusRequest, StatusResponse
 from serving.backend import SearchBackend, unknown_generation
+from serving.blender.agreement import disagreements
 from serving.blender.asking.likeness import Vector
 from serving.blender.asking.nearest import TIMEOUT_S
 from serving.blender.embedding.encoders import Encoders
@@ -112,6 +113,7 @@ class Following:
         for part in self._learned:
             part.follow(status.serving)
         self._metrics.serves(status.serving, index_status(status).searchable)
+        self._metrics.agree(disagreements(status.shards))
         if self._publication is not None:
             await self._publication.look(self._metrics)
         return status

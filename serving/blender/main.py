@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter
 
 from schemas.access.certificates import certificates
 from schemas.access.exposure import check_http_exposure
@@ -32,7 +32,7 @@ from serving.blender.http.connection.tls import server_tls
 from serving.blender.http.front_door import AllowedHosts
 from serving.blender.http.keys import KeyRing
 from serving.blender.http.uploads import Uploads
-from serving.blender.metrics import BlenderMetrics
+from serving.blender.metrics import BlenderMetrics, broker_ejected
 from serving.blender.publication import Publication
 from serving.blender.ranking.models import LearnedRanks
 from serving.blender.reports import Reports
@@ -84,9 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
 async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socket.socket) -> None:
     tier = settings.tier
     registry = CollectorRegistry()
-    ejected = Gauge(
-        "vitrine_blender_broker_ejected", "1 while a broker is put aside, silent", ["broker"], registry=registry
-    )
+    ejected = broker_ejected(registry)
     held = certificates(tier)
 
     def guarded(address: str) -> Guarded:

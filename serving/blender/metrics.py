@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, Metric
@@ -79,6 +79,18 @@ class BlenderMetrics:
         self.partial = Counter("vitrine_blender_partial_answers", "Answers that lack a shard", registry=r)
         self.generation = Gauge("vitrine_index_generation_info", "1 for what serves", ["generation"], registry=r)
         self.searchable = Gauge("vitrine_index_searchable_images", "Images that can be found", registry=r)
+        self.digests_differ = Gauge(
+            "vitrine_index_digests_differ",
+            "1 while replicas at the same offsets hold other images",
+            ["shard"],
+            registry=r,
+        )
+        self.recall = Gauge(
+            "vitrine_index_recall", "Recall @10 that the build of what serves measured", ["shard"], registry=r
+        )
+        self.published = Gauge(
+            "vitrine_publish_finished_seconds", "Unix time of the last publication, 0 before the first", registry=r
+        )
         self.publish_failed = Gauge("vitrine_publish_failed", "1 when the last publication was refused", registry=r)
         self.check_failed = Gauge(
             "vitrine_publish_check_failed", "1 for each check that refused it", ["check"], registry=r
@@ -97,3 +109,21 @@ class BlenderMetrics:
         if generation:
             self.generation.labels(generation).set(1)
         self.searchable.set(searchable)
+
+    def agree(self, differ: Mapping[int, bool]) -> None:
+        """Whether replicas of each shard of what serves disagree."""
+        self.digests_differ.clear()
+        for shard, disagree in differ.items():
+            self.digests_differ.labels(str(shard)).set(disagree)
+
+    def built(self, recalls: Sequence[float]) -> None:
+        """What the build of the generation that serves measured, by shard; empty where it grew."""
+        self.recall.clear()
+        for shard, recall in enumerate(recalls):
+            self.recall.labels(str(shard)).set(recall)
+
+
+def broker_ejected(registry: CollectorRegistry) -> Gauge:
+    """Of a blender that asks its broker over the wire; one that has it within has none."""
+    told = "1 while a broker is put aside, silent"
+    return Gauge("vitrine_blender_broker_ejected", told, ["broker"], registry=registry)

@@ -7,7 +7,8 @@ import logging
 from pathlib import Path
 
 from generations.folder import Generations
-from schemas.errors import CorruptError
+from schemas.errors import CorruptError, OperatorError
+from schemas.full_index.generation import LIVE
 from schemas.full_index.publish_report import LAST_PUBLISH, PublishReport, decode_publish_report
 from serving.blender.metrics import BlenderMetrics
 
@@ -21,6 +22,8 @@ class Publication:
         self._generations = Generations(folder)
         self._report_file = folder / LAST_PUBLISH
         self._problem = ""
+        self._read_name = LIVE
+        self._recalls: list[float] = []
 
     async def look(self, metrics: BlenderMetrics) -> None:
         """Sets the gauges from what is there now; before the first publication nothing has failed."""
@@ -29,6 +32,8 @@ class Publication:
         if problem and problem != self._problem:
             log.error("event=generations_unreadable problem=%s", problem)
         self._problem = problem
+        metrics.built(self._recalls)
+        metrics.published.set(0 if report is None else report.finished_ms / 1000)
         metrics.publish_failed.set(report is not None and not report.passed)
         metrics.check_failed.clear()
         for check in report.checks if report is not None else ():
@@ -37,9 +42,11 @@ class Publication:
     def _read(self) -> tuple[PublishReport | None, str]:
         problem = ""
         try:
-            self._generations.alias()
+            alias = self._generations.alias()
         except (CorruptError, OSError) as error:
             problem = str(error)
+        else:
+            self._read_recalls(LIVE if alias is None else alias.serving)
         try:
             return decode_publish_report(self._report_file.read_bytes()), problem
         except FileNotFoundError:
@@ -48,3 +55,14 @@ class Publication:
             # It only tells; the alias and the generations are what counts.
             log.warning("event=publish_report_unreadable file=%s problem=%s", self._report_file, error)
             return None, problem
+
+    def _read_recalls(self, name: str) -> None:
+        """What the build of that generation measured, by shard; read when the name changes."""
+        if name == self._read_name:
+            return
+        self._read_name, self._recalls = name, []
+        try:
+            self._recalls = [] if name == LIVE else [shard.recall for shard in self._generations.read(name).shards]
+        except (CorruptError, OperatorError, OSError) as error:
+            # Searchers refuse it and say so; here it only has no recall to show.
+            log.warning("event=recall_unknown generation=%s problem=%s", name, error)

@@ -74,6 +74,12 @@ class SearcherHost:
             entry.error = entry.error or problem
         return StatusResponse(shards=entries)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a query that names no generation is answered."""
+        held = self._keeper.held
+        return any(held[name].searcher.is_ready for name in self._keeper.preferred if name in held)
+
     def searcher(self, generation: str) -> SearcherService | None:
         """The part that holds this generation, loaded or not."""
         held = self._keeper.held.get(generation)

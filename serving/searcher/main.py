@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from schemas.access.certificates import certificates
 from schemas.access.exposure import check_grpc_exposure, open_host
 from schemas.settings import Settings
-from serving.exposition import serve_metrics
+from serving.exposition import DiskSpace, serve_metrics
 from serving.grpc_api import serve_until, start_server
 from serving.local import LocalBackend
 from serving.process import run_process
@@ -53,7 +53,8 @@ async def _serve(settings: Settings, stop: asyncio.Event, shard: int, replica: i
     held = certificates(tier)
     credentials = None if held is None else held.for_server()
     server, port = await start_server(backend, tier.host, tier.searcher_port(shard, replica), credentials)
-    stop_metrics = serve_metrics(families.registry, open_host(settings), port)
+    families.registry.register(DiskSpace(settings.home))
+    stop_metrics = serve_metrics(families.registry, open_host(settings), port, lambda: host.is_ready)
     log.info("event=listening shard=%d replica=%d host=%s grpc_port=%d", shard, replica, settings.host, port)
     host.start()
     try:

@@ -18,6 +18,7 @@ leaves the job alone.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import signal
 import threading
@@ -35,6 +36,7 @@ from cli.runtime.flink.rest import LIVE_STATES, FlinkRest
 from cli.runtime.parts import wanted
 from cli.runtime.processes import Processes, ProcessRecord
 from cli.runtime.supervisor import Supervisor
+from cli.runtime.watchdog.part import NO_SUPERVISOR
 from cli.runtime.watchdog.stall import EXTRACTION_PATIENCE, Reading, Stall, Unanswered
 from cli.runtime.watchdog.state import Lag, WatchdogState, read_state, write_state
 from cli.runtime.watchdog.submission import Submission
@@ -56,9 +58,13 @@ KEPT_LAGS = 60
 
 
 class Watchdog:
-    """One look is `look`, from one thread. Times are of the monotonic clock unless they are written down."""
+    """One look is `look`, from one thread. Times are of the monotonic clock unless they are written down.
 
-    def __init__(self, settings: Settings) -> None:
+    `supervised`: by a supervisor of ours, which is looked after as well.
+    """
+
+    def __init__(self, settings: Settings, *, supervised: bool = True) -> None:
+        self._supervised = supervised
         self._settings = settings
         self._layout = settings.layout
         self._processes = Processes(self._layout)
@@ -80,12 +86,13 @@ class Watchdog:
 
     def glance(self) -> None:
         """Hastens the supervisor where a part has died."""
-        if any(self._processes.running(name) is None for name in wanted(self._layout)):
+        if self._supervised and any(self._processes.running(name) is None for name in wanted(self._layout)):
             self._supervisor.hasten()
 
     def look(self) -> None:
         now = time.monotonic()
-        self._mind_supervisor(now)
+        if self._supervised:
+            self._mind_supervisor(now)
         problem = self._mind_job(now)
         self._say(problem)
 
@@ -262,7 +269,12 @@ class Watchdog:
         write_state(self._layout, self._state)
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m cli.runtime.watchdog", description="Keeps the streaming job.")
+    parser.add_argument(
+        NO_SUPERVISOR, action="store_true", help="somebody else (systemd) starts again what ends: start no supervisor"
+    )
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s level=%(levelname)s logger=%(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = load_settings()
@@ -274,7 +286,7 @@ def main() -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    watchdog = Watchdog(settings)
+    watchdog = Watchdog(settings, supervised=not options.no_supervisor)
     looked_at = -LOOK_S
     while not stop.is_set():
         watchdog.glance()

@@ -226,7 +226,10 @@ async def test_metrics_say_what_serves_and_that_a_publication_was_refused(tier: 
             f'vitrine_index_generation_info{{generation="{first.name}"}} 1.0',
             f"vitrine_index_searchable_images {float(len(SEEDS))}",
             "vitrine_publish_failed 0.0",
+            "vitrine_publish_finished_seconds 0.0",
             "vitrine_alias_unreadable 0.0",
+            'vitrine_index_recall{shard="1"} 1.0',
+            'vitrine_index_digests_differ{shard="0"} 0.0',
         } <= await shown()
         checks = [PublishCheck(name="count_serving", passed=False), PublishCheck(name="recall", passed=True)]
         report = PublishReport(name="g", passed=False, finished_ms=1, checks=checks)
@@ -234,6 +237,7 @@ async def test_metrics_say_what_serves_and_that_a_publication_was_refused(tier: 
         (tier.generations.folder / ALIAS).write_bytes(b"{}")
         assert {
             "vitrine_publish_failed 1.0",
+            "vitrine_publish_finished_seconds 0.001",
             'vitrine_publish_check_failed{check="count_serving"} 1.0',
             'vitrine_publish_check_failed{check="recall"} 0.0',
             "vitrine_alias_unreadable 1.0",

@@ -10,7 +10,7 @@ import yaml
 from cli.runtime.environment import child_environment, settings_environment
 from cli.runtime.flink.access import KEY_HEADER, FlinkAccess, flink_key
 from cli.runtime.flink.configuration import flink_config
-from cli.runtime.flink.jvm import DOORS_JAR, doors_option
+from cli.runtime.flink.jvm import DOORS_JAR, doors_option, java_options
 from cli.runtime.flink.parts import client_environment, flink_environment
 from cli.runtime.flink.rest import root_cause
 from cli.runtime.kafka import server_properties
@@ -98,8 +98,11 @@ def test_container_of_flink_makes_the_same_choices(tmp_path: Path) -> None:
     theirs = yaml.safe_load((REPOSITORY / "docker" / "flink" / "config.yaml").read_text())
     same = [key for key in ours if key.startswith(("web.", "rest.profiling")) and key.endswith(("enable", "enabled"))]
     assert len(same) == 4
+    same += [key for key in ours if key.startswith(("heartbeat.", "cluster.", "classloader."))]
     for key in (*same, "jobmanager.bind-host", "taskmanager.bind-host", "jobmanager.rpc.address", "taskmanager.host"):
         assert theirs[key] == ours[key], key
+    modules = [option for option in java_options() if option.startswith("--")]
+    assert theirs["env.java.opts.all"].split()[1:] == modules
     assert theirs["vitrine.doors.key-file"] == "/var/lib/vitrine/flink/key"
     assert theirs["rest.bind-address"] == "0.0.0.0"
     assert f"{DOORS_JAR}=8081 " in theirs["env.java.opts.all"], "the published port, and no other, on every address"

@@ -1,0 +1,1 @@
+"""How a process becomes a part: under supervisord (`python -m cli.runtime.launch`), or under another supervisor."""
