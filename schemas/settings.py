@@ -185,6 +185,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     doubles_likeness: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """Inner product from which on two pictures are taken for one; 0: as it was measured for the encoder."""
 
+    database_mapping: str = ""
+    """File that says which tables and columns of the shop's database are which fields of a product (docs/events.md)."""
+    database_topic: str = ""
+    """Topic with Debezium's change events of that database, which the streaming job then reads; empty: none."""
+
     search_log: bool = False
     """Keeps what shoppers ask, are shown and click (docs/search.md): topics `search-log` and `clicks`, which
     `vitrine start` creates, and `vitrine report`. Off, nothing of it is kept anywhere."""
@@ -324,7 +329,7 @@ _FILES = frozenset(
         *("kafka_sasl_password_file", "kafka_tls_ca", "kafka_tls_certificate", "kafka_tls_key"),
         *("store_password_file", "store_tls_ca"),
         *("grpc_tls_ca", "grpc_tls_certificate", "grpc_tls_key"),
-        *("api_keys_file", "tls_certificate", "tls_key"),
+        *("api_keys_file", "tls_certificate", "tls_key", "database_mapping"),
     )
 )
 """Made absolute when read: processes that inherit them work in other folders."""
