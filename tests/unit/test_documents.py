@@ -272,7 +272,7 @@ def test_metrics_of_the_streaming_job_are_documented_and_counted() -> None:
     counted |= {outcome.value for outcome in Outcome}
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     section = text.partition("### The streaming job\n")[2].partition("\n### ")[0]
-    assert set(re.findall(r"^\| (?:catalogue|extraction|both) \| `(\w+)`", section, re.M)) == counted
+    assert set(re.findall(r"^\| (?:catalogue|extraction|changes|both) \| `(\w+)`", section, re.M)) == counted
 
 
 @cache
