@@ -145,6 +145,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Inverted lists of a shard; 0: from its number of images."""
     index_recall: Annotated[float, Meta(gt=0, le=1)] = 0.99
     """Recall @10 against exact search that nprobe is chosen for."""
+    recall_sample: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Share of the searches by vector that each searcher answers exactly as well, for a fiftieth of one core at most;
+    what it looks through follows `index_recall` by them (docs/operations.md). 0: none; it stays as chosen."""
     index_headroom: Annotated[float, Meta(ge=0, le=8)] = 0.25
     """Free space of each inverted list, as a part of its entries, for the deltas until the next build."""
     index_seed: Annotated[int, Meta(ge=0)] = 0
