@@ -16,7 +16,7 @@ UV := 0.13.8
 # BLAS has one thread in each, as in a searcher: with more than there are cores it spins for as long as it computes.
 PYTEST = OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses=$(or $(WORKERS),2) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help setup setup-dev browser promtool run stop status test drills check check-code check-units format tools lock bench $(BENCHES:%=bench-%) clean distclean
+.PHONY: help setup setup-dev browser promtool postgresql run stop status test drills check check-code check-units format tools lock bench $(BENCHES:%=bench-%) clean distclean
 
 help:  ## this list
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -98,6 +98,14 @@ promtool:  ## fetch Prometheus' promtool from Debian's packages for the tests of
 	rm -rf .cache/promtool.part && mkdir -p .cache/promtool.part && cd .cache/promtool.part \
 		&& apt-get download -qq -o APT::Sandbox::User="$$(id -un)" prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/promtool \
 		&& rm -f prometheus_*.deb && cd .. && rm -rf promtool && mv promtool.part promtool
+
+postgresql:  ## install Debian's PostgreSQL for the tests of imports from a database (as root); none of its clusters is started
+	@[ -n "$$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] && exit 0; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "vitrine: install postgresql by your system's package manager (as root on Debian: make postgresql)" >&2; exit 2; fi; \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql-common && \
+	sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql
 
 lock: $(DONE)/uv  ## pin and hash the requirements anew from pyproject.toml
 	.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate \

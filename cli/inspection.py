@@ -113,7 +113,7 @@ def inspect(settings: Settings) -> SystemStatus:
     topics: list[TopicView] = []
     job: JobView | None = None
     try:
-        topics = topic_views(settings.kafka)
+        topics = topic_views(settings.kafka, settings.database_topic)
     except (TransientError, OperatorError) as error:
         problems.append(f"Kafka: {error}")
     try:

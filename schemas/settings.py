@@ -156,6 +156,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Inverted lists of a shard; 0: from its number of images."""
     index_recall: Annotated[float, Meta(gt=0, le=1)] = 0.99
     """Recall @10 against exact search that nprobe is chosen for."""
+    recall_sample: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Share of the searches by vector that each searcher answers exactly as well, for a fiftieth of one core at most;
+    what it looks through follows `index_recall` by them (docs/operations.md). 0: none; it stays as chosen."""
     index_headroom: Annotated[float, Meta(ge=0, le=8)] = 0.25
     """Free space of each inverted list, as a part of its entries, for the deltas until the next build."""
     index_seed: Annotated[int, Meta(ge=0)] = 0
@@ -195,6 +198,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     (docs/search.md)."""
     doubles_likeness: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """Inner product from which on two pictures are taken for one; 0: as it was measured for the encoder."""
+
+    database_mapping: str = ""
+    """File that says which tables and columns of the shop's database are which fields of a product (docs/events.md)."""
+    database_topic: str = ""
+    """Topic with Debezium's change events of that database, which the streaming job then reads; empty: none."""
 
     search_log: bool = False
     """Keeps what shoppers ask, are shown and click (docs/search.md): topics `search-log` and `clicks`, which
@@ -340,7 +348,7 @@ _FILES = frozenset(
         *("kafka_sasl_password_file", "kafka_tls_ca", "kafka_tls_certificate", "kafka_tls_key"),
         *("store_password_file", "store_tls_ca"),
         *("grpc_tls_ca", "grpc_tls_certificate", "grpc_tls_key"),
-        *("api_keys_file", "tls_certificate", "tls_key"),
+        *("api_keys_file", "tls_certificate", "tls_key", "database_mapping"),
     )
 )
 """Made absolute when read: processes that inherit them work in other folders."""

@@ -113,6 +113,8 @@ class Slot:
             self.metrics,
             shards=settings.shards,
             indexed=settings.indexed,
+            recall_sample=settings.recall_sample,
+            recall_wanted=settings.index_recall,
         )
         deltas = ShardDeltas(self.shard, settings.shards, settings.partitions_of_deltas)
         return Held(searcher, self._feed(searcher, deltas, None, self.accept_gap))
@@ -135,6 +137,8 @@ class Slot:
             generation=name,
             shards=shards,
             indexed=self.settings.indexed,
+            recall_sample=self.settings.recall_sample,
+            recall_wanted=self.settings.index_recall,
         )
         deltas = ShardDeltas(self.shard, shards, generation.delta_partitions)
         return Held(

@@ -26,6 +26,7 @@ HOMES = {
     "lightgbm": "indexing/ranking/growing.py",
     "scipy": "indexing/category/training.py",
     "confluent_kafka": "messaging",
+    "psycopg": "cli/importers/database",
     "kafka": "messaging",
     "pyflink": "jobs",
     "py4j": "jobs",

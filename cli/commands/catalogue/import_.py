@@ -1,6 +1,7 @@
-"""Import a catalogue: CSV, JSON lines, Parquet, or a folder of pictures whose subfolders are categories.
+"""Import a catalogue: CSV, JSON lines, Parquet, a folder of pictures whose subfolders are categories, or a PostgreSQL.
 
-Produces one product_added event per product. Importing again is harmless:
+Produces one product_added event per product; of a database also product_removed
+for those that its mapping (VITRINE_DATABASE_MAPPING) says are not shown. Importing again is harmless:
 features that are known are reused. Exit code 1 when nothing could be imported.
 """
 
@@ -11,17 +12,30 @@ from pathlib import Path
 
 from cli.imported import remember_import
 from cli.importers import import_catalogue
+from cli.importers.database.importing import import_database
+from cli.importers.importing import ImportReport
 from cli.runtime.progress import Progress
 from cli.settling import wait_until_searchable
 from messaging.producer import now_ms
-from schemas.settings import load_settings
+from schemas.errors import OperatorError
+from schemas.settings import Settings, load_settings
 
 NAME = "import"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "path", type=Path, metavar="PATH", help=".csv, .tsv, .jsonl or .parquet file, or a folder of pictures"
+        "path",
+        type=Path,
+        metavar="PATH",
+        nargs="?",
+        help=".csv, .tsv, .jsonl or .parquet file, or a folder of pictures",
+    )
+    parser.add_argument(
+        "--from",
+        dest="database",
+        metavar="URL",
+        help="a PostgreSQL instead: postgresql://USER@HOST:PORT/DATABASE; password: PGPASSWORD, ~/.pgpass",
     )
     parser.add_argument(
         "--vectors",
@@ -35,12 +49,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
-    path = arguments.path.expanduser().resolve()
-    report = import_catalogue(settings, path, vectors=arguments.vectors, progress=not arguments.quiet)
+    report = _imported(settings, arguments)
     print(report.text())
-    if report.produced == 0:
+    if report.produced + report.removed == 0:
         return 1
-    remember_import(settings.layout.imports, settings.kafka, path)
     if arguments.wait:
         wait_until_searchable(settings.tier, settings.kafka, now_ms(), Progress())
     return 0
+
+
+def _imported(settings: Settings, arguments: argparse.Namespace) -> ImportReport:
+    progress = not arguments.quiet
+    if (arguments.path is None) == (arguments.database is None):
+        raise OperatorError("name a catalogue, or a database by --from: vitrine import PATH")
+    if arguments.database is not None:
+        if arguments.vectors is not None:
+            raise OperatorError("--vectors go with a table's rows, and a database's come in no order; leave it out")
+        return import_database(settings, arguments.database, progress=progress)
+    path = arguments.path.expanduser().resolve()
+    report = import_catalogue(settings, path, vectors=arguments.vectors, progress=progress)
+    if report.produced:
+        remember_import(settings.layout.imports, settings.kafka, path)
+    return report
