@@ -106,10 +106,10 @@ class ChangeDecoder:
             return known
         try:
             event = _decode_schema(schema)
-        except _UNREADABLE as error:
+            rows = [] if event is None else [row for row in event.fields if row.field in ("before", "after")]
+            found = {column.field: convert for row in rows for column in row.fields if (convert := converter(column))}
+        except (*_UNREADABLE, ValueError) as error:
             raise RejectedError("no_change_event", f"the record's schema is none of Kafka Connect: {error}") from error
-        rows = [] if event is None else [row for row in event.fields if row.field in ("before", "after")]
-        found = {column.field: convert for row in rows for column in row.fields if (convert := converter(column))}
         if len(self._converters) >= _REMEMBERED:
             self._converters.clear()
         self._converters[schema] = found

@@ -33,7 +33,7 @@ class Field(msgspec.Struct, frozen=True):
 def converter(column: Field) -> Convert | None:
     """What makes a value of that column plain; None: it is. It raises `ValueError`, `TypeError` or `KeyError`.
 
-    Bytes come to nothing, as in every import.
+    Raises `ValueError` for a schema that is none. Bytes come to nothing, as in every import.
     """
     if column.name == "org.apache.kafka.connect.data.Decimal":
         scale = int(column.parameters.get("scale", "0"))

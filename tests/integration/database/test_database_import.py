@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import msgspec
@@ -120,6 +121,15 @@ def test_no_error_tells_a_password(shop: Postgres, url: str) -> None:
         raise AssertionError("it let us in")
     assert "hush" not in str(refused.value)
     assert refused.value.__cause__ is None or "hush" not in str(refused.value.__cause__)
+
+
+def test_without_its_driver_an_import_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with (
+        pytest.raises(OperatorError, match=r"pip install 'psycopg\[binary\]"),
+        connected("postgresql://localhost/shop"),
+    ):
+        raise AssertionError("there is a driver")
 
 
 def test_the_command_sends_every_product_with_the_password_of_the_environment(
