@@ -9,7 +9,7 @@ SHELL := bash
 PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
-CODE := disk schemas vision feature_store indexing messaging generations sample search_report jobs serving vitrine_client cli benchmarks
+CODE := disk schemas objects vision feature_store indexing messaging generations sample search_report jobs serving vitrine_client cli benchmarks
 BENCHES := freshness updates queries shard delisted churn scale swap hung store stores extraction retrieval scenes robust doubles filters words meaning ranking build hosts start recovery tail
 UV := 0.13.8
 # Files are shared out among processes; one of them begins with the whole systems (tests/conftest.py).
@@ -25,7 +25,7 @@ help:  ## this list
 setup: $(DONE)/packages $(DONE)/jars $(DONE)/class-data $(DONE)/networks  ## install what is missing: virtual environment, Python packages, Maven jars
 	@command -v chromium >/dev/null || echo "setup: no chromium, so the tests of the page will be skipped (make browser installs it)"
 
-setup-dev: setup $(DONE)/packages-dev
+setup-dev: setup $(DONE)/packages-dev $(DONE)/object-store
 
 run: $(DONE)/packages $(DONE)/jars  ## start everything, import a catalogue (CATALOGUE=folder-or-file), search with a photo
 	@$(PY) -m cli.main run $(if $(CATALOGUE),--catalogue "$(CATALOGUE)")
@@ -45,10 +45,10 @@ check-code: $(DONE)/packages-dev
 	.venv/bin/lint-imports
 	$(PY) -m mypy --strict $(CODE:%=-p %)
 
-check-units: $(DONE)/packages-dev $(DONE)/jars
+check-units: $(DONE)/packages-dev $(DONE)/jars $(DONE)/object-store
 	$(PYTEST) -q tests/unit
 
-test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/class-data $(DONE)/networks-of-tests  ## all tests on real Kafka, Flink and Chromium, beside a running system
+test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests  ## all tests on real Kafka, Flink and Chromium, beside a running system
 	$(PYTEST) tests --durations=25
 
 format: $(DONE)/packages-dev
@@ -140,6 +140,15 @@ $(DONE)/jars: docker/kafka/pom.xml docker/flink/pom.xml $(DOORS) $(DONE)/package
 	docker/flink/doors/build "$$($(PY) -c 'import pyflink; print(pyflink.__path__[0])')/lib" .cache/jars.part/doors; \
 	rm -rf .cache/jars; mv .cache/jars.part .cache/jars; \
 	echo "setup: jars fetched in $$((SECONDS - began)) s"
+	@touch $@
+
+$(DONE)/object-store: tests/support/objects/pom.xml $(DONE)/packages
+	@mkdir -p $(DONE)
+	@echo "setup: an object store for tests by Maven"
+	@rm -rf .cache/object-store.part
+	@mvn -Dstyle.color=never --quiet --batch-mode --strict-checksums -f tests/support/objects/pom.xml \
+		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/.cache/object-store.part"
+	@rm -rf .cache/object-store; mv .cache/object-store.part .cache/object-store
 	@touch $@
 
 # Only for speed: `make run` does without, and so does whoever cannot start a system here.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 
 from generations.folder import Generations
+from schemas.access.objects import FullIndexes
 from schemas.errors import CorruptError
 from schemas.full_index.publish_report import LAST_PUBLISH, PublishReport, decode_publish_report
 from serving.blender.metrics import BlenderMetrics
@@ -15,11 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class Publication:
-    """Reads the generations' folder, off the event loop."""
+    """Reads where the generations lie, off the event loop."""
 
-    def __init__(self, folder: Path) -> None:
-        self._generations = Generations(folder)
-        self._report_file = folder / LAST_PUBLISH
+    def __init__(self, place: FullIndexes) -> None:
+        self._generations = Generations(place)
         self._problem = ""
 
     async def look(self, metrics: BlenderMetrics) -> None:
@@ -41,10 +40,10 @@ class Publication:
         except (CorruptError, OSError) as error:
             problem = str(error)
         try:
-            return decode_publish_report(self._report_file.read_bytes()), problem
+            return decode_publish_report(self._generations.files.read(LAST_PUBLISH)), problem
         except FileNotFoundError:
             return None, problem
         except (CorruptError, OSError) as error:
             # It only tells; the alias and the generations are what counts.
-            log.warning("event=publish_report_unreadable file=%s problem=%s", self._report_file, error)
+            log.warning("event=publish_report_unreadable where=%s problem=%s", self._generations.where, error)
             return None, problem
