@@ -6,6 +6,7 @@ from types import ModuleType
 
 from cli.commands import (
     alias,
+    backup,
     build,
     dead_letters,
     duplicates,
@@ -19,6 +20,7 @@ from cli.commands import (
     rebuild_features,
     replay,
     report,
+    restore,
     run,
     search,
     start,
@@ -28,6 +30,6 @@ from cli.commands import (
 )
 
 COMMANDS: tuple[ModuleType, ...] = (
-    run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild, rebuild_features, replay, build,
-    publish, alias, plan, keys, erased, duplicates, report,
+    run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild, rebuild_features, backup,
+    restore, replay, build, publish, alias, plan, keys, erased, duplicates, report,
 )  # fmt: skip

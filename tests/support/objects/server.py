@@ -62,7 +62,8 @@ class ObjectStore:
         place = self._place
         with (place / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx256m", f"-Dlogback.configurationFile={place / 'logback.xml'}",
+                ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m",
+                 f"-Dlogback.configurationFile={place / 'logback.xml'}",
                  "-cp", f"{JARS}/*", "org.gaul.s3proxy.Main", "--properties", str(place / "s3proxy.conf")],
                 stdout=log, stderr=log,
             )  # fmt: skip
