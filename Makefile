@@ -9,7 +9,7 @@ SHELL := bash
 PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
-CODE := disk schemas vision feature_store indexing messaging generations sample search_report jobs serving vitrine_client cli benchmarks
+CODE := disk schemas objects vision feature_store indexing messaging generations sample search_report jobs serving vitrine_client cli benchmarks
 BENCHES := freshness updates queries serving shard delisted churn scale swap hung store stores extraction retrieval scenes robust doubles filters words meaning ranking build hosts start recovery tail
 UV := 0.13.8
 # Files are shared out among processes; one of them begins with the whole systems (tests/conftest.py).
@@ -25,7 +25,7 @@ help:  ## this list
 setup: $(DONE)/packages $(DONE)/jars $(DONE)/class-data $(DONE)/networks  ## install what is missing: virtual environment, Python packages, Maven jars
 	@command -v chromium >/dev/null || echo "setup: no chromium, so the tests of the page will be skipped (make browser installs it)"
 
-setup-dev: setup $(DONE)/packages-dev $(DONE)/jars-dev
+setup-dev: setup $(DONE)/packages-dev $(DONE)/jars-dev $(DONE)/object-store
 
 run: $(DONE)/packages $(DONE)/jars  ## start everything, import a catalogue (CATALOGUE=folder-or-file), search with a photo
 	@$(PY) -m cli.main run $(if $(CATALOGUE),--catalogue "$(CATALOGUE)")
@@ -45,13 +45,13 @@ check-code: $(DONE)/packages-dev
 	.venv/bin/lint-imports
 	$(PY) -m mypy --strict $(CODE:%=-p %)
 
-check-units: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev
+check-units: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store
 	$(PYTEST) -q tests/unit
 
-test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/class-data $(DONE)/networks-of-tests  ## the tests on real Kafka, Flink and Chromium, beside a running system
+test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests  ## the tests on real Kafka, Flink and Chromium, beside a running system
 	$(PYTEST) tests -m "not drill" --durations=25
 
-drills: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/class-data $(DONE)/networks-of-tests  ## whole systems killed, flooded, robbed, swapped under traffic, locked up: one after the other
+drills: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests  ## whole systems killed, flooded, robbed, swapped under traffic, locked up: one after the other
 	$(PY) -m pytest tests -m drill --durations=10
 
 format: $(DONE)/packages-dev
@@ -175,6 +175,15 @@ $(DONE)/jars-dev: docker/flink/operator/pom.xml
 	@if mvn -Dstyle.color=never --quiet --batch-mode --strict-checksums -f $< dependency:copy-dependencies \
 		-DexcludeTransitive=true -DoutputDirectory="$(CURDIR)/.cache/jars-dev"; then touch $@; \
 	else echo "setup: none; the test of docker/kubernetes/flink.yaml is skipped"; fi
+
+$(DONE)/object-store: tests/support/objects/pom.xml $(DONE)/packages
+	@mkdir -p $(DONE)
+	@echo "setup: an object store for tests by Maven"
+	@rm -rf .cache/object-store.part
+	@mvn -Dstyle.color=never --quiet --batch-mode --strict-checksums -f tests/support/objects/pom.xml \
+		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/.cache/object-store.part"
+	@rm -rf .cache/object-store; mv .cache/object-store.part .cache/object-store
+	@touch $@
 
 # Only for speed: `make run` does without, and so does whoever cannot start a system here.
 $(DONE)/class-data: $(DONE)/jars $(wildcard cli/runtime/class_data/*.py) cli/runtime/flink/jvm.py cli/runtime/kafka.py

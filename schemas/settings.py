@@ -20,6 +20,7 @@ from msgspec import Meta
 from schemas.access.addresses import is_file
 from schemas.access.blender import BlenderAccess
 from schemas.access.kafka import KafkaAccess
+from schemas.access.objects import object_place
 from schemas.access.store import StoreServer, store_server
 from schemas.access.tier import TierAccess
 from schemas.errors import OperatorError
@@ -146,7 +147,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Time between a searcher's snapshots."""
 
     generations: str = ""
-    """Folder of the full indexes and their alias, seen by builds and by every searcher; empty: in `home`."""
+    """Folder of the full indexes and their alias, seen by builds and by every searcher, or s3://bucket/prefix
+    (docs/operations.md); empty: in `home`."""
     keep_generations: Count = 3
     """Full indexes kept, the serving one included; older ones are removed after a publication."""
     index_kind: str = ""
@@ -221,6 +223,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Private networks (CIDR) that are allowed all the same; by default none is."""
     fetch_allowed_folders: list[str] = []
     """Folders that file URLs may lie below, besides `home` and imported catalogues."""
+    fetch_allowed_buckets: list[str] = []
+    """Buckets of the object store that images may be fetched from (s3://bucket/key); by default none is."""
     fetch_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """Time for one image, connection to last byte."""
     fetch_max_attempts: Count = 5
@@ -270,8 +274,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def layout(self) -> Layout:
-        """Where everything lies."""
-        return Layout(Path(self.home), Path(self.generations) if self.generations else None)
+        """Where everything lies. Raises `OperatorError` for generations that are neither a folder nor s3://..."""
+        if not self.generations:
+            return Layout(Path(self.home))
+        return Layout(Path(self.home), object_place(self.generations, "generations") or Path(self.generations))
 
     @property
     def bootstrap(self) -> str:
@@ -354,8 +360,8 @@ _FILES = frozenset(
 """Made absolute when read: processes that inherit them work in other folders."""
 _LISTS = frozenset(
     (
-        *("fetch_allowed_hosts", "fetch_allowed_networks", "fetch_allowed_folders", "further_encoders"),
-        *("allowed_hosts", "filter_attributes", "text_attributes"),
+        *("fetch_allowed_hosts", "fetch_allowed_networks", "fetch_allowed_folders", "fetch_allowed_buckets"),
+        *("allowed_hosts", "filter_attributes", "text_attributes", "further_encoders"),
     )
 )
 
@@ -383,6 +389,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         raise OperatorError(f"setting not usable: {error}; see {file} and the VITRINE_* variables") from error
     _ = settings.store_server  # before anything shows it: a password in it is refused
     _ = settings.tier
+    _ = settings.layout
     return settings
 
 

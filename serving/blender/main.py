@@ -200,8 +200,8 @@ def _noting(photos: RecordedQueries, loop: asyncio.AbstractEventLoop) -> Note:
 
 
 def _file_fetch(settings: Settings) -> Fetch:
-    """The catalogue's policy, for files alone."""
-    policy = replace(FetchPolicy.from_settings(settings), allowed_schemes=("file",))
+    """The catalogue's policy, for what no browser can open itself."""
+    policy = replace(FetchPolicy.from_settings(settings), allowed_schemes=("file", "s3"))
     return lambda url: fetch(url, policy)
 
 

@@ -69,9 +69,11 @@ class Slot:
         return newest_first(names)
 
     def remove(self, name: str) -> None:
-        """Removes the folder of a generation that is not held."""
+        """Removes the folder of a generation that is not held, and what was copied of it out of an object store."""
         if self.folder(name).exists():
             shutil.rmtree(self.folder(name))
+        if name != LIVE:
+            self.generations.drop_copy(name, self.shard)
 
     def adopt_old_layout(self) -> None:
         """Moves a snapshot of the time before generations to where the live index's lies now."""

@@ -78,7 +78,7 @@ export async function index(key = "") {
 
 /** Where a browser finds a product's picture: those in files are served by the blender. Only http(s) otherwise. */
 export function pictureAddress(productId, url) {
-  if (/^file:/i.test(url)) return `v1/picture?product=${encodeURIComponent(productId)}&url=${encodeURIComponent(url)}`;
+  if (/^(file|s3):/i.test(url)) return `v1/picture?product=${encodeURIComponent(productId)}&url=${encodeURIComponent(url)}`;
   return /^https?:/i.test(url) ? url : "";
 }
 
