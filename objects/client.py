@@ -10,7 +10,7 @@ from typing import Any
 from schemas.errors import OperatorError, TransientError
 
 CONNECT_S = 5.0
-READ_S = 30.0
+READ_S = 15.0
 ATTEMPTS = 3
 CONNECTIONS = 16
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from objects.client import s3_client, worded
+from objects.client import ChangedError, s3_client, worded
 from schemas.access.objects import ObjectPlace
 
 PIECE = 1 << 20
@@ -58,8 +58,21 @@ class Objects:
     def replace(self, path: str, data: bytes, tag: str | None) -> None:
         """As `write`, but only over what has that tag; None: only where nothing is. Raises `ChangedError` else."""
         condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
-        with worded(self._shown(path)):
-            self._client.put_object(**self._at(path), Body=data, **condition)
+        try:
+            with worded(self._shown(path)):
+                self._client.put_object(**self._at(path), Body=data, **condition)
+        except FileNotFoundError as error:
+            raise ChangedError(self._shown(path)) from error  # it was removed
+        except ChangedError:
+            # The library asks again where an answer was lost: then it is this very write that is there already.
+            if not self._holds(path, data):
+                raise
+
+    def _holds(self, path: str, data: bytes) -> bool:
+        try:
+            return self.read(path) == data
+        except FileNotFoundError:
+            return False
 
     def upload(self, path: str, file: Path) -> None:
         """A file of any size, in parts; it is there when all of it is."""

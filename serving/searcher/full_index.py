@@ -10,7 +10,7 @@ from indexing.look.looks import Look
 from indexing.shard.deltas import ShardDeltas
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
-from schemas.errors import CorruptError
+from schemas.errors import CorruptError, TransientError
 from schemas.full_index.generation import Generation
 from schemas.full_index.manifest import MANIFEST
 from serving.searcher.snapshots import Beginning
@@ -30,8 +30,11 @@ class FullIndex:
         self._deltas = deltas
 
     def load(self) -> Beginning:
-        """The shard as it was built. Raises `CorruptError` naming the file that is not as it was sealed, `OSError`
-        where the place is away."""
+        """The shard as it was built.
+
+        Raises `CorruptError` naming the file that is not as it was sealed,
+        `TransientError` where the place is away or the disk full.
+        """
         generation, number = self._generation, self._deltas.shard
         try:
             try:
@@ -43,6 +46,8 @@ class FullIndex:
                 folder, shard = self._loaded()
         except CorruptError as error:
             raise CorruptError(f"{error}: {_NEXT}") from error
+        except OSError as error:  # of the place, or of a disk that is full
+            raise TransientError("full_index_unreadable", f"{generation.name}: {error}; it is tried again") from error
         if shard.extractor_id != generation.extractor_id:
             raise CorruptError(
                 f"{folder} is of {shard.extractor_id}, {generation.name} of {generation.extractor_id}: {_NEXT}"

@@ -120,6 +120,19 @@ def test_file_is_replaced_only_over_what_was_read(place: Place, first: bool) -> 
     assert two.read(ALIAS) == b"one"
 
 
+def test_write_that_is_sent_again_since_its_answer_was_lost_is_no_conflict(
+    tmp_path: Path, object_store: ObjectStore
+) -> None:
+    files = Place(tmp_path, object_store).machine().files
+    files.replace(ALIAS, b"one", None)
+    files.replace(ALIAS, b"one", None)
+    tag = files.tagged(ALIAS)[1]
+    files.replace(ALIAS, b"two", tag)
+    files.replace(ALIAS, b"two", tag)
+    with pytest.raises(ChangedError):
+        files.replace("removed.json", b"one", tag)
+
+
 def test_machines_that_publish_at_once_end_with_one_alias(tmp_path: Path) -> None:
     """Of a folder alone: the server of these tests compares and writes in two steps, and lets two pass at once."""
     place = Place(tmp_path, None)

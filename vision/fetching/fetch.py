@@ -144,7 +144,7 @@ class Fetcher:
         place = httpx.URL(signed_url(bucket, key))
         with self._answer(self._store_pool, place) as response:
             if response.status in (*_REDIRECTS, 401, 403):
-                hint = "may these credentials (AWS_ACCESS_KEY_ID) read it, in this region (AWS_REGION)?"
+                hint = "may these credentials (AWS_ACCESS_KEY_ID) read it, in this region (AWS_DEFAULT_REGION)?"
                 raise TransientError("objects_refused", f"{url}: the store answers {response.status}; {hint}")
             _check_status(url, response.status)
             return self._body(url, response, turn)

@@ -2,7 +2,8 @@
 
 Both stores, as consistent copies; the full index that serves, where it lies in
 a folder; the home's notes. Each file has a checksum; the manifest comes last.
-Logs, snapshots and Kafka's topics are not in it.
+Logs, snapshots and Kafka's topics are not in it. What is erased afterwards stays
+in it: remove old backups.
 """
 
 from __future__ import annotations

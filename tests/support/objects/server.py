@@ -53,7 +53,7 @@ class ObjectStore:
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
@@ -100,7 +100,7 @@ def used(store: ObjectStore | None) -> None:
         "AWS_ENDPOINT_URL",
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
-        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
         "AWS_EC2_METADATA_DISABLED",
     )
     for name in names:
