@@ -53,7 +53,8 @@ def is_shown(value: Any, shown: Shown) -> bool:
     if shown.empty:
         return is_empty(value)
     if shown.values:
-        return any(type(value) is type(each) and value == each for each in shown.values)
+        # True is no 1 here, but 1.0 is: a NUMERIC column has it so.
+        return any(isinstance(value, bool) == isinstance(each, bool) and value == each for each in shown.values)
     if value is None:
         return False
     if isinstance(value, bool | int | float):

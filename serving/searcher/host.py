@@ -38,7 +38,8 @@ class SearcherHost:
     def start(self) -> None:
         """Begins to load what the alias names, to follow the alias, and to measure the recall of live queries."""
         self._keeper.start()
-        self._measuring.start()
+        if self._slot.settings.recall_sample:
+            self._measuring.start()
 
     def stop(self) -> None:
         """Ends all feeds after their last snapshots; returns when they have ended."""

@@ -52,7 +52,7 @@ def test_what_a_field_cannot_hold_is_refused_by_its_name(field: str, value: obje
         ("s", True, True), ("s", 1, True), ("s", 0, False), ("s", None, False),
         ({"column": "s", "values": ["live", "soon"]}, "soon", True),
         ({"column": "s", "values": ["live"]}, "draft", False),
-        ({"column": "s", "values": [1]}, True, False),
+        ({"column": "s", "values": [1]}, True, False), ({"column": "s", "values": [1]}, 1.0, True),
         ({"column": "s", "empty": True}, None, True), ({"column": "s", "empty": True}, "2026-11-01", False),
     ],
 )  # fmt: skip
