@@ -15,11 +15,13 @@ from cli.main import main
 from feature_store.open import live_catalogue, live_features
 from feature_store.products import ProductReader, ProductStore
 from generations.folder import Generations
+from messaging.admin import topic_id
 from schemas.events.record import ProductRecord
 from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, image_key, kafka_partition
 from schemas.log_epoch import LogEpoch, read_epoch
-from schemas.settings import Settings
+from schemas.settings import Settings, load_settings
+from schemas.topics import PRODUCT_EVENTS
 from tests.support.objects.server import ObjectStore
 from tests.support.serving.generations import Searcher, products, published, running, settings_in, wait
 from tests.support.serving.world import MemoryTopic
@@ -133,6 +135,21 @@ def test_partitions_that_are_not_those_of_the_backup_are_named(
     monkeypatch.setenv("VITRINE_EVENT_PARTITIONS", "4")
     assert main(["restore", place]) == 2
     assert "VITRINE_EVENT_PARTITIONS=2" in capsys.readouterr().err
+
+
+def test_where_kafka_still_has_the_log_rebuild_is_the_way(
+    settings: Settings, tmp_path: Path, kafka_broker: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("VITRINE_KAFKA_BOOTSTRAP", kafka_broker)
+    known = LogEpoch(topic_id(load_settings().kafka, PRODUCT_EVENTS), 0)
+    settings.layout.log_epoch.write_bytes(msgspec.json.encode(known))
+    place = str(tmp_path / "backups")
+    assert main(["backup", place]) == 0
+    shutil.rmtree(settings.home)
+    assert main(["restore", place]) == 2
+    assert "vitrine rebuild brings both stores back" in capsys.readouterr().err
+    assert not settings.layout.catalogue_store.exists()
 
 
 def test_place_without_backups_and_home_without_stores_say_so(
