@@ -9,14 +9,14 @@ SHELL := bash
 PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
-CODE := disk schemas vision feature_store indexing messaging generations sample search_report jobs serving vitrine_client cli benchmarks
-BENCHES := freshness updates queries shard delisted churn scale swap hung store stores extraction retrieval scenes robust doubles filters words meaning ranking build hosts start recovery tail
+CODE := disk schemas objects vision feature_store indexing messaging generations sample search_report jobs serving vitrine_client cli benchmarks
+BENCHES := freshness updates queries serving shard delisted churn scale swap hung store stores extraction retrieval scenes robust doubles filters words meaning ranking build hosts start recovery tail
 UV := 0.13.8
 # Files are shared out among processes; one of them begins with the whole systems (tests/conftest.py).
 # BLAS has one thread in each, as in a searcher: with more than there are cores it spins for as long as it computes.
 PYTEST = OPENBLAS_NUM_THREADS=1 $(PY) -m pytest --numprocesses=$(or $(WORKERS),2) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help setup setup-dev browser promtool run stop status test check check-code check-units format lock bench $(BENCHES:%=bench-%) clean distclean
+.PHONY: help setup setup-dev browser promtool postgresql run stop status test drills check check-code check-units format tools lock bench $(BENCHES:%=bench-%) clean distclean
 
 help:  ## this list
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -25,7 +25,7 @@ help:  ## this list
 setup: $(DONE)/packages $(DONE)/jars $(DONE)/class-data $(DONE)/networks  ## install what is missing: virtual environment, Python packages, Maven jars
 	@command -v chromium >/dev/null || echo "setup: no chromium, so the tests of the page will be skipped (make browser installs it)"
 
-setup-dev: setup $(DONE)/packages-dev $(DONE)/jars-dev
+setup-dev: setup $(DONE)/packages-dev $(DONE)/jars-dev $(DONE)/object-store
 
 run: $(DONE)/packages $(DONE)/jars  ## start everything, import a catalogue (CATALOGUE=folder-or-file), search with a photo
 	@$(PY) -m cli.main run $(if $(CATALOGUE),--catalogue "$(CATALOGUE)")
@@ -45,11 +45,14 @@ check-code: $(DONE)/packages-dev
 	.venv/bin/lint-imports
 	$(PY) -m mypy --strict $(CODE:%=-p %)
 
-check-units: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev
+check-units: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store
 	$(PYTEST) -q tests/unit
 
-test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/class-data $(DONE)/networks-of-tests  ## all tests on real Kafka, Flink and Chromium, beside a running system
-	$(PYTEST) tests --durations=25
+test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests  ## the tests on real Kafka, Flink and Chromium, beside a running system
+	$(PYTEST) tests -m "not drill" --durations=25
+
+drills: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests  ## whole systems killed, flooded, robbed, swapped under traffic, locked up: one after the other
+	$(PY) -m pytest tests -m drill --durations=10
 
 format: $(DONE)/packages-dev
 	$(PY) -m ruff check --fix .
@@ -81,6 +84,12 @@ browser:  ## install Debian's Chromium for the tests of the page (as root)
 		echo "vitrine: install chromium by your system's package manager (as root on Debian: make browser)" >&2; exit 2; fi; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
 
+tools:  ## install what the tests of several hosts run beside us, from Debian's packages (as root): haproxy
+	@command -v haproxy >/dev/null && exit 0; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "vitrine: install haproxy by your system's package manager (as root on Debian: make tools)" >&2; exit 2; fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends haproxy
+
 promtool:  ## fetch Prometheus' promtool from Debian's packages for the tests of the alerts, beside the checkout's jars
 	@if command -v promtool >/dev/null || [ -x .cache/promtool/promtool ]; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
@@ -89,6 +98,14 @@ promtool:  ## fetch Prometheus' promtool from Debian's packages for the tests of
 	rm -rf .cache/promtool.part && mkdir -p .cache/promtool.part && cd .cache/promtool.part \
 		&& apt-get download -qq -o APT::Sandbox::User="$$(id -un)" prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/promtool \
 		&& rm -f prometheus_*.deb && cd .. && rm -rf promtool && mv promtool.part promtool
+
+postgresql:  ## install Debian's PostgreSQL for the tests of imports from a database (as root); none of its clusters is started
+	@[ -n "$$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] && exit 0; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "vitrine: install postgresql by your system's package manager (as root on Debian: make postgresql)" >&2; exit 2; fi; \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql-common && \
+	sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql
 
 lock: $(DONE)/uv  ## pin and hash the requirements anew from pyproject.toml
 	.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate \
@@ -158,6 +175,15 @@ $(DONE)/jars-dev: docker/flink/operator/pom.xml
 	@if mvn -Dstyle.color=never --quiet --batch-mode --strict-checksums -f $< dependency:copy-dependencies \
 		-DexcludeTransitive=true -DoutputDirectory="$(CURDIR)/.cache/jars-dev"; then touch $@; \
 	else echo "setup: none; the test of docker/kubernetes/flink.yaml is skipped"; fi
+
+$(DONE)/object-store: tests/support/objects/pom.xml $(DONE)/packages
+	@mkdir -p $(DONE)
+	@echo "setup: an object store for tests by Maven"
+	@rm -rf .cache/object-store.part
+	@mvn -Dstyle.color=never --quiet --batch-mode --strict-checksums -f tests/support/objects/pom.xml \
+		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/.cache/object-store.part"
+	@rm -rf .cache/object-store; mv .cache/object-store.part .cache/object-store
+	@touch $@
 
 # Only for speed: `make run` does without, and so does whoever cannot start a system here.
 $(DONE)/class-data: $(DONE)/jars $(wildcard cli/runtime/class_data/*.py) cli/runtime/flink/jvm.py cli/runtime/kafka.py

@@ -14,7 +14,7 @@ from benchmarks.harness.result import REPOSITORY, RESULTS
 from benchmarks.rows.asking import doubles, filters, meaning, ranking, words
 from benchmarks.rows.index import build, churn, delisted, scale, shard
 from benchmarks.rows.row import Result, Row
-from benchmarks.rows.serving import hung, queries, retrieval, robust, scenes, start, swap
+from benchmarks.rows.serving import hung, queries, retrieval, robust, scenes, serving, start, swap
 from benchmarks.rows.stream import chaos, extraction, freshness, hosts, recovery, soak, stores, updates
 
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
@@ -50,6 +50,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "doubles": doubles,
     "swap": swap,
     "hung": hung,
+    "serving": serving,
     "build": build,
     "extraction": extraction,
     "hosts": hosts,

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from benchmarks.harness.result import write_result
 from benchmarks.shard import EXTRACTOR, Catalogue
 from indexing.shard.shard import Shard
-from serving.broker.asking import Patience
+from serving.hedging import Patience
 
 LIMIT = 20
 HEDGE_AFTER_S = 0.2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -15,7 +14,7 @@ from indexing.doubles.groups import Group, groups
 from indexing.snapshot.current import read_current
 from indexing.snapshot.listed import Listed, ListedImage, listed_images
 from schemas.errors import OperatorError
-from schemas.full_index.generation import LIVE
+from schemas.full_index.generation import LIVE, Generation
 from schemas.settings import Settings
 
 _SHOWN_PRODUCTS = 5
@@ -47,8 +46,11 @@ def doubles_of(settings: Settings, least_of: Callable[[str], float]) -> DoublesV
 
     Raises `OperatorError` where a shard has no files here.
     """
-    name, folders = _shards(settings)
-    shards = [_listed(settings, name, shard, folders) for shard in range(len(folders))]
+    generations = Generations(settings.layout.generations)
+    serving = generations.serving()
+    count = settings.shards if serving is None else len(serving.shards)
+    shards = [_listed(settings, generations, serving, shard) for shard in range(count)]
+    name = LIVE if serving is None else serving.name
     images = [image for shard in shards for image in shard.images]
     vectors = np.concatenate([shard.vectors for shard in shards])
     extractor_id = shards[0].extractor_id
@@ -66,22 +68,15 @@ def doubles_of(settings: Settings, least_of: Callable[[str], float]) -> DoublesV
     )
 
 
-def _shards(settings: Settings) -> tuple[str, list[Path | None]]:
-    """What serves by the alias, and of each shard the full index's files, None where it grew without one."""
-    generations = Generations(settings.layout.generations)
-    serving = generations.serving()
-    if serving is None:
-        return LIVE, [None] * settings.shards
-    return serving.name, [generations.shard_folder(serving.name, shard) for shard in range(len(serving.shards))]
-
-
-def _listed(settings: Settings, generation: str, shard: int, folders: list[Path | None]) -> Listed:
+def _listed(settings: Settings, generations: Generations, serving: Generation | None, shard: int) -> Listed:
+    """Out of a snapshot here or, where there is none, of the full index that serves."""
+    generation = LIVE if serving is None else serving.name
     for replica in range(settings.replicas):
         snapshot = settings.layout.shard_folder(shard, replica, generation) / "snapshot"
         if (found := read_current(snapshot, listed_images)) is not None:
             return found
-    if (folder := folders[shard]) is not None:
-        return listed_images(folder)
+    if serving is not None:
+        return listed_images(generations.shard_folder(generation, shard))
     raise OperatorError(
         f"shard {shard} of {generation} has no snapshot in {settings.layout.shards}: ask on the machine of its "
         f"searcher, or {settings.snapshot_interval_s:.0f} s after vitrine start"

@@ -1,13 +1,12 @@
-"""The folder of generations, for a person: what there is, and what the alias makes of it."""
+"""The generations, for a person: what there is, and what the alias makes of it."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import msgspec
 
 from cli.tables import moment, table
 from generations.folder import Generations
+from schemas.access.objects import FullIndexes
 from schemas.errors import CorruptError, OperatorError
 from schemas.full_index.generation import Alias
 from schemas.full_index.publish_report import PUBLISH, decode_publish_report
@@ -34,9 +33,9 @@ class GenerationView(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-def generation_views(folder: Path) -> tuple[list[GenerationView], str]:
+def generation_views(place: FullIndexes) -> tuple[list[GenerationView], str]:
     """All that are complete, oldest first; and why the alias cannot be read, if so."""
-    generations = Generations(folder)
+    generations = Generations(place)
     alias, problem = None, ""
     try:
         alias = generations.alias()
@@ -71,9 +70,9 @@ def as_json(views: list[GenerationView]) -> str:
     return msgspec.json.format(msgspec.json.encode(views)).decode()
 
 
-def as_text(folder: Path, views: list[GenerationView]) -> str:
+def as_text(place: FullIndexes, views: list[GenerationView]) -> str:
     if not views:
-        return f"no full index in {folder} yet: vitrine build makes one"
+        return f"no full index in {place} yet: vitrine build makes one"
     names = ("generation", "made", "shards", "images", "kind", "extractor", "MiB", "", "published")
     rows = [
         (
@@ -105,7 +104,7 @@ def _role(alias: Alias | None, name: str) -> str:
 
 def _published(generations: Generations, name: str) -> str:
     try:
-        report = decode_publish_report((generations.folder / name / PUBLISH).read_bytes())
+        report = decode_publish_report(generations.files.read(f"{name}/{PUBLISH}"))
     except FileNotFoundError:
         return ""
     except (CorruptError, OSError) as error:

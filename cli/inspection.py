@@ -7,7 +7,6 @@ most when something is wrong.
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,6 +25,7 @@ from generations.folder import Generations
 from generations.publish import last_report
 from jobs.realtime_index import JOB_NAME
 from messaging.producer import now_ms
+from schemas.access.objects import FullIndexes
 from schemas.access.tier import TierAccess
 from schemas.errors import CorruptError, OperatorError, TransientError
 from schemas.full_index.generation import LIVE
@@ -113,7 +113,7 @@ def inspect(settings: Settings) -> SystemStatus:
     topics: list[TopicView] = []
     job: JobView | None = None
     try:
-        topics = topic_views(settings.kafka)
+        topics = topic_views(settings.kafka, settings.database_topic)
     except (TransientError, OperatorError) as error:
         problems.append(f"Kafka: {error}")
     try:
@@ -189,10 +189,10 @@ def stale_problems(shards: list[ShardView], limit_s: float, at_ms: int) -> list[
     return [line for found in behind.values() for line in found]
 
 
-def generation_state(folder: Path, shards: list[ShardView]) -> tuple[GenerationState, list[str]]:
+def generation_state(place: FullIndexes, shards: list[ShardView]) -> tuple[GenerationState, list[str]]:
     """What should serve and how the last publication went, and what is wrong about it. `shards`: those that serve."""
     problems: list[str] = []
-    generations = Generations(folder)
+    generations = Generations(place)
     alias = None
     try:
         alias = generations.alias()
@@ -200,7 +200,7 @@ def generation_state(folder: Path, shards: list[ShardView]) -> tuple[GenerationS
         problems.append(f"alias: {error}")
     report = None
     try:
-        report = last_report(generations.folder)
+        report = last_report(place)
     except (CorruptError, OSError) as error:
         problems.append(f"publish: {error}")
     if report is not None and not report.passed:

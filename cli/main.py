@@ -1,4 +1,4 @@
-"""`vitrine`: the command line. One file per command in `cli/commands/`; exit codes: 0 done, 1 failed, 2 set-up."""
+"""`vitrine`: the command line. One file per command below `cli/commands/`; exit codes: 0 done, 1 failed, 2 set-up."""
 
 from __future__ import annotations
 

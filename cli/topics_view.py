@@ -8,6 +8,7 @@ from messaging.admin import committed_offsets, describe
 from schemas.access.kafka import Kafka
 from schemas.topics import (
     CATALOGUE_RECORDS,
+    CHANGES_GROUP,
     CLICKS,
     DEAD_LETTERS,
     EXTRACT_REQUESTS,
@@ -33,15 +34,17 @@ class TopicView(msgspec.Struct, frozen=True, kw_only=True):
     lag: int | None = None
 
 
-def topic_views(kafka: Kafka) -> list[TopicView]:
-    """The topics that exist. Raises `TransientError` when Kafka does not answer."""
-    states = describe(kafka, list(_SHOWN))
+def topic_views(kafka: Kafka, changes: str = "") -> list[TopicView]:
+    """The topics that exist, that of a database's `changes` last. Raises `TransientError` where Kafka is silent."""
+    groups = STAGE_GROUPS | ({changes: CHANGES_GROUP} if changes else {})
+    shown = [*_SHOWN, changes] if changes else list(_SHOWN)
+    states = describe(kafka, shown)
     views = []
-    for name in _SHOWN:
+    for name in shown:
         if (state := states.get(name)) is None:
             continue
         lag = None
-        if (group := STAGE_GROUPS.get(name)) is not None:
+        if (group := groups.get(name)) is not None:
             committed = committed_offsets(kafka, group, name, len(state.ends))
             positions = [
                 begin if offset is None else offset for offset, begin in zip(committed, state.beginnings, strict=True)

@@ -19,6 +19,8 @@ from schemas.search_pb2_grpc import SearchStub
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 ANSWER_S = 30.0
 QUERIES_AT_ONCE = 50
+REACH_S = 2.0
+"""Of several brokers one that cannot be connected to for so long is passed over."""
 
 Vectors = NDArray[np.float32]
 
@@ -78,10 +80,24 @@ class Broker:
 
 @contextmanager
 def broker_of(tier: TierAccess) -> Iterator[Broker]:
-    """Connects lazily: that nobody is there shows at the first question."""
+    """Connects lazily: that nobody is there shows at the first question. Of several the first that can be reached."""
     options = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
-    with channel(tier, tier.broker, options) as connected:
-        yield Broker(connected, tier.broker)
+    *others, last = tier.all_brokers
+    for address in others:
+        with channel(tier, address, options) as connected:
+            if _is_there(connected):
+                yield Broker(connected, address)
+                return
+    with channel(tier, last, options) as connected:
+        yield Broker(connected, last)
+
+
+def _is_there(connected: grpc.Channel) -> bool:
+    try:
+        grpc.channel_ready_future(connected).result(timeout=REACH_S)
+    except grpc.FutureTimeoutError:
+        return False
+    return True
 
 
 def replicas_of(status: StatusResponse, generation: str) -> dict[int, list[ShardStatus]]:

@@ -23,21 +23,25 @@ def move(
     wait_s: float,
     say: Say,
     prepare: Callable[[Generation], None],
+    seen: int | None,
 ) -> str:
-    """Moves the alias and waits for the broker; takes the move back when that fails. Empty, or why it failed."""
+    """Moves the alias and waits for the broker; takes the move back when that fails. Empty, or why it failed.
+
+    `seen`: the alias's version before the checks. Raises `OperatorError` where it was moved since.
+    """
     name = generation.name
     try:
         serving = broker.status().serving
         before = _alias(generations, serving)
     except TransientError as error:
         # Only by force: then there is nobody to wait for, and whoever starts finds the alias.
-        generations.serve(name)
+        generations.serve(name, seen=seen)
         say(f"the alias names {name}; nobody serves yet ({error})")
         return ""
     prepare(generation)
     if before is None or before.serving != name or serving != name:
         # Also where the alias names it already and it does not serve: with a move searchers try it again at once.
-        generations.serve(name)
+        generations.serve(name, seen=seen)
     say(f"the alias names {name}; searchers load it beside what serves")
     problem = wait_until_serving(broker, name, len(generation.shards), wait_s, say)
     if not problem:

@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from disk.durable import write_durably
 from disk.locks import locked
 from generations.broker import broker_of
 from generations.checks.overlap import UnservedAnswers
@@ -24,6 +22,7 @@ from generations.folder import Generations
 from generations.move import move
 from generations.swap import Say
 from messaging.consumer import PartitionsReader
+from schemas.access.objects import FullIndexes
 from schemas.access.tier import TierAccess
 from schemas.errors import CorruptError, OperatorError
 from schemas.full_index.generation import Generation
@@ -86,12 +85,13 @@ class Publisher:
         is, forced or not.
         """
         generations, say = self.generations, self.say
-        with _lock(generations.folder), broker_of(self.tier) as broker:
+        with _lock(generations), broker_of(self.tier) as broker:
+            seen = _version(generations)
             checks, generation = self.checks.run(generations, name, broker, say)
             failed = [check.name for check in checks if not check.passed]
             problem = ""
             if generation is not None and (force or not failed):
-                problem = move(generations, generation, broker, wait_s, say, prepare)
+                problem = move(generations, generation, broker, wait_s, say, prepare, seen)
                 passed = not problem
             else:
                 passed = False
@@ -119,14 +119,24 @@ class Publisher:
         return PublishReport(name=name, passed=passed, finished_ms=time.time_ns() // 1_000_000, checks=checks)
 
 
-def last_report(folder: Path) -> PublishReport | None:
-    """Of the last publication; None before the first. Raises `CorruptError`."""
+def last_report(place: FullIndexes) -> PublishReport | None:
+    """Of the last publication; None before the first. Raises `CorruptError`, `OSError`."""
+    files = Generations(place).files
     try:
-        return decode_publish_report((folder / LAST_PUBLISH).read_bytes())
+        return decode_publish_report(files.read(LAST_PUBLISH))
     except FileNotFoundError:
         return None
     except CorruptError as error:
-        raise CorruptError(f"{folder / LAST_PUBLISH}: {error}; the next publication writes it anew") from error
+        raise CorruptError(f"{files.where}/{LAST_PUBLISH}: {error}; the next publication writes it anew") from error
+
+
+def _version(generations: Generations) -> int | None:
+    """The alias's; None where it cannot be read, which this publication mends."""
+    try:
+        alias = generations.alias()
+    except CorruptError:
+        return None
+    return 0 if alias is None else alias.version
 
 
 def _remove_old(generations: Generations, keep: int, say: Say) -> None:
@@ -143,17 +153,19 @@ def _remove_old(generations: Generations, keep: int, say: Say) -> None:
 
 def _keep(generations: Generations, report: PublishReport) -> None:
     data = encode_publish_report(report)
-    write_durably(generations.folder / LAST_PUBLISH, data)
-    folder = generations.folder / report.name
-    if folder.is_dir():
-        write_durably(folder / PUBLISH, data)
+    generations.files.write(LAST_PUBLISH, data)
+    if report.name in generations.names():
+        generations.files.write(f"{report.name}/{PUBLISH}", data)
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """One publication at a time; goes with the process. Apart from the lock of moves, which lasts only for a move."""
-    if not folder.is_dir():
-        raise OperatorError(f"{folder} holds no generations; vitrine build makes one")
-    under_way = OperatorError(f"another publication is under way in {folder}: wait for it")
+def _lock(generations: Generations) -> Iterator[None]:
+    """One publication of a machine at a time; goes with the process. Apart from the lock of moves, which lasts only
+    for a move. Of two on two machines the alias's version lets one through."""
+    folder = generations.folder
+    if not (folder.is_dir() or generations.files.copied):
+        raise OperatorError(f"{generations.where} holds no generations; vitrine build makes one")
+    folder.mkdir(parents=True, exist_ok=True)
+    under_way = OperatorError(f"another publication is under way in {generations.where}: wait for it")
     with locked(folder / _LOCK, otherwise=under_way):
         yield

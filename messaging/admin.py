@@ -23,7 +23,7 @@ from messaging.producer import _quiet
 from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings
-from schemas.topics import INDEX_DELTAS, TopicSpec, search_log_specs, topic_specs
+from schemas.topics import INDEX_DELTAS, TopicSpec, changes_spec, search_log_specs, topic_specs
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,10 @@ def ensure_topics(settings: Settings) -> list[str]:
         present = client.list_topics(timeout=20).topics
     except KafkaException as error:
         raise OperatorError(f"Kafka at {settings.bootstrap} does not answer: {error}") from error
+    if name := settings.database_topic:
+        # However many partitions it has: whoever made it first, Debezium or we, chose them.
+        found = present.get(name)
+        specs.append(changes_spec(name, settings.event_partitions if found is None else len(found.partitions)))
     created = []
     for spec in specs:
         topic = present.get(spec.name)

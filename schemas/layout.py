@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.access.objects import CopiedPlace, FullIndexes, ObjectPlace
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """All paths of one system. Nothing outside of `home` is ever written, but for full indexes that machines share.
 
-    `full_indexes`: the folder of full indexes where it is not in `home`.
+    `full_indexes`: where the full indexes are when they are not in `home`.
     """
 
     home: Path
-    full_indexes: Path | None = None
+    full_indexes: Path | ObjectPlace | None = None
 
     @property
     def run(self) -> Path:
@@ -76,8 +78,10 @@ class Layout:
         return self.home / "stores" / "features"
 
     @property
-    def generations(self) -> Path:
+    def generations(self) -> FullIndexes:
         """Full indexes and their alias (`generations/folder.py`)."""
+        if isinstance(self.full_indexes, ObjectPlace):
+            return CopiedPlace(self.full_indexes, self.home / "copied-generations")
         return self.home / "generations" if self.full_indexes is None else self.full_indexes
 
     @property

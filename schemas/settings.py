@@ -17,8 +17,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from schemas.access.addresses import is_file
 from schemas.access.blender import BlenderAccess
 from schemas.access.kafka import KafkaAccess
+from schemas.access.objects import object_place
 from schemas.access.store import StoreServer, store_server
 from schemas.access.tier import TierAccess
 from schemas.errors import OperatorError
@@ -49,10 +51,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     grpc_port: Port = 7100
     """The broker's gRPC port; searcher of shard s, replica r listens on grpc_port + 1 + s * replicas + r."""
     broker_address: str = ""
-    """host:port by which blenders and commands reach the broker; empty: `host` and `grpc_port`."""
+    """Where blenders and commands reach the broker, host:port; of several, separated by commas, any one answers. Empty:
+    `host` and `grpc_port`."""
     searcher_address: str = ""
-    """host:port by which the broker reaches searchers, with {shard}, {replica} and {port} for what they are, as in
-    searcher-{shard}-{replica}.example:7101; the port in it is what they listen on. Empty: `host`, the ports above."""
+    """Where a broker reaches searchers: host:port with {shard}, {replica} and {port} for what they are, as in
+    searcher-{shard}-{replica}.example:7101, whose port is then what a searcher listens on; or the path of a .json file
+    that lists them and is followed as it changes (docs/operations.md). Empty: `host`, and the ports above."""
     metrics_port: Port = 9250
     """First port of Flink's Prometheus reporter (job manager, task managers take the following)."""
     kafka_bootstrap: str = ""
@@ -111,6 +115,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Partitions of extract-requests, each with a feature store partition of its own."""
     parallelism: Count = 1
     """Parallel subtasks of the streaming job."""
+    task_slots: Annotated[int, Meta(ge=0, le=4096)] = 0
+    """Slots of the task manager; 0: as many as the job needs and as many again. With fewer than `parallelism` more task
+    managers must come (docs/operations.md), and the stores must lie on a server."""
 
     encoder: str = "efficientnet_lite0_blocks"
     """Encoder by name: efficientnet_lite0|1|2, each with _composite, _blocks or neither, or a torchvision model;
@@ -140,7 +147,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Time between a searcher's snapshots."""
 
     generations: str = ""
-    """Folder of the full indexes and their alias, seen by builds and by every searcher; empty: in `home`."""
+    """Folder of the full indexes and their alias, seen by builds and by every searcher, or s3://bucket/prefix
+    (docs/operations.md); empty: in `home`."""
     keep_generations: Count = 3
     """Full indexes kept, the serving one included; older ones are removed after a publication."""
     index_kind: str = ""
@@ -150,6 +158,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Inverted lists of a shard; 0: from its number of images."""
     index_recall: Annotated[float, Meta(gt=0, le=1)] = 0.99
     """Recall @10 against exact search that nprobe is chosen for."""
+    recall_sample: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Share of the searches by vector that each searcher answers exactly as well, for a fiftieth of one core at most;
+    what it looks through follows `index_recall` by them (docs/operations.md). 0: none; it stays as chosen."""
     index_headroom: Annotated[float, Meta(ge=0, le=8)] = 0.25
     """Free space of each inverted list, as a part of its entries, for the deltas until the next build."""
     index_seed: Annotated[int, Meta(ge=0)] = 0
@@ -190,6 +201,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     doubles_likeness: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """Inner product from which on two pictures are taken for one; 0: as it was measured for the encoder."""
 
+    database_mapping: str = ""
+    """File that says which tables and columns of the shop's database are which fields of a product (docs/events.md)."""
+    database_topic: str = ""
+    """Topic with Debezium's change events of that database, which the streaming job then reads; empty: none."""
+
     search_log: bool = False
     """Keeps what shoppers ask, are shown and click (docs/search.md): topics `search-log` and `clicks`, which
     `vitrine start` creates, and `vitrine report`. Off, nothing of it is kept anywhere."""
@@ -207,6 +223,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Private networks (CIDR) that are allowed all the same; by default none is."""
     fetch_allowed_folders: list[str] = []
     """Folders that file URLs may lie below, besides `home` and imported catalogues."""
+    fetch_allowed_buckets: list[str] = []
+    """Buckets of the object store that images may be fetched from (s3://bucket/key); by default none is."""
     fetch_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """Time for one image, connection to last byte."""
     fetch_max_attempts: Count = 5
@@ -248,13 +266,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Connections at a time; one more takes the place of an idle one, or is answered 503."""
     http_max_header_bytes: Annotated[int, Meta(ge=1024)] = 32_768
     """Bytes of a request's first line and headers."""
+    http_drain_s: Annotated[float, Meta(ge=0)] = 0.0
+    """For so long a blender that is told to stop answers on, while /readyz says that it is going: what a load balancer
+    in front of it needs to send no more there."""
     http_max_upload_bytes: Annotated[int, Meta(ge=1)] = 64_000_000
     """Bytes of all photos and vectors that are being received or searched with; more are answered 503."""
 
     @property
     def layout(self) -> Layout:
-        """Where everything lies."""
-        return Layout(Path(self.home), Path(self.generations) if self.generations else None)
+        """Where everything lies. Raises `OperatorError` for generations that are neither a folder nor s3://..."""
+        if not self.generations:
+            return Layout(Path(self.home))
+        return Layout(Path(self.home), object_place(self.generations, "generations") or Path(self.generations))
 
     @property
     def bootstrap(self) -> str:
@@ -331,14 +354,14 @@ _FILES = frozenset(
         *("kafka_sasl_password_file", "kafka_tls_ca", "kafka_tls_certificate", "kafka_tls_key"),
         *("store_password_file", "store_tls_ca"),
         *("grpc_tls_ca", "grpc_tls_certificate", "grpc_tls_key"),
-        *("api_keys_file", "tls_certificate", "tls_key"),
+        *("api_keys_file", "tls_certificate", "tls_key", "database_mapping"),
     )
 )
 """Made absolute when read: processes that inherit them work in other folders."""
 _LISTS = frozenset(
     (
-        *("fetch_allowed_hosts", "fetch_allowed_networks", "fetch_allowed_folders", "further_encoders"),
-        *("allowed_hosts", "filter_attributes", "text_attributes"),
+        *("fetch_allowed_hosts", "fetch_allowed_networks", "fetch_allowed_folders", "fetch_allowed_buckets"),
+        *("allowed_hosts", "filter_attributes", "text_attributes", "further_encoders"),
     )
 )
 
@@ -357,12 +380,16 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     for name in _FILES & values.keys():
         if values[name]:
             values[name] = str(Path(str(values[name])).expanduser().resolve())
+    if is_file(searchers := str(values.get("searcher_address", ""))):
+        values["searcher_address"] = str(Path(searchers).expanduser().resolve())
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         file = home / "vitrine.toml"
         raise OperatorError(f"setting not usable: {error}; see {file} and the VITRINE_* variables") from error
     _ = settings.store_server  # before anything shows it: a password in it is refused
+    _ = settings.tier
+    _ = settings.layout
     return settings
 
 

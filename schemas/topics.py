@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from schemas.errors import OperatorError
 
 PRODUCT_EVENTS = "product-events"
 EXTRACT_REQUESTS = "extract-requests"
@@ -15,8 +18,23 @@ CLICKS = "clicks"
 
 CATALOGUE_GROUP = "vitrine-catalogue"
 EXTRACTION_GROUP = "vitrine-extraction"
+CHANGES_GROUP = "vitrine-changes"
+"""Of the changes' stage, which reads the topic of the setting `database_topic`."""
 STAGE_GROUPS = {PRODUCT_EVENTS: CATALOGUE_GROUP, EXTRACT_REQUESTS: EXTRACTION_GROUP}
 """By topic the consumer group under which its stage commits how far it is."""
+
+_OURS = frozenset(
+    (
+        PRODUCT_EVENTS,
+        EXTRACT_REQUESTS,
+        IMAGE_FEATURES,
+        CATALOGUE_RECORDS,
+        INDEX_DELTAS,
+        DEAD_LETTERS,
+        SEARCH_LOG,
+        CLICKS,
+    )
+)
 
 DAY_MS = 86_400_000
 SEARCH_LOG_PARTITIONS = 4
@@ -44,6 +62,15 @@ def topic_specs(*, event_partitions: int, feature_partitions: int, delta_partiti
         TopicSpec(INDEX_DELTAS, delta_partitions, dict(kept)),
         TopicSpec(DEAD_LETTERS, 1, {"retention.ms": str(30 * DAY_MS), **large}),
     ]
+
+
+def changes_spec(name: str, partitions: int) -> TopicSpec:
+    """The topic of a database's changes, where nobody has made it yet. Raises `OperatorError` for a name of ours."""
+    if name in _OURS or not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name):
+        raise OperatorError(
+            f"database_topic: {name!r} is a topic of ours, or no topic's name; name the one that Debezium writes into"
+        )
+    return TopicSpec(name, partitions, {"retention.ms": str(8 * DAY_MS), "max.message.bytes": str(16 * 1024 * 1024)})
 
 
 def search_log_specs(days: int) -> list[TopicSpec]:

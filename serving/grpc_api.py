@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import grpc
 import grpc.aio
 
+from schemas.access.certificates import Certificates
 from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.search_pb2 import (
     DetailsRequest,
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 DEFAULT_TIMEOUT_S = 10.0
 """For callers that sent no deadline of their own."""
+LET_END_S = 30.0
+"""For calls under way over a connection that another one has replaced."""
 
 _CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -97,38 +100,52 @@ def _time_left_s(context: Any) -> float:
 class GrpcBackend:
     """A searcher or broker at `address` (host:port). Connects lazily, and again after every failure.
 
-    `credentials`: see `schemas.access.grpc`; None: open.
+    `certificates`: with renewed ones it connects anew, and lets calls under way end; None: open.
     """
 
-    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
+    def __init__(self, address: str, certificates: Certificates | None = None) -> None:
         self._address = address
-        self._channel = (
-            grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
-            if credentials is None
-            else grpc.aio.secure_channel(address, credentials, options=_CHANNEL_OPTIONS)
-        )
-        self._stub: Any = SearchStub(self._channel)  # type: ignore[no-untyped-call]
+        self._certificates = certificates
+        self._version = -1
+        self._closing: set[asyncio.Task[None]] = set()
+        self._connect()
 
     async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
-        return await self._call(self._stub.Search, request, timeout_s)
+        return await self._call(lambda stub: stub.Search, request, timeout_s)
 
     async def product(self, request: ProductRequest, timeout_s: float) -> ProductResponse:
-        return await self._call(self._stub.Product, request, timeout_s)
+        return await self._call(lambda stub: stub.Product, request, timeout_s)
 
     async def details(self, request: DetailsRequest, timeout_s: float) -> DetailsResponse:
-        return await self._call(self._stub.Details, request, timeout_s)
+        return await self._call(lambda stub: stub.Details, request, timeout_s)
 
     async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
-        return await self._call(self._stub.Status, request or StatusRequest(), timeout_s)
+        return await self._call(lambda stub: stub.Status, request or StatusRequest(), timeout_s)
 
     async def close(self) -> None:
+        for task in self._closing:
+            task.cancel()
         await self._channel.close(None)
 
+    def _connect(self) -> None:
+        held = self._certificates
+        if held is None:
+            self._channel = grpc.aio.insecure_channel(self._address, options=_CHANNEL_OPTIONS)
+        else:
+            self._version = held.version
+            self._channel = grpc.aio.secure_channel(self._address, held.for_client(), options=_CHANNEL_OPTIONS)
+        self._stub: Any = SearchStub(self._channel)  # type: ignore[no-untyped-call]
+
     async def _call(
-        self, method: Callable[..., Awaitable[_Response]], request: _Request, timeout_s: float
+        self, method: Callable[[Any], Callable[..., Awaitable[_Response]]], request: _Request, timeout_s: float
     ) -> _Response:
+        if self._certificates is not None and self._certificates.version != self._version:
+            task = asyncio.create_task(self._channel.close(LET_END_S))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+            self._connect()
         try:
-            return await method(request, timeout=timeout_s)
+            return await method(self._stub)(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise _error_of(error, self._address) from error
 

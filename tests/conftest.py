@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from cli.runtime.programs import REPOSITORY
 from cli.runtime.system import System as Runtime
+from tests.support.objects.server import ObjectStore, used
 from tests.system import System, system_settings
 
 # The JVMs of tests live for seconds or minutes: less than they would spend on optimising themselves.
@@ -81,6 +82,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "systems" if nodeid.startswith(SYSTEMS) else str(super()._split_scope(nodeid))
 
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A real object store, which this process's client is of from now on."""
+    store = ObjectStore(tmp_path_factory.mktemp("objects"))
+    used(store)
+    yield store
+    used(None)
+    store.kill()
 
 
 @pytest.fixture(scope="session")

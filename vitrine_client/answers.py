@@ -278,7 +278,8 @@ class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One replica of one shard of one generation. `digest`: equal wherever the same was applied.
 
     `serving`: of the generation that answers queries which name none; `health`: what the broker thinks of it;
-    `refused`: what was not taken since the start, by reason.
+    `refused`: what was not taken since the start, by reason. `recall`: @10, the mean of `recall_queries` live queries
+    of the last hour, None without any; `recall_spread`: the standard deviation of one query's.
     """
 
     generation: str
@@ -300,6 +301,10 @@ class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
     extractor_id: str
     index_kind: str
     memory_bytes: int
+    nprobe: int
+    recall: float | None
+    recall_spread: float
+    recall_queries: int
     error: str | None
 
 

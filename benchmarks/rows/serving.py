@@ -93,6 +93,35 @@ def hung(result: Result) -> list[Row]:
     return rows
 
 
+def serving(result: Result) -> list[Row]:
+    told = {"before": "before", "loss": "2 s from the loss", "dead": "then", "coming": "it starts", "after": "after"}
+    figures = result["figures"]
+    rows = [
+        (
+            f"a {victim} of two is killed, at half of full load ({figures['queries_per_s']} queries/s)",
+            "no failure, p99 back in 2 s",
+            f"{phases['failed']} of {sum(phases[name]['queries'] for name in told)} failed; "
+            + "; ".join(
+                f"{name} p50 {phases[phase]['p50_ms']} ms, p99 {phases[phase]['p99_ms']}"
+                for phase, name in told.items()
+            ),
+            f"serves again {phases['back_after_s']} s after its start, on the cores of all others",
+        )
+        for victim in ("searcher", "broker", "blender")
+        for phases in (figures[victim],)
+    ]
+    drained = figures["drained"]
+    rows.append(
+        (
+            "a blender of two is told to stop",
+            "no failure",
+            f"{drained['failed']} of {drained['queries']} failed; p50 {drained['p50_ms']} ms, p99 {drained['p99_ms']}",
+            "it says so at /readyz for 4 s and answers on",
+        )
+    )
+    return rows
+
+
 def retrieval(result: Result) -> list[Row]:
     rows: list[Row] = []
     for extractor, found in result["figures"].items():

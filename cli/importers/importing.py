@@ -1,4 +1,4 @@
-"""Puts a catalogue into the log: one `product_added` event a product, keyed by its id."""
+"""Puts a catalogue into the log: one event a product, keyed by its id."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ from cli.importers.vectors import OwnVectors, VectorFile
 from disk.locks import locked
 from messaging.producer import EventProducer
 from schemas.errors import OperatorError, RejectedError, TransientError
-from schemas.events.event import ProductAdded, decode_event
+from schemas.events.event import ProductAdded, ProductRemoved, decode_event
 from schemas.settings import Settings
 from schemas.topics import PRODUCT_EVENTS
 
@@ -43,10 +43,14 @@ class Sender(Protocol):
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did. `refused` holds the first `SHOWN_REFUSALS`, `refused_file` all of them (None: none)."""
+    """What an import did. `refused` holds the first `SHOWN_REFUSALS`, `refused_file` all of them (None: none).
+
+    `removed`: products that the catalogue has and does not show.
+    """
 
     produced: int = 0
     images: int = 0
+    removed: int = 0
     refused: list[Refusal] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
     refused_file: Path | None = None
@@ -54,6 +58,8 @@ class ImportReport:
     def text(self) -> str:
         """The report for a person, several lines."""
         lines = [f"{self.produced} products with {self.images} images sent"]
+        if self.removed:
+            lines.append(f"{self.removed} products that are not shown taken down")
         if self.refused:
             counts = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
             lines.append(f"{self.reasons.total()} refused ({counts}), all of them in {self.refused_file}")
@@ -83,17 +89,8 @@ def import_catalogue(
     bar = tqdm(
         events, desc=f"importing {path.name}", unit=" rows", total=_rows(source), disable=None if progress else True
     )
-    try:
-        with (
-            RefusalFile(settings.layout.imports, path.name) as refusals,
-            EventProducer(settings.kafka) as log,
-        ):
-            report = send_events(bar, log, refusals, settings.layout.allowed_folders, folder)
-    except TransientError as error:
-        raise OperatorError(
-            f"Kafka at {settings.bootstrap} did not take the events ({error.detail}); "
-            "see that it runs (vitrine status) and import again"
-        ) from error
+    with writing(settings, path.name) as (log, refusals):
+        report = send_events(bar, log, refusals, settings.layout.allowed_folders, folder)
     _log.info(
         "event=catalogue_imported path=%s produced=%d images=%d refused=%d",
         path, report.produced, report.images, report.reasons.total(),
@@ -101,12 +98,32 @@ def import_catalogue(
     return report
 
 
+@contextmanager
+def writing(settings: Settings, name: str) -> Iterator[tuple[EventProducer, RefusalFile]]:
+    """The log, and the file for what of `name` cannot be used. Raises `OperatorError` where Kafka takes nothing."""
+    try:
+        with RefusalFile(settings.layout.imports, name) as refusals, EventProducer(settings.kafka) as log:
+            yield log, refusals
+    except TransientError as error:
+        raise OperatorError(
+            f"Kafka at {settings.bootstrap} did not take the events ({error.detail}); "
+            "see that it runs (vitrine status) and import again"
+        ) from error
+
+
 def send_events(
-    events: Iterable[ProductAdded | Refusal], log: Sender, refusals: RefusalFile, allowed: Path, folder: Path
+    events: Iterable[ProductAdded | ProductRemoved | Refusal],
+    log: Sender,
+    refusals: RefusalFile,
+    allowed: Path,
+    folder: Path | None,
 ) -> ImportReport:
-    """Sends the events and notes the refusals; returns once the log has all of them."""
+    """Sends the events and notes the refusals; returns once the log has all of them.
+
+    `folder`: of the catalogue, which pictures may lie in; None: it has none.
+    """
     report = ImportReport()
-    inside, listed = folder.as_uri().rstrip("/") + "/", False
+    inside, listed = "" if folder is None else folder.as_uri().rstrip("/") + "/", folder is None
     for event in events:
         if isinstance(event, Refusal):
             refusals.add(event, report)
@@ -117,12 +134,14 @@ def send_events(
         except RejectedError as error:
             refusals.add(Refusal(event.product_id, error.reason, error.detail), report)
             continue
-        if not listed and any(image.url.startswith(inside) for image in event.images or ()):
+        images = (event.images or []) if isinstance(event, ProductAdded) else []
+        if folder is not None and not listed and any(image.url.startswith(inside) for image in images):
             allow_folder(allowed, folder)
             listed = True
         log.send(PRODUCT_EVENTS, event.product_id.encode(), value)
-        report.produced += 1
-        report.images += len(event.images or ())
+        report.produced += isinstance(event, ProductAdded)
+        report.removed += isinstance(event, ProductRemoved)
+        report.images += len(images)
     log.flush(FLUSH_TIMEOUT_S)
     return report
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from datetime import date, time
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cli.importers.columns import NAMES, meanings, plain
+from cli.importers.plain import plain_value
 from cli.importers.vectors import COLUMN, written
 from schemas.errors import OperatorError
 
@@ -56,29 +54,8 @@ def _values(name: str, column: Any) -> list[Any]:
     kind = column.type
     if plain(name) == COLUMN and hasattr(kind, "value_type") and kind.value_type in (pa.float16(), pa.float32()):
         return [None if value is None else _vector(value) for value in column.to_pylist()]
-    return [_plain(value) for value in column.to_pylist()]
+    return [plain_value(value) for value in column.to_pylist()]
 
 
 def _vector(value: list[Any]) -> list[Any]:
     return value if None in value else written(np.array(value, np.float32))
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can say of it; None for numbers that are none, which is how many tools write a missing one."""
-    match value:
-        case float():
-            return None if math.isnan(value) else value
-        case Decimal():
-            return float(value) if value.is_finite() else None
-        case date() | time():  # a datetime is a date
-            return value.isoformat()
-        case bytes():
-            return None
-        case list() | tuple():
-            return [_plain(each) for each in value]
-        case dict():
-            return {str(name): _plain(each) for name, each in value.items()}
-        case None | bool() | int() | str():
-            return value
-        case _:
-            return str(value)

@@ -149,7 +149,7 @@ def _references(value: Any) -> list[Any]:
             parsed = None
         if isinstance(parsed, list):
             return parsed
-    parts = re.split(r"[|\r\n]|,\s*(?=https?://)", value)
+    parts = re.split(r"[|\r\n]|,\s*(?=(?:https?|s3)://)", value)
     return [part.strip() for part in parts if part.strip()]
 
 
@@ -164,10 +164,10 @@ def _image(reference: Any, at: Place) -> ImageRef:
     if version is not None and (not isinstance(version, str | int) or isinstance(version, bool)):
         raise RejectedError("image", f"version of {reference} must be text or a whole number")
     scheme = urlsplit(reference).scheme.lower() if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", reference) else ""
-    if scheme in ("http", "https") or (vector is not None and scheme not in ("", "file")):  # not fetched
+    if scheme in ("http", "https", "s3") or (vector is not None and scheme not in ("", "file")):  # not fetched
         return ImageRef(url=reference, version=version, vector=vector)
     if scheme not in ("", "file"):
-        raise RejectedError("image_scheme", f"{reference[:80]}: only paths, file, http and https can be fetched")
+        raise RejectedError("image_scheme", f"{reference[:80]}: only paths, file, http, https and s3 can be fetched")
     path = Path(unquote(urlsplit(reference).path)) if scheme else Path(reference)
     return _local_image(path, version, vector, at)
 

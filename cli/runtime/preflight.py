@@ -21,6 +21,7 @@ from feature_store.open import check_server
 from generations.folder import Generations
 from schemas.access.exposure import check_grpc_exposure, check_http_exposure
 from schemas.access.tier import TierAccess
+from schemas.database.mapping import read_mapping
 from schemas.errors import OperatorError
 from schemas.layout import Layout
 from schemas.settings import Settings
@@ -43,6 +44,8 @@ def check(settings: Settings, processes: Processes, layout: Layout, *, only_kafk
         check_http_exposure(settings)
         check_grpc_exposure(settings)
         check_server(settings)
+        if settings.database_topic:
+            read_mapping(settings.database_mapping)
         jars("flink")
         flink_home()
     check_disk(layout.home)

@@ -48,7 +48,7 @@ def searcher_shards(generations: Generations, least: int) -> int:
         for name in () if alias is None else alias.held:
             if name != LIVE:
                 most = max(most, len(generations.read(name).shards))
-    except (CorruptError, OperatorError) as error:
+    except (CorruptError, OperatorError, OSError) as error:
         log.warning("event=shards_unknown assumed=%d problem=%s", most, error)
     return most
 

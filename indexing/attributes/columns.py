@@ -261,30 +261,30 @@ class Columns:
 
         Each row as it was at one moment of this call. A product that passes all
         the while is there, by its old row or by its new one: what is written
-        meanwhile is looked at again, unless it is thousands of rows. Where the
-        filter was asked for before, only what was written since is looked at.
+        meanwhile is looked at again, and all rows where it is thousands. Where
+        the filter was asked for before, only what was written since is looked at.
         """
         base = self._searchable if searchable else self._valid
         kept = self._kept.find((tree, searchable))
         lately = None if kept is None else self._writes.since(kept.written)
         if kept is None or lately is None or _DEARER * len(lately) > len(kept):
-            written, writing = self._writes.count, self._writes.row
-            rows = self._rows
-            found = base.array[:rows].copy() if tree is None else self.mask(tree, rows, base.array)
+            found, written, writing = self._anew(tree, base)
             shared = False
         else:
             found, written, writing = kept.mask, kept.written, -1
             shared = True
-        exact = True
         for _ in range(LOOKS):
             now, now_writing = self._writes.count, self._writes.row
             lately = self._writes.since(written)
-            exact = exact and lately is not None
-            changed = {writing, *(lately or ())} - {-1}
+            if lately is None:
+                # This thread was held up for so long that nobody knows what was written.
+                found, written, writing = self._anew(tree, base)
+                shared = False
+                continue
+            changed = {writing, *lately} - {-1}
             if not changed:
                 mask = kept if kept is not None and shared else RowMask(found, written)
-                if exact:
-                    self._kept.keep((tree, searchable), mask)
+                self._kept.keep((tree, searchable), mask)
                 return mask
             if self._rows > len(found):
                 found = np.concatenate((found, np.zeros(self._rows - len(found), np.bool_)))
@@ -302,6 +302,12 @@ class Columns:
                 now_writing = -1
             written, writing = now, now_writing
         return RowMask(found, written)
+
+    def _anew(self, tree: Filter | None, base: Cells[np.bool_]) -> tuple[NDArray[np.bool_], int, int]:
+        """(mask over all rows, the caller's own; writes before it was made; the row that was being written then)."""
+        written, writing = self._writes.count, self._writes.row
+        rows = self._rows
+        return base.array[:rows].copy() if tree is None else self.mask(tree, rows, base.array), written, writing
 
     def _taken(self, tree: Filter, rows: NDArray[np.int64], base: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which of these rows a filter takes that are marked in `base`; of one that is written meanwhile anything."""

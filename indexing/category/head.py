@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import CorruptError
+from indexing.learned.half import from_half_bytes, half_bytes
+from indexing.learned.sealed import BUILD_ANEW, Sealed
 from schemas.features.blocks import HEAD, SHAPE, Block, spans
 
 TERM = 0.2
 """What being surely of a photo's category adds to a picture's likeness, by a head that is always right."""
-
-_MAGIC = b"vitrine category 1\n"
-_DIGEST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +72,36 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     bias: bytes
 
 
-_decoder = msgspec.msgpack.Decoder(_Stored)
+_sealed = Sealed(b"vitrine category 1\n", _Stored, "the category head", BUILD_ANEW)
 
 
 def encode_head(head: CategoryHead) -> bytes:
-    """The same head gives the same bytes; they end with their BLAKE2b-128."""
-    stored = _Stored(
-        head.extractor_id,
-        [(block.name, block.length) for block in head.blocks],
-        list(head.names),
-        head.accuracy,
-        head.matrix.astype("<f2").tobytes(),
-        head.bias.astype("<f2").tobytes(),
+    """The same head gives the same bytes."""
+    return _sealed.write(
+        _Stored(
+            head.extractor_id,
+            [(block.name, block.length) for block in head.blocks],
+            list(head.names),
+            head.accuracy,
+            half_bytes(head.matrix),
+            half_bytes(head.bias),
+        )
     )
-    body = _MAGIC + msgspec.msgpack.encode(stored)
-    return body + blake2b(body, digest_size=_DIGEST).digest()
 
 
 def decode_head(data: bytes) -> CategoryHead:
     """Raises `CorruptError` for bytes that `encode_head` did not write."""
-    body, digest = data[:-_DIGEST], data[-_DIGEST:]
-    if not body.startswith(_MAGIC) or blake2b(body, digest_size=_DIGEST).digest() != digest:
-        raise CorruptError("the category head is not what was written: build the full index anew (vitrine build)")
-    try:
-        stored = _decoder.decode(body[len(_MAGIC) :])
-        blocks = tuple(Block(name, length) for name, length in stored.blocks)
-        size = sum(block.length for block in blocks if block.name in (HEAD, SHAPE))
-        matrix = _numbers(stored.matrix).reshape(size, len(stored.names))
-        bias = _numbers(stored.bias).reshape(len(stored.names))
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise CorruptError(f"the category head does not decode ({error}): build the full index anew") from error
-    return CategoryHead(stored.extractor_id, blocks, tuple(stored.names), stored.accuracy, matrix, bias)
+    return _sealed.read(data, _head)
 
 
-def _numbers(data: bytes) -> NDArray[np.float32]:
-    return np.frombuffer(data, "<f2").astype(np.float32)
+def _head(stored: _Stored) -> CategoryHead:
+    blocks = tuple(Block(name, length) for name, length in stored.blocks)
+    size = sum(block.length for block in blocks if block.name in (HEAD, SHAPE))
+    return CategoryHead(
+        stored.extractor_id,
+        blocks,
+        tuple(stored.names),
+        stored.accuracy,
+        from_half_bytes(stored.matrix).reshape(size, len(stored.names)),
+        from_half_bytes(stored.bias).reshape(len(stored.names)),
+    )

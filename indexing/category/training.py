@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.category.head import CategoryHead, clues, softmax
+from indexing.learned.half import half
 from schemas.features.blocks import Block
 
 FOLDS = 5
@@ -66,7 +67,7 @@ def train_head(
     right = told.argmax(axis=1) == labels
     accuracy = float(right.mean())
     matrix, bias = _fitted(given, labels, len(names))
-    head = CategoryHead(extractor_id, tuple(blocks), names, accuracy, _half(matrix), _half(bias))
+    head = CategoryHead(extractor_id, tuple(blocks), names, accuracy, half(matrix), half(bias))
     return Learned(
         head,
         accuracy >= LEAST_ACCURACY,
@@ -129,7 +130,3 @@ def _fitted(
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS}).x.reshape(-1, count)
     matrix = (found[:-1] / deviation[:, None]).astype(np.float32)
     return matrix, (found[-1] - mean @ matrix).astype(np.float32)
-
-
-def _half(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return values.astype("<f2").astype(np.float32)

@@ -288,6 +288,12 @@ class InvertedLists:
             return view.scan(vectors, k, selector, count, 0)
         return view.scan(vectors, k, selector, min(nprobe, count), most)
 
+    def exactly(
+        self, vectors: NDArray[np.float32], k: int, selector: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The best there are, as `scan`: every list is looked through. Any thread."""
+        return self.scan(vectors, k, selector, max(1, len(self)))
+
     def parts(self) -> list[Part]:
         """Every list's entries as far as written now; not copied, never changes. Any thread."""
         view = self._view

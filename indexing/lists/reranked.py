@@ -8,6 +8,7 @@ on disk; those that deltas bring are in memory until the next snapshot is loaded
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -22,6 +23,8 @@ from indexing.lists.view import Block, new_block
 _CANDIDATES = {IndexKind.IVF_PCA: 4, IndexKind.IVF_SQ8: 4, IndexKind.IVF_PQ: 16}
 """How many times the wanted number of rows a scan by code brings to be ranked again."""
 _LEAST_CANDIDATES = 64
+_OF_ALL_LISTS = 8
+"""How many times those a scan brings of which exactly the best are wanted, where vectors are on disk."""
 _ENCODED_ROWS = 1 << 12
 
 
@@ -33,6 +36,8 @@ class CodedLists:
         self.codec = codec
         self._vectors = vectors
         self._codes = codes
+        self.effort = 1.0
+        """How many times as many rows as otherwise are ranked again. Any thread may set it."""
 
     @classmethod
     def over(cls, codec: Codec, vectors: InvertedLists) -> CodedLists:
@@ -133,9 +138,19 @@ class CodedLists:
         _, candidates = self._codes.compare(self.codec.scanned(vectors), self._candidates(k), rows)
         return self._ranked(vectors, k, candidates)
 
+    def exactly(
+        self, vectors: NDArray[np.float32], k: int, selector: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """See `InvertedLists.exactly`; where vectors are on disk by all codes, since reading them all would push out
+        what queries need."""
+        if not self.codec.kind.mapped:
+            return self._vectors.exactly(vectors, k, selector)
+        most = min(_OF_ALL_LISTS * self._candidates(k), max(k, self.entries))
+        return self._ranked(vectors, k, self._codes.exactly(self.codec.scanned(vectors), most, selector)[1])
+
     def _candidates(self, k: int) -> int:
         """Rows that are ranked exactly, for the best `k`."""
-        wanted = max(_LEAST_CANDIDATES, k * _CANDIDATES[self.codec.kind])
+        wanted = math.ceil(self.effort * max(_LEAST_CANDIDATES, k * _CANDIDATES[self.codec.kind]))
         return min(wanted, max(k, self.entries))
 
     def _ranked(

@@ -7,19 +7,16 @@ variances that they leave of each coordinate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.learned.half import from_half_bytes, half_bytes
+from indexing.learned.sealed import Sealed, digest_of
 from indexing.look.scatter import Matrix, Scatter
-from schemas.errors import CorruptError
 from schemas.features.blocks import Block
-
-_MAGIC = b"vitrine prior 1\n"
-_DIGEST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,40 +53,33 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     blocks: list[_Block]
 
 
-_decoder = msgspec.msgpack.Decoder(_Stored)
+_sealed = Sealed(b"vitrine prior 1\n", _Stored, "the prior of looks", "install Vitrine anew")
 
 
 def encode_prior(extractor_id: str, blocks: Sequence[Block], found: Sequence[Scatter], rank: int) -> bytes:
-    """`rank`: leading directions that are kept of each covariance. The bytes end with their BLAKE2b-128."""
-    stored = _Stored(
-        extractor_id,
-        [
-            _Block(
-                block.name,
-                scatter.pictures,
-                scatter.mean.astype("<f2").tobytes(),
-                _packed(scatter.within, rank),
-                _packed(scatter.between, rank),
-            )
-            for block, scatter in zip(blocks, found, strict=True)
-        ],
-    )
-    body = _MAGIC + msgspec.msgpack.encode(stored)
-    return body + blake2b(body, digest_size=_DIGEST).digest()
+    """`rank`: leading directions that are kept of each covariance."""
+    stored = [
+        _Block(
+            block.name,
+            scatter.pictures,
+            half_bytes(scatter.mean),
+            _packed(scatter.within, rank),
+            _packed(scatter.between, rank),
+        )
+        for block, scatter in zip(blocks, found, strict=True)
+    ]
+    return _sealed.write(_Stored(extractor_id, stored))
 
 
 def decode_prior(data: bytes) -> Prior:
     """Raises `CorruptError` for bytes that `encode_prior` did not write."""
-    body, digest = data[:-_DIGEST], data[-_DIGEST:]
-    if not body.startswith(_MAGIC) or blake2b(body, digest_size=_DIGEST).digest() != digest:
-        raise CorruptError("the prior of looks is not what was written: install Vitrine anew")
-    try:
-        stored = _decoder.decode(body[len(_MAGIC) :])
-        found = [_scatter(each) for each in stored.blocks]
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise CorruptError(f"the prior of looks does not decode ({error}): install Vitrine anew") from error
+    return replace(_sealed.read(data, _prior), checksum=digest_of(data))
+
+
+def _prior(stored: _Stored) -> Prior:
+    found = tuple(_scatter(each) for each in stored.blocks)
     blocks = tuple(Block(each.name, len(one.mean)) for each, one in zip(stored.blocks, found, strict=True))
-    return Prior(stored.extractor_id, blocks, tuple(found), digest.hex())
+    return Prior(stored.extractor_id, blocks, found)
 
 
 def _packed(covariance: Matrix, rank: int) -> _Covariance:
@@ -99,17 +89,17 @@ def _packed(covariance: Matrix, rank: int) -> _Covariance:
     coded = np.round(leading / scales).astype(np.int8)
     held = coded * scales.astype(np.float64)
     rest = np.sqrt(np.maximum(np.diag(covariance) - (held**2).sum(axis=1), 0.0))
-    return _Covariance(coded.tobytes(), scales.tobytes(), rest.astype("<f2").tobytes())
+    return _Covariance(coded.tobytes(), scales.tobytes(), half_bytes(rest))
 
 
 def _scatter(stored: _Block) -> Scatter:
-    mean = _numbers(stored.mean, "<f2")
+    mean = from_half_bytes(stored.mean).astype(np.float64)
     return Scatter(stored.pictures, mean, _unpacked(stored.within, len(mean)), _unpacked(stored.between, len(mean)))
 
 
 def _unpacked(stored: _Covariance, size: int) -> Matrix:
     """Raises `ValueError` for lengths that do not fit."""
-    scales, rest = _numbers(stored.scales, "<f4"), _numbers(stored.rest, "<f2")
+    scales, rest = _numbers(stored.scales, "<f4"), from_half_bytes(stored.rest).astype(np.float64)
     leading = _numbers(stored.leading, "i1").reshape(size, len(scales)) * scales
     whole: Matrix = leading @ leading.T
     whole[np.diag_indices(size)] += rest.reshape(size) ** 2

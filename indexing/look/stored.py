@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from indexing.category.head import decode_head, encode_head
+from indexing.learned.half import from_half_bytes, half_bytes
+from indexing.learned.sealed import BUILD_ANEW, Sealed
 from indexing.look.tuning import TunedBlock, Tuning
-from schemas.errors import CorruptError
 from schemas.features.blocks import Block
-
-_MAGIC = b"vitrine look 1\n"
-_DIGEST = 16
 
 
 class _Block(msgspec.Struct, frozen=True, array_like=True):
@@ -37,38 +31,34 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     head: bytes = b""
 
 
-_decoder = msgspec.msgpack.Decoder(_Stored)
+_sealed = Sealed(b"vitrine look 1\n", _Stored, "the tuning of looks", BUILD_ANEW)
 
 
 def encode_tuning(tuning: Tuning) -> bytes:
-    """The same tuning gives the same bytes; they end with their BLAKE2b-128."""
+    """The same tuning gives the same bytes."""
     blocks = [
         _Block(
             part.block.name,
             part.block.length,
             part.directions.shape[1],
             part.weight,
-            part.directions.astype("<f2").tobytes(),
-            part.items.astype("<f2").tobytes(),
-            part.queries.astype("<f2").tobytes(),
+            half_bytes(part.directions),
+            half_bytes(part.items),
+            half_bytes(part.queries),
         )
         for part in tuning.parts
     ]
     head = b"" if tuning.head is None else encode_head(tuning.head)
-    body = _MAGIC + msgspec.msgpack.encode(_Stored(tuning.extractor_id, blocks, head))
-    return body + blake2b(body, digest_size=_DIGEST).digest()
+    return _sealed.write(_Stored(tuning.extractor_id, blocks, head))
 
 
 def decode_tuning(data: bytes) -> Tuning:
     """Raises `CorruptError` for bytes that `encode_tuning` did not write."""
-    body, digest = data[:-_DIGEST], data[-_DIGEST:]
-    if not body.startswith(_MAGIC) or blake2b(body, digest_size=_DIGEST).digest() != digest:
-        raise CorruptError("the tuning of looks is not what was written: build the full index anew (vitrine build)")
-    try:
-        stored = _decoder.decode(body[len(_MAGIC) :])
-        parts = tuple(_part(each) for each in stored.blocks)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise CorruptError(f"the tuning of looks does not decode ({error}): build the full index anew") from error
+    return _sealed.read(data, _tuning)
+
+
+def _tuning(stored: _Stored) -> Tuning:
+    parts = tuple(_part(each) for each in stored.blocks)
     return Tuning(stored.extractor_id, parts, decode_head(stored.head) if stored.head else None)
 
 
@@ -76,11 +66,7 @@ def _part(stored: _Block) -> TunedBlock:
     return TunedBlock(
         Block(stored.name, stored.length),
         stored.weight,
-        _numbers(stored.directions).reshape(stored.length, stored.numbers),
-        _numbers(stored.items).reshape(stored.length),
-        _numbers(stored.queries).reshape(stored.length),
+        from_half_bytes(stored.directions).reshape(stored.length, stored.numbers),
+        from_half_bytes(stored.items).reshape(stored.length),
+        from_half_bytes(stored.queries).reshape(stored.length),
     )
-
-
-def _numbers(data: bytes) -> NDArray[np.float32]:
-    return np.frombuffer(data, "<f2").astype(np.float32)

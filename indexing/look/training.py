@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.learned.half import half
 from indexing.look.prior import Prior
 from indexing.look.scatter import Scatter, discriminants, mixed, principals, scatters, shrunk
-from indexing.look.tuning import TunedBlock, Tuning, half
+from indexing.look.tuning import TunedBlock, Tuning
 from schemas.features.blocks import COLOUR, HEAD, SHAPE, TEXTURE, Block, spans
 
 

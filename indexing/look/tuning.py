@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexing.category.head import CategoryHead
+from indexing.learned.half import half
 from schemas.features.blocks import CATEGORY, Block, spans
 
 Rows = NDArray[np.float32]
@@ -132,9 +132,3 @@ def unit(rows: Rows) -> Rows:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     divided: Rows = rows / np.where(lengths == 0.0, np.float32(1.0), lengths)
     return divided
-
-
-def half(values: NDArray[Any]) -> NDArray[np.float32]:
-    """What half precision can hold of them: what a tuning is made of, so that its bytes are it."""
-    held: NDArray[np.float32] = values.astype("<f2").astype(np.float32)
-    return held

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.learned.half import half
 from indexing.meaning.lessons import Lessons
-from indexing.meaning.map import MeaningMap, half, kernel
+from indexing.meaning.map import MeaningMap, kernel
 
 SHARPNESS = 8.0
 """How fast a text's influence falls with its distance. Titles do not tell (from 2 to 12 each is as good by them);

@@ -8,17 +8,13 @@ each weighed by how near it is in meaning.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import CorruptError
-
-_MAGIC = b"vitrine meaning 1\n"
-_DIGEST = 16
+from indexing.learned.half import from_half_bytes, half_bytes
+from indexing.learned.sealed import BUILD_ANEW, Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +55,6 @@ def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return divided
 
 
-def half(values: NDArray[Any]) -> NDArray[np.float32]:
-    """What half precision can hold of them: what a map is made of, so that its bytes are it."""
-    held: NDArray[np.float32] = values.astype("<f2").astype(np.float32)
-    return held
-
-
 class _Stored(msgspec.Struct, frozen=True, array_like=True):
     """`support`, `looks`: float16, little endian, row by row."""
 
@@ -78,38 +68,35 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     looks: bytes
 
 
-_decoder = msgspec.msgpack.Decoder(_Stored)
+_sealed = Sealed(b"vitrine meaning 1\n", _Stored, "the map of meaning", BUILD_ANEW)
 
 
 def encode_map(meaning: MeaningMap) -> bytes:
-    """The same map gives the same bytes; they end with their BLAKE2b-128."""
-    stored = _Stored(
-        meaning.text_encoder_id,
-        meaning.extractor_id,
-        meaning.sharpness,
-        meaning.support.shape[0],
-        meaning.support.shape[1],
-        meaning.looks.shape[1],
-        meaning.support.astype("<f2").tobytes(),
-        meaning.looks.astype("<f2").tobytes(),
+    """The same map gives the same bytes."""
+    return _sealed.write(
+        _Stored(
+            meaning.text_encoder_id,
+            meaning.extractor_id,
+            meaning.sharpness,
+            meaning.support.shape[0],
+            meaning.support.shape[1],
+            meaning.looks.shape[1],
+            half_bytes(meaning.support),
+            half_bytes(meaning.looks),
+        )
     )
-    body = _MAGIC + msgspec.msgpack.encode(stored)
-    return body + blake2b(body, digest_size=_DIGEST).digest()
 
 
 def decode_map(data: bytes) -> MeaningMap:
     """Raises `CorruptError` for bytes that `encode_map` did not write."""
-    body, digest = data[:-_DIGEST], data[-_DIGEST:]
-    if not body.startswith(_MAGIC) or blake2b(body, digest_size=_DIGEST).digest() != digest:
-        raise CorruptError("the map of meaning is not what was written: build the full index anew (vitrine build)")
-    try:
-        stored = _decoder.decode(body[len(_MAGIC) :])
-        support = _matrix(stored.support, stored.rows, stored.text_dimension)
-        looks = _matrix(stored.looks, stored.rows, stored.dimension)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise CorruptError(f"the map of meaning does not decode ({error}): build the full index anew") from error
-    return MeaningMap(stored.text_encoder_id, stored.extractor_id, stored.sharpness, support, looks)
+    return _sealed.read(data, _map)
 
 
-def _matrix(data: bytes, rows: int, columns: int) -> NDArray[np.float32]:
-    return np.frombuffer(data, "<f2").astype(np.float32).reshape(rows, columns)
+def _map(stored: _Stored) -> MeaningMap:
+    return MeaningMap(
+        stored.text_encoder_id,
+        stored.extractor_id,
+        stored.sharpness,
+        from_half_bytes(stored.support).reshape(stored.rows, stored.text_dimension),
+        from_half_bytes(stored.looks).reshape(stored.rows, stored.dimension),
+    )

@@ -10,22 +10,19 @@ a product is a table's row for each of its features.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.learned.sealed import BUILD_ANEW, Sealed
 from indexing.ranking.features import FEATURES, FIT
-from schemas.errors import CorruptError
 
 LEAVES = 16
 """Of a tree at most: one bit each."""
 MOST_TREES = 1_000
 _ALL = np.uint16(0xFFFF)
-_MAGIC = b"VTRM\x01"
-_DIGEST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,44 +105,41 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     least: bytes
 
 
-_decoder = msgspec.msgpack.Decoder(_Stored)
+_sealed = Sealed(b"VTRM\x01", _Stored, "the learned order", BUILD_ANEW)
 
 
 def encode_model(model: RankModel) -> bytes:
-    """The same model gives the same bytes; they end with their BLAKE2b-128."""
+    """The same model gives the same bytes."""
     splits = model.splits
-    stored = _Stored(
-        model.features_id,
-        len(model.leaves),
-        splits.features.astype("u1").tobytes(),
-        splits.trees.astype("<u2").tobytes(),
-        splits.thresholds.astype("<f8").tobytes(),
-        splits.kept.astype("<u2").tobytes(),
-        model.leaves.astype("<f8").tobytes(),
-        model.least.astype("<f8").tobytes(),
+    return _sealed.write(
+        _Stored(
+            model.features_id,
+            len(model.leaves),
+            splits.features.astype("u1").tobytes(),
+            splits.trees.astype("<u2").tobytes(),
+            splits.thresholds.astype("<f8").tobytes(),
+            splits.kept.astype("<u2").tobytes(),
+            model.leaves.astype("<f8").tobytes(),
+            model.least.astype("<f8").tobytes(),
+        )
     )
-    body = _MAGIC + msgspec.msgpack.encode(stored)
-    return body + blake2b(body, digest_size=_DIGEST).digest()
 
 
 def decode_model(data: bytes) -> RankModel:
     """Raises `CorruptError` for bytes that `encode_model` did not write."""
-    body, digest = data[:-_DIGEST], data[-_DIGEST:]
-    if not body.startswith(_MAGIC) or blake2b(body, digest_size=_DIGEST).digest() != digest:
-        raise CorruptError("the learned order is not what was written: build the full index anew (vitrine build)")
-    try:
-        stored = _decoder.decode(body[len(_MAGIC) :])
-        splits = Splits(
-            _array(stored.features, "u1"),
-            _array(stored.trees, "<u2"),
-            _array(stored.thresholds, "<f8"),
-            _array(stored.kept, "<u2"),
-        )
-        leaves = _array(stored.leaves, "<f8").reshape(stored.count, LEAVES)
-        least = _array(stored.least, "<f8").reshape(len(FIT))
-        _check(splits, stored.count)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise CorruptError(f"the learned order does not decode ({error}): build the full index anew") from error
+    return _sealed.read(data, _model)
+
+
+def _model(stored: _Stored) -> RankModel:
+    splits = Splits(
+        _array(stored.features, "u1"),
+        _array(stored.trees, "<u2"),
+        _array(stored.thresholds, "<f8"),
+        _array(stored.kept, "<u2"),
+    )
+    leaves = _array(stored.leaves, "<f8").reshape(stored.count, LEAVES)
+    least = _array(stored.least, "<f8").reshape(len(FIT))
+    _check(splits, stored.count)
     return RankModel(stored.features_id, splits, leaves, least)
 
 

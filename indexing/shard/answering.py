@@ -47,7 +47,7 @@ class Answering:
         return [(begun + each.word, each.products) for each in self._attributes.words.suggest(text, limit, _always)]
 
     def _near(self, question: ShardQuestion, answer: ShardAnswer) -> str:
-        nprobe = question.nprobe or self._state.nprobe
+        nprobe = question.nprobe or self._state.probes
         columns = self._attributes.columns
         if question.tree is None:
             answer.found = self._reader.search(question.vectors, question.limit, nprobe, question.with_vectors)

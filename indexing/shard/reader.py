@@ -15,6 +15,7 @@ from indexing.rows.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES,
 from indexing.rows.usable import SUPERSEDED, VALID
 from indexing.shard.passing import PassingRows
 from indexing.shard.state import ShardState
+from schemas.deltas.delta import DeltaBatch
 from schemas.found import Hit
 from schemas.ids import product_hash
 
@@ -37,7 +38,7 @@ class ShardReader:
         self, vectors: NDArray[np.float32], limit: int, nprobe: int = 0, with_vectors: bool = False
     ) -> list[list[Hit]]:
         """See `Shard.search`; `with_vectors`: hits come with theirs."""
-        nprobe = nprobe or self._state.nprobe
+        nprobe = nprobe or self._state.probes
 
         def scan(queries: NDArray[np.float32], k: int) -> _Scanned:
             return self._state.lists.scan(queries, k, self._state.validity.selector, nprobe)
@@ -173,6 +174,15 @@ class ShardReader:
                     )
                 )
         return sorted(images, key=lambda image: image.image_id)
+
+    def takes_down(self, batch: DeltaBatch) -> int:
+        """See `Shard.takes_down`."""
+        count = 0
+        for image, state_seq, valid in zip(batch.image_id, batch.state_seq, batch.valid, strict=True):
+            if state_seq and not valid and (number := self._state.rows.get(image)) is not None:
+                row = self._current(number)[0]
+                count += bool(row.flags & VALID) and row.state_seq < state_seq
+        return count
 
     def _vector_of(self, row: Row, number: int) -> NDArray[np.float32] | None:
         """None also where it was erased and its place in the lists is still there."""

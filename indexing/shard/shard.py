@@ -38,6 +38,7 @@ from indexing.shard.naming import Name
 from indexing.shard.progress import SourceProgress
 from indexing.shard.question import ShardAnswer, ShardQuestion
 from indexing.shard.reader import ShardReader
+from indexing.shard.recall import recalls
 from indexing.shard.refusals import Refusals
 from indexing.shard.state import NameCodes, ShardState
 from indexing.shard.writer import DeltaWriter
@@ -91,12 +92,27 @@ class Shard:
 
     @property
     def nprobe(self) -> int:
-        """Lists that a search probes unless it says otherwise; may be set at any time."""
+        """Lists that were chosen for a search to probe; may be set at any time. See `effort`."""
         return self._state.nprobe
 
     @nprobe.setter
     def nprobe(self, nprobe: int) -> None:
         self._state.nprobe = nprobe
+
+    @property
+    def effort(self) -> float:
+        """How many times as many lists as `nprobe`, and rows to rank again, a search takes; 1 after a training."""
+        return self._state.effort
+
+    @effort.setter
+    def effort(self, effort: float) -> None:
+        self._state.effort = effort
+        if isinstance(lists := self._state.lists, CodedLists):
+            lists.effort = effort
+
+    def recalls(self, vectors: NDArray[np.float32], limit: int) -> list[float]:
+        """Recall @10 of searches for each of these vectors, see `indexing.shard.recall`. Any thread; slow."""
+        return recalls(self._state, vectors, limit)
 
     @property
     def training(self) -> dict[str, Any]:
@@ -111,6 +127,10 @@ class Shard:
         """
         with self._write_lock:
             self._writer.apply(batch)
+
+    def takes_down(self, batch: DeltaBatch) -> int:
+        """How many images the batch will take down that are shown now. Any thread."""
+        return self._reader.takes_down(batch)
 
     def search(self, vectors: NDArray[np.float32], limit: int, nprobe: int = 0) -> list[list[Hit]]:
         """The `limit` best images for each query, best first; equal scores in the order of image ids.
@@ -196,7 +216,7 @@ class Shard:
             + (0 if self._state.attributes is None else self._state.attributes.allocated),
             index_kind=lists.kind,
             lists=len(lists),
-            nprobe=self._state.nprobe,
+            nprobe=self._state.probes,
             applied_rows=self._state.applied_rows,
             ignored_vectors=self._state.ignored_vectors,
             ignored_rows=self._state.ignored_rows,
@@ -254,6 +274,7 @@ class Shard:
                 with self._write_lock:
                     _catch_up(lists, _parts_since(old, taken))
                     self._state.lists, self._state.nprobe, self._state.training = lists, nprobe, training
+                    self._state.effort = 1.0
                     # Vectors were copied that may have been erased since.
                     self._state.unscrubbed |= bool(self._state.erased)
             _log.info(

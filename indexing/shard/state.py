@@ -76,6 +76,8 @@ class ShardState:
         self.extractor_id = look.extractor_id
         self.dimension = look.dimension
         self.nprobe = 1
+        self.effort = 1.0
+        """How many times as much as was chosen with `nprobe` a query looks through."""
         self.training: dict[str, Any] = {}
         self.forward = ForwardIndex()
         self.validity = ValidityBitmap()
@@ -97,6 +99,11 @@ class ShardState:
         """Hashes of products of which something was erased since the shard was loaded."""
         self.unscrubbed = False
         """Bytes of erased images are still behind the rows, which nothing shows any more: see `scrub`."""
+
+    @property
+    def probes(self) -> int:
+        """Lists that a query looks through unless it says otherwise."""
+        return max(1, round(self.nprobe * self.effort))
 
     def take_over(self, forward: ForwardIndex) -> None:
         """Begins with these rows: finds them by image and product, counts them, sums their digests up.

@@ -1,7 +1,8 @@
-"""The streaming job: two regions, catalogue and extraction, that share nothing but Kafka.
+"""The streaming job: two regions, catalogue and extraction, that share nothing but Kafka; changes, where there are any.
 
 They are apart so that a burst of new images never delays a price or a
-removal, and so that the failure of one restarts only that one.
+removal, and so that the failure of one restarts only that one. The third
+makes product events of a shop's database, where a setting names its topic.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pyflink.table import StreamTableEnvironment
 
 from jobs.pipeline.catalogue.config import CatalogueConfig
 from jobs.pipeline.catalogue.stage import CatalogueStage
+from jobs.pipeline.changes.stage import ChangesConfig, ChangesStage
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.flink.topology import KafkaSink, KafkaSource, Region, add_region
@@ -20,6 +22,7 @@ from schemas.settings import Settings
 from schemas.topics import (
     CATALOGUE_GROUP,
     CATALOGUE_RECORDS,
+    CHANGES_GROUP,
     DEAD_LETTERS,
     EXTRACT_REQUESTS,
     EXTRACTION_GROUP,
@@ -34,7 +37,7 @@ EXTRACTION_BUNDLE_MS = 20
 
 
 def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequence[ExtractorSpec], epoch: int) -> None:
-    """Attaches both regions to the job of `tables`. Nothing runs yet. `extractors`: the main one first."""
+    """Attaches the regions to the job of `tables`. Nothing runs yet. `extractors`: the main one first."""
     bootstrap = settings.kafka
     sink = KafkaSink(
         bootstrap,
@@ -64,3 +67,15 @@ def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequen
         ),
         sink,
     )
+    if settings.database_topic:
+        add_region(
+            tables,
+            Region(
+                "changes",
+                KafkaSource(settings.database_topic, bootstrap, CHANGES_GROUP),
+                partial(ChangesStage, ChangesConfig(settings.database_topic, settings.database_mapping)),
+                settings.bundle_time_ms,
+                CATALOGUE_BATCH,
+            ),
+            sink,
+        )

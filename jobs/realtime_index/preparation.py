@@ -7,6 +7,7 @@ from jobs.pipeline.flink.kafka_properties import connector_properties
 from jobs.pipeline.log_epoch import current_epoch
 from jobs.realtime_index.recorded import record_catalogue
 from messaging.admin import ensure_topics, forget_positions, wait_for_kafka
+from schemas.database.mapping import read_mapping
 from schemas.settings import Settings
 from schemas.topics import CATALOGUE_GROUP
 
@@ -14,11 +15,15 @@ from schemas.topics import CATALOGUE_GROUP
 def prepare_log(settings: Settings) -> int:
     """Writes the file of secrets for Flink's clients, waits for Kafka, creates topics; returns the log's epoch.
 
+    A mapping that the changes' stage could not read is noticed here.
+
     Where the catalogue store is missing (new, or lost), the whole log will be
     read again: the group's committed offsets stand for a store that is not there.
     On a server, both stores are made here, once those are forgotten.
     """
     connector_properties(settings.kafka)  # a password may be another than when the job was planned
+    if settings.database_topic:
+        read_mapping(settings.database_mapping)
     wait_for_kafka(settings.kafka)
     ensure_topics(settings)
     missing = catalogue_is_missing(settings)

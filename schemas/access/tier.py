@@ -6,21 +6,27 @@ reads them when it connects.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from pathlib import Path
 
+from schemas.access.addresses import (
+    address_of,
+    brokers_of,
+    check_brokers,
+    check_searchers,
+    is_file,
+    read_addresses,
+)
 from schemas.access.hosts import near_host
 from schemas.errors import OperatorError
-
-_ADDRESS = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
 
 
 @dataclass(frozen=True, slots=True)
 class TierAccess:
     """`host`: what servers bind to; `port`: the broker's, searchers have those after it. The files are PEM.
 
-    `broker_address`, `searcher_address`: how others reach them where that is not this machine, see `Settings`.
-    Raises `OperatorError` for an address that is none.
+    `broker_address`, `searcher_address`: how they are reached if not on this machine, see `schemas.access.addresses`.
+    Raises `OperatorError` for what is no address.
     """
 
     host: str
@@ -33,37 +39,42 @@ class TierAccess:
     searcher_address: str = ""
 
     def __post_init__(self) -> None:
-        if self.broker_address:
-            _check(self.broker_address, "broker_address", "broker.example:7100")
-        if self.searcher_address:
-            _check(self.searcher(0), "searcher_address", "searcher-{shard}-{replica}.example:{port}")
-            wanted = ("{shard}", "{replica}") if self.replicas > 1 else ("{shard}",)
-            several = not all(each in self.searcher_address for each in wanted)
-            if several and "{port}" not in self.searcher_address:
-                raise OperatorError(
-                    f"searcher_address {self.searcher_address!r} is one address for several searchers: "
-                    f"put {' and '.join(wanted)} into it, or {{port}}"
-                )
+        check_brokers(self.broker_address)
+        check_searchers(self.searcher_address, self.replicas)
+
+    @property
+    def all_brokers(self) -> tuple[str, ...]:
+        """host:port of each: any of them answers any question."""
+        return brokers_of(self.broker_address) or (f"{near_host(self.host)}:{self.port}",)
 
     @property
     def broker(self) -> str:
-        """host:port by which the broker is reached from here."""
-        return self.broker_address or f"{near_host(self.host)}:{self.port}"
+        """host:port by which this machine reaches the broker, the first where there are several."""
+        return self.all_brokers[0]
+
+    @property
+    def addresses_file(self) -> Path | None:
+        """The file that says where searchers are, if one does."""
+        return Path(self.searcher_address) if is_file(self.searcher_address) else None
 
     def searcher(self, shard: int, replica: int = 0) -> str:
-        """host:port by which a searcher is reached from here."""
-        port = self.port + 1 + shard * self.replicas + replica
-        if not self.searcher_address:
-            return f"{near_host(self.host)}:{port}"
-        named = self.searcher_address.replace("{shard}", str(shard)).replace("{replica}", str(replica))
-        return named.replace("{port}", str(port))
+        """host:port by which this machine reaches a searcher. Raises `OperatorError` where a file names it not."""
+        port = self._usual_port(shard, replica)
+        if (file := self.addresses_file) is not None:
+            shards = read_addresses(file)
+            if shard >= len(shards) or replica >= len(shards[shard]):
+                raise OperatorError(f"setting searcher_address: {file} has no replica {replica} of shard {shard}")
+            return shards[shard][replica]
+        if self.searcher_address:
+            return address_of(self.searcher_address, shard, replica, port)
+        return f"{near_host(self.host)}:{port}"
 
     def searcher_port(self, shard: int, replica: int = 0) -> int:
         """What a searcher listens on."""
-        return int(self.searcher(shard, replica).rpartition(":")[2])
+        port = self._usual_port(shard, replica)
+        if self.searcher_address and self.addresses_file is None:
+            return int(address_of(self.searcher_address, shard, replica, port).rpartition(":")[2])
+        return port
 
-
-def _check(address: str, setting: str, example: str) -> None:
-    found = _ADDRESS.fullmatch(address)
-    if found is None or not 0 < int(found[1]) < 65536:
-        raise OperatorError(f"{setting}: {address!r} is no host:port; write it like {example}")
+    def _usual_port(self, shard: int, replica: int) -> int:
+        return self.port + 1 + shard * self.replicas + replica

@@ -38,7 +38,8 @@ class Following:
     """Watches from `start` to `close`. One event loop.
 
     With every look the broker is told what photos are embedded with: it keeps
-    a generation of that until it has changed.
+    a generation of that until it has changed. `leaving`: this process is about
+    to end, and whoever chooses among several is to choose another.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Following:
         self._asker = f"blender-{secrets.token_hex(6)}"
         self._status = StatusResponse()
         self._watching: asyncio.Task[None] | None = None
+        self.leaving = False
 
     def start(self) -> None:
         """Begins to watch and to load the encoder of what serves; needs the running loop."""
@@ -76,7 +78,7 @@ class Following:
 
     async def readiness(self) -> Readiness:
         """Ready when photos can be embedded for an index of which every shard has a replica that answers queries."""
-        waiting = []
+        waiting = ["this process is told to stop; ask another"] if self.leaving else []
         if (problem := self._encoders.problem) is not None:
             waiting.append(problem)
         try:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
+from schemas.access.certificates import certificates
 from schemas.access.exposure import check_http_exposure
-from schemas.access.grpc import channel_credentials
-from schemas.errors import OperatorError
+from schemas.errors import OperatorError, TransientError
 from schemas.features.stored import feature_bytes
 from schemas.settings import Settings
 from serving.backend import SearchBackend
@@ -47,6 +47,7 @@ from serving.guarded import Guarded
 from serving.health import State
 from serving.process import run_process
 from serving.recorded import RecordedQueries
+from serving.several import Several
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
 
@@ -84,12 +85,28 @@ async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socke
     tier = settings.tier
     registry = CollectorRegistry()
     ejected = broker_ejected(registry)
-    backend = Guarded(
-        GrpcBackend(tier.broker, channel_credentials(tier)),
-        f"the broker at {tier.broker}",
-        confirm_s=BROKER_CONFIRM_S,
-        changed=lambda state: ejected.set(state is State.EJECTED),
+    held = certificates(tier)
+
+    def guarded(address: str) -> Guarded:
+        put_aside = ejected.labels(address)
+        return Guarded(
+            GrpcBackend(address, held),
+            f"the broker at {address}",
+            confirm_s=BROKER_CONFIRM_S,
+            changed=lambda state: put_aside.set(state is State.EJECTED),
+        )
+
+    tries = Counter(
+        "vitrine_blender_second_tries",
+        "Brokers that failed or were slow, where another was asked",
+        ["why"],
+        registry=registry,
     )
+
+    def again(error: TransientError | None) -> None:
+        tries.labels("slow" if error is None else "failed").inc()
+
+    backend = Several([guarded(address) for address in tier.all_brokers], again)
     try:
         await _serve(settings, stop, listener, backend, (registry,))
     finally:
@@ -160,7 +177,8 @@ async def _serve(
     )
     server = http_server(app, http_limits(settings), None if tls is None else tls.context, metrics)
     log.info("event=listening host=%s http_port=%d extractor=%s", settings.host, settings.http_port, extractor)
-    beside = [asyncio.create_task(_stop_with(server, stop)), asyncio.create_task(photos.run())]
+    stopping = _stop_with(server, stop, service, settings.http_drain_s)
+    beside = [asyncio.create_task(stopping), asyncio.create_task(photos.run())]
     if tls is not None:
         beside.append(asyncio.create_task(tls.follow()))
     try:
@@ -182,13 +200,17 @@ def _noting(photos: RecordedQueries, loop: asyncio.AbstractEventLoop) -> Note:
 
 
 def _file_fetch(settings: Settings) -> Fetch:
-    """The catalogue's policy, for files alone."""
-    policy = replace(FetchPolicy.from_settings(settings), allowed_schemes=("file",))
+    """The catalogue's policy, for what no browser can open itself."""
+    policy = replace(FetchPolicy.from_settings(settings), allowed_schemes=("file", "s3"))
     return lambda url: fetch(url, policy)
 
 
-async def _stop_with(server: HttpServer, stop: asyncio.Event) -> None:
+async def _stop_with(server: HttpServer, stop: asyncio.Event, service: BlenderService, drain_s: float) -> None:
     await stop.wait()
+    if drain_s:
+        log.info("event=draining seconds=%g", drain_s)
+        service.following.leaving = True
+        await asyncio.sleep(drain_s)
     server.should_exit = True
 
 

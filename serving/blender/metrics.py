@@ -125,4 +125,5 @@ class BlenderMetrics:
 
 def broker_ejected(registry: CollectorRegistry) -> Gauge:
     """Of a blender that asks its broker over the wire; one that has it within has none."""
-    return Gauge("vitrine_blender_broker_ejected", "1 while the broker is put aside, silent", registry=registry)
+    told = "1 while a broker is put aside, silent"
+    return Gauge("vitrine_blender_broker_ejected", told, ["broker"], registry=registry)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 
 from generations.folder import Generations
+from schemas.access.objects import FullIndexes
 from schemas.errors import CorruptError, OperatorError
 from schemas.full_index.generation import LIVE
 from schemas.full_index.publish_report import LAST_PUBLISH, PublishReport, decode_publish_report
@@ -16,11 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class Publication:
-    """Reads the generations' folder, off the event loop."""
+    """Reads where the generations lie, off the event loop."""
 
-    def __init__(self, folder: Path) -> None:
-        self._generations = Generations(folder)
-        self._report_file = folder / LAST_PUBLISH
+    def __init__(self, place: FullIndexes) -> None:
+        self._generations = Generations(place)
         self._problem = ""
         self._read_name = LIVE
         self._recalls: list[float] = []
@@ -48,12 +47,12 @@ class Publication:
         else:
             self._read_recalls(LIVE if alias is None else alias.serving)
         try:
-            return decode_publish_report(self._report_file.read_bytes()), problem
+            return decode_publish_report(self._generations.files.read(LAST_PUBLISH)), problem
         except FileNotFoundError:
             return None, problem
         except (CorruptError, OSError) as error:
             # It only tells; the alias and the generations are what counts.
-            log.warning("event=publish_report_unreadable file=%s problem=%s", self._report_file, error)
+            log.warning("event=publish_report_unreadable where=%s problem=%s", self._generations.where, error)
             return None, problem
 
     def _read_recalls(self, name: str) -> None:

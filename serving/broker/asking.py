@@ -1,65 +1,29 @@
-"""One answer per shard, from whichever replica is first, and the answers of all shards merged.
-
-Trying a second replica when the first is slow is the hedged request of Dean
-and Barroso, "The Tail at Scale" (CACM 2013): after the 95th percentile of what
-answers take, so that few queries are asked twice.
-"""
+"""One answer per shard, from whichever replica is first, and the answers of all shards merged."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, TypeVar
 
-from schemas.errors import RejectedError, TransientError
+from schemas.errors import TransientError
 from schemas.found import merge_found, merge_listed
 from schemas.ids import shard_of_product
 from schemas.query.facets import decode_counts, encode_counts, merge_facets
 from schemas.search_pb2 import DetailsRequest, DetailsResponse, SearchRequest, SearchResponse
-from serving.backend import NOT_READY, OTHER_VERSION, OVERDUE, UNREACHABLE, VERSION, check_applied
+from serving.backend import NOT_READY, OTHER_VERSION, UNREACHABLE, VERSION, check_applied
 from serving.broker.coverage import Coverage
 from serving.broker.metrics import BrokerMetrics
 from serving.broker.replicas import Replicas
 from serving.broker.suggesting import merged_suggestions
 from serving.guarded import Guarded
+from serving.hedging import Call, Patience, first_answer
 
 log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
-_Call = Callable[[Guarded, float], Coroutine[None, None, _Answer]]
-
-
-LEAST_HEDGE_S = 0.01
-_REMEMBERED = 256
-_FEW = 32
 _WARN_EVERY_S = 60.0
-
-
-class Patience:
-    """How long a replica is waited for before another is asked too.
-
-    Half as much again as 95 of 100 answers take, of the last `_REMEMBERED`;
-    from `LEAST_HEDGE_S` to `most_s`, which it is until there are `_FEW`.
-    """
-
-    def __init__(self, most_s: float) -> None:
-        self._most_s = most_s
-        self._took_s: deque[float] = deque(maxlen=_REMEMBERED)
-        self._new = 0
-        self.seconds = most_s
-
-    def note(self, took_s: float) -> None:
-        """An answer came after `took_s`."""
-        self._took_s.append(took_s)
-        self._new += 1
-        if self._new >= _FEW:
-            self._new = 0
-            in_order = sorted(self._took_s)
-            self.seconds = min(self._most_s, max(LEAST_HEDGE_S, 1.5 * in_order[len(in_order) * 95 // 100]))
 
 
 class Asking:
@@ -133,50 +97,20 @@ class Asking:
         answers = await asyncio.gather(*(of_shard(shard, ids) for shard, ids in wanted.items()))
         return DetailsResponse(details=[detail for answer in answers for detail in answer.details])
 
-    async def _first_answer(self, shard: int, generation: str, call: _Call[_Answer], budget_s: float) -> _Answer:
-        """Asks replicas in turn: the next one on an error at once, or beside a slow one when patience ends.
+    async def _first_answer(self, shard: int, generation: str, call: Call[_Answer], budget_s: float) -> _Answer:
+        """Raises the last `TransientError` when all replicas failed (at once when all are put aside)."""
+        order = [replica.backend for replica in self._replicas.in_turn(shard, generation)]
+        if not order:
+            raise TransientError(UNREACHABLE, f"every replica of shard {shard} is silent and put aside")
+        late = f"no replica of shard {shard} answered within {budget_s:.2f} s"
+        return await first_answer(order, call, budget_s, self._patience, late, self._again)
 
-        Raises the last `TransientError` when all failed (at once when all are
-        put aside), `RejectedError` as soon as one says so.
-        """
-        deadline = time.monotonic() + budget_s
-        untried = deque(self._replicas.in_turn(shard, generation))
-        running: dict[asyncio.Task[_Answer], float] = {}
-        problem = TransientError(OVERDUE, f"no replica of shard {shard} answered within {budget_s:.2f} s")
-        if not untried:
-            problem = TransientError(UNREACHABLE, f"every replica of shard {shard} is silent and put aside")
-        try:
-            while True:
-                left_s = deadline - time.monotonic()
-                replica = untried.popleft() if untried and left_s > 0 else None
-                if replica is not None:
-                    running[asyncio.create_task(call(replica.backend, left_s))] = time.monotonic()
-                elif not running or left_s <= 0:
-                    raise problem
-                wait_s = min(left_s, self._patience.seconds) if untried else left_s
-                done, _ = await asyncio.wait(running, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
-                if not done and untried and replica is not None:
-                    replica.backend.slow()
-                    self._metrics.second_tries.labels("slow").inc()
-                for work in done:
-                    began = running.pop(work)
-                    try:
-                        answer = work.result()
-                    except TransientError as error:
-                        problem = error
-                        self._note(error)
-                    else:
-                        self._patience.note(time.monotonic() - began)
-                        return answer
-        finally:
-            for work in running:
-                work.cancel()
-            for work in running:
-                with suppress(asyncio.CancelledError, TransientError, RejectedError):
-                    await work
-
-    def _note(self, error: TransientError) -> None:
-        """A replica failed. One of another version is for whoever runs it to mend, so that the log says it too."""
+    def _again(self, error: TransientError | None) -> None:
+        """A replica failed, or is slow (None). One of another version is for whoever runs it to mend, so that the log
+        says it too."""
+        if error is None:
+            self._metrics.second_tries.labels("slow").inc()
+            return
         of_another = error.reason == OTHER_VERSION
         self._metrics.second_tries.labels(OTHER_VERSION if of_another else "failed").inc()
         if of_another and time.monotonic() - self._warned_at >= _WARN_EVERY_S:

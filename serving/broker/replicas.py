@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -9,6 +11,7 @@ from generations.life import Life, life_of
 from schemas.errors import TransientError
 from schemas.search_pb2 import ShardStatus, StatusRequest
 from serving.backend import SearchBackend
+from serving.broker.members import Members
 from serving.guarded import Guarded
 from serving.health import State
 
@@ -20,6 +23,8 @@ Changed = Callable[[int, int, State], None]
 
 BEHIND_MS = 2000
 """A replica whose watermark is older than another's by this is asked last: after a pause, say, until it caught up."""
+LEAVING_S = 30.0
+"""For so long a replica that left is kept for the calls that are under way."""
 
 
 class Replica:
@@ -27,6 +32,7 @@ class Replica:
 
     `held`: by generation, those too that it should hold and cannot.
     `problem`: why it did not answer, or knows not what to hold; else empty.
+    `left`: it is no member any more, and is asked nothing new.
     """
 
     def __init__(self, shard: int, number: int, backend: Guarded) -> None:
@@ -36,6 +42,7 @@ class Replica:
         self.held: dict[str, ShardStatus] = {}
         self.problem = ""
         self.heard = False
+        self.left = False
         self._looks = 0
         self._latest = 0
 
@@ -75,20 +82,24 @@ class Replica:
 
 
 class Replicas:
-    """All of them, by shard; more shards are connected when a generation with more of them turns up. One event loop."""
+    """All of them, by shard; more shards are connected when a generation with more of them turns up. One event loop.
+
+    Of a shard there are those that `members` names; `follow` learns what has changed of them.
+    """
 
     def __init__(
         self,
         connect: Connect,
         shards: int,
-        per_shard: int,
+        members: Members,
         changed: Changed = lambda _shard, _replica, _state: None,
     ) -> None:
         self._connect = connect
-        self._per_shard = per_shard
+        self._members = members
         self._changed = changed
         self._rows: list[list[Replica]] = []
         self._turns: list[int] = []
+        self._leaving: list[tuple[float, Replica]] = []
         self.reach(shards)
 
     def __iter__(self) -> Iterator[Replica]:
@@ -102,11 +113,35 @@ class Replicas:
         """Connects what is missing to have that many shards; returns the new replicas."""
         new = []
         for shard in range(len(self._rows), shards):
-            row = [self._connected(shard, number) for number in range(self._per_shard)]
+            row = [self._connected(shard, number) for number in self._members.numbers(shard)]
             self._rows.append(row)
             self._turns.append(0)
             new += row
         return new
+
+    async def follow(self) -> list[Replica]:
+        """Connects who has joined, and lets go who has left; returns the new replicas."""
+        self._members.look()
+        new = []
+        now = time.monotonic()
+        for shard, row in enumerate(self._rows):
+            numbers = self._members.numbers(shard)
+            here = {replica.number: replica for replica in row}
+            for number in here.keys() - set(numbers):
+                here[number].left = True
+                self._leaving.append((now + LEAVING_S, here[number]))
+            joined = [self._connected(shard, number) for number in numbers if number not in here]
+            if joined or len(here) != len(numbers):
+                self._rows[shard] = [replica for replica in row if not replica.left] + joined
+            new += joined
+        gone = [replica for until, replica in self._leaving if until <= now]
+        self._leaving = [(until, replica) for until, replica in self._leaving if until > now]
+        await asyncio.gather(*(replica.backend.close() for replica in gone))
+        return new
+
+    async def close(self) -> None:
+        """Also of those that are leaving."""
+        await asyncio.gather(*(replica.backend.close() for replica in [*self, *(each for _, each in self._leaving)]))
 
     def of(self, shard: int) -> list[Replica]:
         return self._rows[shard]
@@ -118,8 +153,10 @@ class Replicas:
         behind another in it, or suspect come last.
         """
         row = self._rows[shard]
-        first = self._turns[shard]
-        self._turns[shard] = (first + 1) % len(row)
+        if not row:
+            return iter(())
+        first = self._turns[shard] % len(row)
+        self._turns[shard] = first + 1
         order = [row[(first + step) % len(row)] for step in range(len(row))]
         latest_ms = max(replica.watermark_ms(generation) for replica in row)
         able = [replica for replica in order if replica.backend.state is not State.EJECTED]

@@ -65,7 +65,7 @@ class Routing:
         self._takeover_until = 0.0
         self._settled = asyncio.Event()
         self._waits_for = ""
-        self._watched: set[Replica] = set()
+        self._watching: dict[Replica, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     # -- queries -------------------------------------------------------------------------------
@@ -131,9 +131,10 @@ class Routing:
             self._tasks.append(asyncio.create_task(self._repeat(self._look_at_alias)))
 
     async def close(self) -> None:
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._watching.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def first_look(self, deadline: float) -> None:
         """Waits until every replica has said once what it holds, but not for long. `deadline`: of `time.monotonic`."""
@@ -160,7 +161,10 @@ class Routing:
     async def _look_at_alias(self) -> None:
         # Before any replica is watched: which generation is wanted must be known when one is chosen.
         await self._wanted.look()
+        await self._replicas.follow()
         self._decide()
+        for replica in [replica for replica in self._watching if replica.left]:
+            self._watching.pop(replica).cancel()
         for replica in self._replicas:
             self._watch(replica)
 
@@ -169,9 +173,9 @@ class Routing:
         self._decide()
 
     def _watch(self, replica: Replica) -> None:
-        if replica not in self._watched:
-            self._watched.add(replica)
-            self._tasks.append(asyncio.create_task(self._repeat(lambda: self._look(replica, POLL_TIMEOUT_S))))
+        if replica not in self._watching:
+            look = self._repeat(lambda: self._look(replica, POLL_TIMEOUT_S))
+            self._watching[replica] = asyncio.create_task(look)
 
     async def _repeat(self, look: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -23,6 +23,7 @@ from schemas.search_pb2 import (
 )
 from serving.broker.asking import Asking
 from serving.broker.coverage import Coverage
+from serving.broker.members import AsMany, Members
 from serving.broker.metrics import BrokerMetrics
 from serving.broker.replicas import Connect, Replica, Replicas
 from serving.broker.routing import FIRST_LOOK_S, POLL_S, Routing
@@ -37,16 +38,17 @@ ASK_AGAIN_FOR_S = 1.0
 class BrokerService:
     """`SearchBackend` over all replicas, which it connects, owns and closes. Lives on one event loop.
 
-    `shards`: shards to begin with. `generations`: where the alias is; None: the
-    index "live" alone. `recorded`: where queries are sampled. Watching begins
-    with `start`, or with the first call.
+    `shards`: shards to begin with; `members`: their replicas, or how many each
+    has. `generations`: where the alias is; None: the index "live" alone.
+    `recorded`: where queries are sampled. Watching begins with `start`, or with
+    the first call.
     """
 
     def __init__(
         self,
         connect: Connect,
         shards: int,
-        replicas: int = 1,
+        members: Members | int = 1,
         *,
         generations: Generations | None = None,
         recorded: RecordedQueries | None = None,
@@ -56,7 +58,8 @@ class BrokerService:
     ) -> None:
         self.metrics = metrics or BrokerMetrics()
         self._shards = shards
-        self._replicas = Replicas(connect, shards, replicas, self.metrics.replica_is)
+        members = AsMany(members) if isinstance(members, int) else members
+        self._replicas = Replicas(connect, shards, members, self.metrics.replica_is)
         self._asking = Asking(self._replicas, hedge_after_s, self.metrics)
         self._routing = Routing(self._replicas, shards, generations, self.metrics, poll_s)
         self._recorded = recorded
@@ -75,8 +78,7 @@ class BrokerService:
             self._recording.cancel()
             await asyncio.gather(self._recording, return_exceptions=True)
             await self._recorded.write()
-        for replica in self._replicas:
-            await replica.backend.close()
+        await self._replicas.close()
 
     async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
         """Asks one generation: that named, else the one that serves, else one of the query's extractor.

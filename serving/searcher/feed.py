@@ -23,6 +23,7 @@ from messaging.ranges import LogReader
 from schemas.deltas.check import UNDECODABLE, DeltaCheck
 from schemas.errors import OperatorError, TransientError, VitrineError
 from serving.searcher.full_index import FullIndex
+from serving.searcher.measured.takedowns import note_takedowns
 from serving.searcher.refusals import Refusals
 from serving.searcher.service import SearcherService
 from serving.searcher.snapshots import SnapshotKeeper
@@ -264,6 +265,7 @@ class DeltaFeed:
         with metrics.apply_seconds.time():
             taken = self._check.admit(message.value, message.partition)
             batch = self._deltas.of(taken.batch, message.partition)
+            gone = shard.takes_down(batch) if self._searcher.is_ready else 0
             shard.apply(batch)
         if taken.refused:
             self._refusals.note(taken, message)
@@ -271,6 +273,7 @@ class DeltaFeed:
         if UNDECODABLE not in taken.refused:
             metrics.batches.inc()
         metrics.deltas.inc(len(batch))
+        note_takedowns(gone, batch.progress, metrics)
 
     def _look_at_ends(self, reader: LogReader, known: dict[int, int]) -> dict[int, int]:
         try:

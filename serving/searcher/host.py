@@ -17,6 +17,7 @@ from schemas.search_pb2 import (
 )
 from serving.backend import NOT_READY
 from serving.searcher.keeper import FORGET_AFTER_S, LOOK_S, GenerationKeeper
+from serving.searcher.measured.thread import Measuring
 from serving.searcher.service import SearcherService
 from serving.searcher.slot import Slot
 
@@ -31,15 +32,22 @@ class SearcherHost:
     def __init__(self, slot: Slot, *, look_s: float = LOOK_S, forget_after_s: float = FORGET_AFTER_S) -> None:
         self._slot = slot
         self._keeper = GenerationKeeper(slot, look_s=look_s, forget_after_s=forget_after_s)
+        self._measuring = Measuring(self._searchers, f"{slot.shard}-{slot.replica}")
         self.name = f"searcher of shard {slot.shard}, replica {slot.replica}"
 
     def start(self) -> None:
-        """Begins to load what the alias names, and to follow the alias."""
+        """Begins to load what the alias names, to follow the alias, and to measure the recall of live queries."""
         self._keeper.start()
+        if self._slot.settings.recall_sample:
+            self._measuring.start()
 
     def stop(self) -> None:
         """Ends all feeds after their last snapshots; returns when they have ended."""
+        self._measuring.stop()
         self._keeper.stop()
+
+    def _searchers(self) -> list[SearcherService]:
+        return [held.searcher for held in self._keeper.held.values()]
 
     def search(self, request: SearchRequest) -> SearchResponse:
         """See `SearchBackend.search`. Raises `TransientError` where the generation is not held or not ready."""

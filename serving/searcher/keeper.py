@@ -180,8 +180,8 @@ class GenerationKeeper:
             alias = generations.alias()
             if alias is None and self._alias_expected:
                 raise CorruptError(
-                    f"there is no alias in {generations.folder}, and this searcher has held a full index: is that the "
-                    "folder that VITRINE_GENERATIONS should name? vitrine alias --to NAME sets the alias anew"
+                    f"there is no alias in {generations.where}, and this searcher has held a full index: is that the "
+                    "place that VITRINE_GENERATIONS should name? vitrine alias --to NAME sets the alias anew"
                 )
         except (CorruptError, OSError) as error:
             if not self._alias_problem:

@@ -9,8 +9,8 @@ import sys
 
 from prometheus_client import CollectorRegistry
 
+from schemas.access.certificates import certificates
 from schemas.access.exposure import check_grpc_exposure, open_host
-from schemas.access.grpc import server_credentials
 from schemas.settings import Settings
 from serving.exposition import DiskSpace, serve_metrics
 from serving.grpc_api import serve_until, start_server
@@ -50,7 +50,8 @@ async def _serve(settings: Settings, stop: asyncio.Event, shard: int, replica: i
     backend = LocalBackend(host)
     # The port comes first: a second process of this replica ends here, before it could touch the snapshot.
     tier = settings.tier
-    credentials = server_credentials(tier)
+    held = certificates(tier)
+    credentials = None if held is None else held.for_server()
     server, port = await start_server(backend, tier.host, tier.searcher_port(shard, replica), credentials)
     families.registry.register(DiskSpace(settings.home))
     stop_metrics = serve_metrics(families.registry, open_host(settings), port, lambda: host.is_ready)

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from indexing.shard.shard import Shard
 from serving.exposition import SECONDS
+from serving.searcher.measured.recall import LiveRecall
 
 """Bucket bounds for latencies, shared by all services so that their histograms compare."""
 
@@ -45,6 +46,10 @@ class SearcherMetricFamilies:
             (*_LABELS, "reason"),
             registry=registry,
         )
+        self.removal_seconds = histogram(
+            "removal_seconds", "From a takedown's stamp in the log until no answer shows it"
+        )
+        self.late_removals = counter("late_removals", "Takedowns that were shown for longer than a second")
         self.apply_seconds = histogram("apply_seconds", "Decoding and applying one record of index-deltas")
         self.snapshots = counter("snapshots", "Snapshots saved")
         self.failed_snapshots = counter("failed_snapshots", "Snapshots that could not be saved")
@@ -75,6 +80,17 @@ class SearcherMetricFamilies:
                 _of_index(lambda index: index.waiting()[1]),
             ),
             (
+                gauge("recall_at_10", "Recall @10 of sampled live queries of the last hour"),
+                lambda s: s.recall.figures.mean,
+            ),
+            (
+                gauge("recall_spread", "Standard deviation of a query's recall @10, of the same queries"),
+                lambda s: s.recall.figures.spread,
+            ),
+            (gauge("recall_queries", "How many queries these are of"), lambda s: s.recall.figures.queries),
+            (gauge("nprobe", "Lists that a query looks through"), _of_index(lambda index: index.stats().nprobe)),
+            (gauge("effort", "Times as much as the build chose that it does"), _of_index(lambda index: index.effort)),
+            (
                 gauge("ignored_vectors", "Vectors refused since the start: other extractor or length"),
                 _of_index(lambda index: index.stats().ignored_vectors),
             ),
@@ -101,6 +117,8 @@ class _Watched(Protocol):
     @property
     def index(self) -> Shard | None: ...
 
+    recall: LiveRecall
+
 
 def _of_index(read: Callable[[Shard], float]) -> Callable[[_Watched], float]:
     def reading(searcher: _Watched) -> float:
@@ -126,6 +144,8 @@ class SearcherMetrics:
         self.batches = families.batches.labels(*labels)
         self.deltas = families.deltas.labels(*labels)
         self.undecodable = families.undecodable.labels(*labels)
+        self.removal_seconds = families.removal_seconds.labels(*labels)
+        self.late_removals = families.late_removals.labels(*labels)
         self.apply_seconds = families.apply_seconds.labels(*labels)
         self.snapshots = families.snapshots.labels(*labels)
         self.failed_snapshots = families.failed_snapshots.labels(*labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -43,8 +44,11 @@ from serving.backend import (
     VERSION,
     is_plain,
 )
+from serving.searcher.measured.recall import LiveRecall
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
 from serving.searcher.shown import bearer_of_attributes, trimmed
+
+Vectors: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 STALLED_S = 3.0
 """A feed that was not heard of for so long, in a process that was stopped, say, may lack what is removed since."""
@@ -67,6 +71,8 @@ class SearcherService:
         generation: str = LIVE,
         shards: int = 1,
         indexed: Indexed | None = None,
+        recall_sample: float = 0.0,
+        recall_wanted: float = 0.99,
     ) -> None:
         self.indexed = indexed or Indexed()
         self.shard = shard
@@ -79,6 +85,7 @@ class SearcherService:
         self.name = f"searcher of shard {shard}, replica {replica}"
         self.labels = f"shard={shard} replica={replica} generation={generation}"
         self.metrics = metrics or SearcherMetricFamilies(CollectorRegistry()).of(shard, replica)
+        self.recall = LiveRecall(recall_sample, recall_wanted, self.labels)
         self.positions: dict[int, int] = {}
         self.lag = 0
         self.refused: dict[str, int] = {}
@@ -179,6 +186,7 @@ class SearcherService:
         vectors = self._vectors(request)
         watermark_ms = index.watermark_ms()  # before the scan: the answer is at least as fresh as it says
         found = index.search(vectors, request.limit, request.nprobe)
+        self._sample(vectors, request)
         elapsed_s = time.perf_counter() - began
         pending, refused = index.waiting()
         self.metrics.search_seconds.observe(elapsed_s)
@@ -237,6 +245,8 @@ class SearcherService:
         )
         watermark_ms = index.watermark_ms()
         answer = index.answer(question)
+        if question.tree is None:
+            self._sample(question.vectors, request)
         elapsed_s = time.perf_counter() - began
         pending, refused = index.waiting()
         self.metrics.search_seconds.observe(elapsed_s)
@@ -256,6 +266,16 @@ class SearcherService:
             generation=self.generation,
             version=VERSION,
         )
+
+    def _sample(self, vectors: Vectors, request: SearchRequest) -> None:
+        """Queries that say themselves how much is to be looked through check or compare, and are no shopper's."""
+        if len(vectors) and not request.nprobe:
+            self.recall.offer(vectors, request.limit)
+
+    def measure_recall(self) -> None:
+        """Answers one of the sampled queries exactly as well, where one waits. Of one thread; may take long."""
+        if self.is_ready and self._index is not None:
+            self.recall.measure(self._index)
 
     def _order_by(self, name: str) -> str:
         field = self.indexed.fields.get(name.removeprefix("-")) if name else None
@@ -331,7 +351,9 @@ class SearcherService:
             status.images, status.searchable, status.pending = stats.images, stats.searchable, stats.pending
             status.refused_images = stats.refused
             status.rows, status.memory_bytes, status.index_kind = stats.rows, stats.memory_bytes, stats.index_kind
-            status.digest = stats.digest
+            status.digest, status.nprobe = stats.digest, stats.nprobe
+            recall = self.recall.figures
+            status.recall, status.recall_spread, status.recall_queries = recall.mean, recall.spread, recall.queries
             status.watermark_ms = index.watermark_ms()
         return StatusResponse(shards=[status])
 
@@ -346,7 +368,7 @@ class SearcherService:
             return self._index
         raise TransientError(NOT_READY, f"{self.name} is {self._problem or self._life.text}")
 
-    def _vectors(self, request: SearchRequest) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    def _vectors(self, request: SearchRequest) -> Vectors:
         if request.extractor_id and request.extractor_id != self.extractor_id:
             raise RejectedError(
                 EXTRACTOR_MISMATCH,

@@ -69,9 +69,11 @@ class Slot:
         return newest_first(names)
 
     def remove(self, name: str) -> None:
-        """Removes the folder of a generation that is not held."""
+        """Removes the folder of a generation that is not held, and what was copied of it out of an object store."""
         if self.folder(name).exists():
             shutil.rmtree(self.folder(name))
+        if name != LIVE:
+            self.generations.drop_copy(name, self.shard)
 
     def adopt_old_layout(self) -> None:
         """Moves a snapshot of the time before generations to where the live index's lies now."""
@@ -113,6 +115,8 @@ class Slot:
             self.metrics,
             shards=settings.shards,
             indexed=settings.indexed,
+            recall_sample=settings.recall_sample,
+            recall_wanted=settings.index_recall,
         )
         deltas = ShardDeltas(self.shard, settings.shards, settings.partitions_of_deltas)
         return Held(searcher, self._feed(searcher, deltas, None, self.accept_gap))
@@ -135,6 +139,8 @@ class Slot:
             generation=name,
             shards=shards,
             indexed=self.settings.indexed,
+            recall_sample=self.settings.recall_sample,
+            recall_wanted=self.settings.index_recall,
         )
         deltas = ShardDeltas(self.shard, shards, generation.delta_partitions)
         return Held(

@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.round import Chaos, Round
 from tests.system import System
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 
 SEED = 20261124
 KILLS = 4

@@ -92,6 +92,7 @@ def test_erased_product_is_gone_from_answers_and_disk(
     assert found(system, picture(7101))[0] == "erase-2"
 
 
+@pytest.mark.drill
 def test_replay_erases_the_features_and_extracts_what_failed_in_passing_and_changes_nothing_else(
     system: System, pictured: Pictured
 ) -> None:

@@ -36,7 +36,7 @@ from tests.rebuilt import stream_equals_batch
 from tests.system import System, eventually
 from vision.extractor import extractor_id
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 
 FIRST_ENCODER, SECOND_ENCODER = "efficientnet_lite0_composite", "efficientnet_lite0_blocks"
 """The vectors of the second are made by what the build learns of the pictures."""

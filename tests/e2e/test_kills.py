@@ -12,7 +12,7 @@ from tests.e2e.test_life_of_a_product import added
 from tests.rebuilt import stream_equals_batch
 from tests.system import KAFKA, TASK_MANAGER, System
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 
 PRODUCTS = 60
 

@@ -19,7 +19,7 @@ from tests.e2e.test_life_of_a_product import added, flink_counter
 from tests.rebuilt import stream_equals_batch
 from tests.system import System
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 
 
 def ends(system: System, topic: str) -> int:

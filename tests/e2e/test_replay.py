@@ -25,7 +25,7 @@ from tests.hostile.doors.sockets import SOCKETS_OF_A_REGION, Door, doors_of_fami
 from tests.rebuilt import rebuild
 from tests.system import System, eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 
 
 def start_replay(system: System, *options: str) -> subprocess.Popen[str]:

@@ -20,8 +20,11 @@ from PIL import Image
 from starlette.requests import Request
 
 from indexing.shard.shard import Shard
+from jobs.pipeline.changes.events import events_of
 from jobs.pipeline.core import apply
 from schemas.checked_json import wrap
+from schemas.database.envelope import ChangeDecoder
+from schemas.database.mapping import read_mapping
 from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.errors import CorruptError, OperatorError, RejectedError
@@ -41,6 +44,7 @@ from schemas.full_index.manifest import ShardFile, ShardManifest, decode_manifes
 from schemas.ids import image_id
 from schemas.settings import load_settings
 from serving.blender.http.uploads import Uploads
+from tests.support.database.catalogue import FORMS, MAPPING, recorded
 from tests.support.hostile_events import hostile_events
 from vision.decode import ImageLimits, decode_image
 
@@ -49,6 +53,8 @@ _LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=4_000_000)
 _UPLOAD_BYTES = 200_000
 BOUNDARY = b"fuzz"
 _CHECK = DeltaCheck(1, 1)
+_MAPPING = read_mapping(MAPPING)
+_LONGEST_CHANGE = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,12 @@ def _event(data: bytes) -> None:
         event = decode_forwarded(event)
     record = apply(None, event, 1).record
     assert decode_record(encode_record(record)) == record
+
+
+def _change(data: bytes) -> None:
+    change = ChangeDecoder().decode(data)
+    for event in [] if change is None else events_of(change, _MAPPING):
+        decode_event(msgspec.json.encode(event))
 
 
 def _deltas(data: bytes) -> None:
@@ -160,6 +172,12 @@ def _delta_bytes() -> list[bytes]:
     return [encode_deltas(batch), encode_deltas(DeltaBatch(_EXTRACTOR))]
 
 
+def _changes() -> list[bytes]:
+    """What Debezium told, with a schema and without, but for long texts."""
+    told = [record.value for form in FORMS for record in recorded(form)]
+    return [value for value in told if value is not None and len(value) < _LONGEST_CHANGE]
+
+
 def _generation_bytes() -> bytes:
     shard = GenerationShard(manifest="0" * 32, bytes=1, images=1, valid=1, searchable=1, digest="0" * 32, kind="exact",
                             lists=0, nprobe=0, recall=1.0)  # fmt: skip
@@ -197,6 +215,7 @@ _TOML = b'http_port = 8001\nfetch_allowed_hosts = ["a.example"]\nindex_recall = 
 
 TARGETS: dict[str, Target] = {
     "event": Target(_event, (RejectedError,), [event.value for event in hostile_events(1, 60)]),
+    "change": Target(_change, (RejectedError,), _changes()),
     "deltas": Target(_deltas, (), _delta_bytes()),
     "feature": Target(decode_feature, (CorruptError,), [encode_feature(_FEATURE)]),
     "product_record": Target(decode_record, (msgspec.DecodeError,), [encode_record(_RECORD)]),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.learned.half import half
 from indexing.look.looks import Tuned
 from indexing.look.stored import encode_tuning
-from indexing.look.tuning import TunedBlock, Tuning, half
+from indexing.look.tuning import TunedBlock, Tuning
 from schemas.features.blocks import COLOUR, HEAD, SHAPE, TEXTURE, Block, blocks_of, spans
 from schemas.features.ids import tuned_id
 from schemas.full_index.learned import checksum_of

@@ -24,7 +24,7 @@ from tests.support.flink_metrics import stage_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    "disk", "schemas", "vision", "feature_store", "indexing", "messaging",
+    "disk", "schemas", "objects", "vision", "feature_store", "indexing", "messaging",
     "generations", "sample", "search_report", "jobs", "serving", "vitrine_client", "cli", "benchmarks",
 )  # fmt: skip
 FOLDERS = (*PACKAGES, "tests", "docs", "docker")
@@ -268,7 +268,7 @@ def test_every_rule_notices_a_wrong_name(rule: Rule, text: str) -> None:
 def test_metrics_of_the_streaming_job_are_documented_and_counted() -> None:
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     section = text.partition("### The streaming job\n")[2].partition("\n### ")[0]
-    assert set(re.findall(r"^\| (?:catalogue|extraction|both) \| `(\w+)`", section, re.M)) == stage_metrics()
+    assert set(re.findall(r"^\| (?:catalogue|extraction|changes|both) \| `(\w+)`", section, re.M)) == stage_metrics()
 
 
 @cache

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    "disk", "schemas", "vision", "feature_store", "indexing", "messaging",
+    "disk", "schemas", "objects", "vision", "feature_store", "indexing", "messaging",
     "generations", "sample", "search_report", "jobs", "serving", "vitrine_client", "cli",
 )  # fmt: skip
 
@@ -22,10 +22,13 @@ HOMES = {
     "openvino": "vision/openvino",
     "rocksdict": "feature_store/rocks",
     "redis": "feature_store/server",
+    "boto3": "objects",
+    "botocore": "objects",
     "faiss": "indexing",
     "lightgbm": "indexing/ranking/growing.py",
     "scipy": "indexing/category/training.py",
     "confluent_kafka": "messaging",
+    "psycopg": "cli/importers/database",
     "kafka": "messaging",
     "pyflink": "jobs",
     "py4j": "jobs",

@@ -1,4 +1,4 @@
-"""Fetches image files from http(s) and file URLs, under a policy and within limits.
+"""Fetches image files from http(s), file and s3 URLs, under a policy and within limits.
 
 Knows no proxy and keeps no cookies; credentials in a URL are not sent. Every
 redirect is checked like the first URL.
@@ -12,21 +12,25 @@ import re
 import ssl
 import stat
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from urllib.request import url2pathname
 
 import httpcore
 import httpx
 
+from objects.client import s3_client
+from objects.signed import signed_url
 from schemas.errors import RejectedError, TransientError
 from vision.fetching.network import CheckedBackend, Turn, deadline, remaining_s
-from vision.fetching.policy import AddressRule, FetchPolicy, FolderRule, check_host
+from vision.fetching.policy import AddressRule, FetchPolicy, FolderRule, check_host, object_of
 from vision.fetching.resolver import Resolver
 
 CONNECTIONS = 64
 _HEADERS = [("User-Agent", "vitrine/0.1"), ("Accept", "image/*,*/*;q=0.1"), ("Accept-Encoding", "identity")]
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_ANYWHERE = ("0.0.0.0/0", "::/0")
 _TRY_AGAIN = frozenset((408, 425, 429))
 
 
@@ -35,9 +39,9 @@ def fetch(url: str, policy: FetchPolicy) -> bytes:
 
     Thread-safe; equal policies share kept-alive connections. Raises
     `RejectedError` (`url_invalid`, `url_scheme`, `host_not_allowed`,
-    `address_not_allowed`, `folder_not_allowed`, `too_many_redirects`,
-    `image_missing`, `image_too_large`) or `TransientError` (`fetch_timeout`,
-    `http_429`, `http_5xx`, `connection_failed`, `dns`, `file_unreadable`).
+    `address_not_allowed`, `folder_not_allowed`, `bucket_not_allowed`,
+    `too_many_redirects`, `image_missing`, `image_too_large`) or `TransientError` (`fetch_timeout`, `http_429`,
+    `http_5xx`, `connection_failed`, `dns`, `file_unreadable`, `objects_refused`).
     """
     return _fetcher(policy).fetch(url)
 
@@ -49,18 +53,25 @@ class Fetcher:
         """`connections`: at most at once; further fetches wait for one. At least as many as threads that fetch, or
         hosts that hang hold others up.
 
-        Raises `OperatorError` when the policy's networks are none.
+        Raises `OperatorError` when the policy's networks are none, and for buckets without boto3.
         """
+        if policy.allowed_buckets:
+            s3_client()
         self._policy = policy
+        self._connections = connections
         self._resolver = Resolver()
         self._folders = FolderRule(policy.allowed_folders, policy.allowed_folders_file)
-        self._pool = httpcore.ConnectionPool(
+        self._pool = self._connecting(AddressRule(policy.allowed_networks))
+        self._store_pool = self._connecting(AddressRule(_ANYWHERE))  # no event says where the object store is
+
+    def _connecting(self, rule: AddressRule) -> httpcore.ConnectionPool:
+        return httpcore.ConnectionPool(
             ssl_context=_tls(),
-            max_connections=connections,
+            max_connections=self._connections,
             # httpcore counts those that are in use as well: fewer, and hosts that hang cost the others' kept ones.
-            max_keepalive_connections=connections,
+            max_keepalive_connections=self._connections,
             keepalive_expiry=15.0,
-            network_backend=CheckedBackend(AddressRule(policy.allowed_networks), self._resolver),
+            network_backend=CheckedBackend(rule, self._resolver),
         )
 
     def locate(self, url: str, then: Callable[[str], None]) -> None:
@@ -69,11 +80,10 @@ class Fetcher:
         With an empty text where there is none: `fetch` then says why. Limits for a server go by this text.
         """
         try:
-            target = self._checked(url)
+            target: httpx.URL | None = self._checked(url)
         except RejectedError:
-            then("")
-            return
-        if target.scheme == "file":
+            target = None
+        if target is None or target.scheme in ("file", "s3"):
             then("")
         else:
             host = target.raw_host.decode("ascii")
@@ -89,6 +99,8 @@ class Fetcher:
             return data
         try:
             with deadline(self._policy.timeout_s, turn):
+                if target.scheme == "s3":
+                    return self._read_object(url, turn)
                 for _ in range(self._policy.max_redirects + 1):
                     answer = self._get_patiently(target, turn)
                     if isinstance(answer, bytes):
@@ -103,6 +115,7 @@ class Fetcher:
     def close(self) -> None:
         """Closes the kept-alive connections."""
         self._pool.close()
+        self._store_pool.close()
 
     def _checked(self, url: str) -> httpx.URL:
         try:
@@ -119,11 +132,22 @@ class Fetcher:
         if target.scheme == "file":
             if target.host not in ("", "localhost"):
                 raise RejectedError("host_not_allowed", f"file URL names the host {target.host}; write file:///path")
-        else:
+        elif target.scheme != "s3":
             host = target.raw_host.decode("ascii")
             if not _HOST.fullmatch(host) or not 0 < (target.port or 80) < 65536:
                 raise RejectedError("url_invalid", f"{str(target)[:300]!r} names no host, or no port of one")
             check_host(host, self._policy.allowed_hosts)
+
+    def _read_object(self, url: str, turn: Turn | None) -> bytes:
+        """By a signed address, which is never told, and without a redirect."""
+        bucket, key = object_of(url, self._policy.allowed_buckets)
+        place = httpx.URL(signed_url(bucket, key))
+        with self._answer(self._store_pool, place) as response:
+            if response.status in (*_REDIRECTS, 401, 403):
+                hint = "may these credentials (AWS_ACCESS_KEY_ID) read it, in this region (AWS_DEFAULT_REGION)?"
+                raise TransientError("objects_refused", f"{url}: the store answers {response.status}; {hint}")
+            _check_status(url, response.status)
+            return self._body(url, response, turn)
 
     def _get_patiently(self, target: httpx.URL, turn: Turn | None) -> bytes | httpx.URL:
         """Again where no connection came about within the patience with it, while there is time."""
@@ -135,13 +159,16 @@ class Fetcher:
 
     def _get(self, target: httpx.URL, turn: Turn | None) -> bytes | httpx.URL:
         """The body, or where the answer redirects to."""
-        address = httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
-        extensions = {"timeout": {"pool": remaining_s()}}  # the backend bounds everything else
-        with self._pool.stream("GET", address, headers=[*_HEADERS, _host(target)], extensions=extensions) as response:
+        with self._answer(self._pool, target) as response:
             if response.status in _REDIRECTS:
                 return self._redirected(target, response)
-            _check_status(target, response.status)
-            return self._body(target, response, turn)
+            _check_status(str(target), response.status)
+            return self._body(str(target), response, turn)
+
+    def _answer(self, pool: httpcore.ConnectionPool, target: httpx.URL) -> AbstractContextManager[httpcore.Response]:
+        address = httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
+        extensions = {"timeout": {"pool": remaining_s()}}  # the backend bounds everything else
+        return pool.stream("GET", address, headers=[*_HEADERS, _host(target)], extensions=extensions)
 
     def _redirected(self, target: httpx.URL, response: httpcore.Response) -> httpx.URL:
         location = _header(response, b"location")
@@ -154,7 +181,7 @@ class Fetcher:
         self._check(following)
         return following
 
-    def _body(self, target: httpx.URL, response: httpcore.Response, turn: Turn | None) -> bytes:
+    def _body(self, target: str, response: httpcore.Response, turn: Turn | None) -> bytes:
         declared = _header(response, b"content-length")
         if declared.isdigit() and int(declared) > self._policy.max_bytes:
             raise self._too_large(f"{target} announces {int(declared)} bytes")
@@ -213,7 +240,7 @@ def _header(response: httpcore.Response, name: bytes) -> bytes:
     return next((value for key, value in response.headers if key.lower() == name), b"")
 
 
-def _check_status(target: httpx.URL, status: int) -> None:
+def _check_status(target: str, status: int) -> None:
     if status == 200:
         return
     if status in _TRY_AGAIN:

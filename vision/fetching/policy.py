@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.access.objects import is_path
 from schemas.errors import OperatorError, RejectedError
 from schemas.settings import Settings
 
@@ -27,13 +28,15 @@ class FetchPolicy:
     empty: any. Their addresses must be public all the same, or lie in
     `allowed_networks` (CIDR). File URLs lie below `allowed_folders`, or below
     a folder that `allowed_folders_file` names (one a line; re-read when it changes).
+    Of an object store `allowed_buckets` may be read, which by default are none.
     """
 
-    allowed_schemes: tuple[str, ...] = ("http", "https", "file")
+    allowed_schemes: tuple[str, ...] = ("http", "https", "file", "s3")
     allowed_hosts: tuple[str, ...] = ()
     allowed_networks: tuple[str, ...] = ()
     allowed_folders: tuple[str, ...] = ()
     allowed_folders_file: str = ""
+    allowed_buckets: tuple[str, ...] = ()
     timeout_s: float = 10.0
     max_bytes: int = 20_000_000
     max_redirects: int = 3
@@ -46,6 +49,7 @@ class FetchPolicy:
             allowed_networks=tuple(settings.fetch_allowed_networks),
             allowed_folders=(settings.home, *settings.fetch_allowed_folders),
             allowed_folders_file=str(settings.layout.allowed_folders),
+            allowed_buckets=tuple(settings.fetch_allowed_buckets),
             timeout_s=settings.fetch_timeout_s,
             max_bytes=settings.image_max_bytes,
         )
@@ -59,6 +63,21 @@ def check_host(host: str, allowed: tuple[str, ...]) -> None:
             return
     if allowed:
         raise RejectedError("host_not_allowed", f"{host} is not among the setting fetch_allowed_hosts; add it there")
+
+
+def object_of(url: str, allowed: tuple[str, ...]) -> tuple[str, str]:
+    """(bucket, key) of an s3 URL, whose key stands in it as it is, not percent-encoded.
+
+    Raises `RejectedError('url_invalid', ...)`, or `bucket_not_allowed` unless `allowed` names the bucket.
+    """
+    bucket, _, key = url[len("s3://") :].partition("/")
+    if not (bucket and key and is_path(key)):
+        raise RejectedError("url_invalid", f"{url[:300]!r} names no object; write s3://bucket/key")
+    if bucket not in allowed:
+        raise RejectedError(
+            "bucket_not_allowed", f"{bucket} is not among the setting fetch_allowed_buckets; add it there"
+        )
+    return bucket, key
 
 
 class AddressRule:

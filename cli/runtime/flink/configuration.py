@@ -46,7 +46,7 @@ def flink_config(settings: Settings, rpc_port: int) -> str:
     job manager every second.
     """
     layout = settings.layout
-    slots = max(4, 2 * settings.parallelism)
+    slots = settings.task_slots or max(4, 2 * settings.parallelism)
     last_metrics_port = min(settings.metrics_port + 9, 65535)
     return f"""\
 jobmanager.rpc.address: {LOOPBACK}

@@ -72,6 +72,7 @@ class Watchdog:
         self._submission = Submission(self._submit)
         self._catalogue = Stall(settings.stalled_after_s)
         self._extraction = Stall(settings.stalled_after_s * EXTRACTION_PATIENCE)
+        self._changes = Stall(settings.stalled_after_s * EXTRACTION_PATIENCE)
         self._job_manager = Unanswered(settings.stalled_after_s)
         self._task_manager = Unanswered(settings.stalled_after_s)
         self._state = read_state(self._layout)
@@ -204,22 +205,29 @@ class Watchdog:
             except (TransientError, OperatorError) as error:
                 self._forget()
                 return f"Kafka: {error}"
-        for name, stall in (("catalogue", self._catalogue), ("extraction", self._extraction)):
+        stages = (("catalogue", self._catalogue), ("extraction", self._extraction), ("changes", self._changes))
+        for name, stall in stages:
             if (still_s := stall.stalled_s(time.monotonic())) > 0:
                 problem = f"the {name} stage has work and has not moved for {still_s:.0f} s, though Flink says RUNNING"
                 return self._restart(TASK_MANAGER, problem, stall)
         return ""
 
     def _read(self, now: float) -> None:
-        topics = {topic.name: topic for topic in topic_views(self._settings.kafka)}
+        changes = self._settings.database_topic
+        topics = {topic.name: topic for topic in topic_views(self._settings.kafka, changes)}
         if missing := [name for name in TOPICS if name not in topics]:
             raise OperatorError(f"there is no topic {missing[0]}; vitrine start creates it")
         ends = {name: sum(topic.ends) for name, topic in topics.items()}
         events, requests = topics[PRODUCT_EVENTS].lag or 0, topics[EXTRACT_REQUESTS].lag or 0
-        for stall, reading in (
+        readings = [
             (self._catalogue, Reading(events, ends[PRODUCT_EVENTS] - events, ends[INDEX_DELTAS])),
             (self._extraction, Reading(requests, ends[EXTRACT_REQUESTS] - requests, ends[IMAGE_FEATURES])),
-        ):
+        ]
+        if changes in topics:
+            # What it writes lies among heartbeats and others' events: its commits alone show that it moves.
+            behind = topics[changes].lag or 0
+            readings.append((self._changes, Reading(behind, ends[changes] - behind, 0)))
+        for stall, reading in readings:
             if stall.see(reading, now):
                 self._in_a_row.pop(stall, None)
         self._lags = [*self._lags, Lag(at=time.time(), catalogue=events, extraction=requests)][-KEPT_LAGS:]
@@ -243,6 +251,7 @@ class Watchdog:
     def _forget(self) -> None:
         self._catalogue.forget()
         self._extraction.forget()
+        self._changes.forget()
 
     def _submit(self, to_new_flink: bool) -> None:
         job.submit_job(self._settings, to_new_flink=to_new_flink)

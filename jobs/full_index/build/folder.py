@@ -1,4 +1,4 @@
-"""Where a build works, and how its result becomes a generation: by one rename.
+"""Where a build works, and how its result becomes a generation: by one rename, or sent with its manifest last.
 
     <generations>/.builds.lock          held by the build under way
     <generations>/.build-<name>/        the generation until it is whole
@@ -6,7 +6,8 @@
     <home>/build/latest.json            the name of the generation that the last build here made
 
 A build that was killed leaves `.build-<name>` and the work; the next one
-removes both. The copies lie in the home, with the stores, so that they are
+removes both. With an object store `<generations>` is the folder of this
+machine's copies. The copies of the stores lie in the home, with the stores, so that they are
 hard links wherever the generations are.
 """
 
@@ -21,9 +22,9 @@ from pathlib import Path
 
 import msgspec
 
-from disk.durable import sync_folder, write_durably
+from disk.durable import write_durably
 from disk.locks import locked
-from generations.folder import Generations, seal_generation
+from generations.folder import Generations
 from schemas.errors import OperatorError
 from schemas.full_index.generation import Generation
 from schemas.layout import Layout
@@ -58,7 +59,7 @@ class BuildFolder:
         """One build of a folder of generations at a time; the kernel gives the lock up with the process."""
         self.generations.folder.mkdir(parents=True, exist_ok=True)
         self.path.mkdir(parents=True, exist_ok=True)
-        under_way = OperatorError(f"another build into {self.generations.folder} is under way; wait until it has ended")
+        under_way = OperatorError(f"another build into {self.generations.where} is under way; wait until it has ended")
         with locked(self.generations.folder / LOCK, otherwise=under_way):
             yield
 
@@ -71,11 +72,8 @@ class BuildFolder:
                 _remove(folder)
 
     def finish(self, generation: Generation) -> None:
-        """Seals the unfinished folder and makes it a generation, durably and at once."""
-        unfinished = self.unfinished(generation.name)
-        seal_generation(unfinished, generation)
-        unfinished.rename(self.generations.folder / generation.name)
-        sync_folder(self.generations.folder)
+        """Makes the unfinished folder a generation, whole and at once."""
+        self.generations.add(self.unfinished(generation.name), generation)
         write_durably(self.path / LATEST, msgspec.json.encode({"generation": generation.name}))
         shutil.rmtree(self.work)
 

@@ -18,6 +18,7 @@ from indexing.ranking import part
 from indexing.ranking.lessons import Lessons
 from indexing.ranking.training import too_few, train_model
 from messaging.producer import now_ms
+from schemas.access.objects import FullIndexes
 from schemas.errors import CorruptError, OperatorError
 from schemas.features.ids import features_of
 from schemas.full_index.generation import Generation
@@ -100,14 +101,14 @@ def read_lessons(settings: Settings, wanted: Callable[[str], bool], now_ms: int)
     return joined(parts[::-1])
 
 
-def _of_same_look(folder: Path, extractor_id: str) -> Callable[[str], bool]:
+def _of_same_look(place: FullIndexes, extractor_id: str) -> Callable[[str], bool]:
     """Whether a generation's likeness is by that extractor: likeness by another one is another number.
 
     By another tuning of the same features it is nearly the same one: a weekly
     learning forgets no clicks. Of those that are gone, and of the index before
     the first, it is taken to be that of what serves.
     """
-    generations = Generations(folder)
+    generations = Generations(place)
     known: dict[str, str] = {}
     for name in generations.names():
         try:

@@ -59,7 +59,7 @@ def kept_beside(generations: Generations, index: ServingIndex, extractors: list[
         alias = generations.alias()
         held = [name for name in (() if alias is None else alias.held) if name != LIVE]
         wanted |= {features_of(generations.read(name).extractor_id) for name in held}
-    except (CorruptError, OperatorError) as error:
+    except (CorruptError, OperatorError, OSError) as error:
         log.warning("event=held_generations_unknown reason=%r", str(error))
     configured = [spec.extractor_id for spec in extractors]
     return [name for name in configured if name in wanted and name != index.extractor_id]

@@ -65,15 +65,13 @@ class ExtractingChild:
         from vision.decode import ImageLimits, held_pixels
         from vision.embedder import create_embedder
         from vision.fetching.fetch import CONNECTIONS, Fetcher
-        from vision.fetching.policy import FetchPolicy
 
         self._reports = reports
         self._lock = threading.Lock()
         self._limits = ImageLimits(configure.max_bytes, configure.max_pixels)
         self._batch = configure.batch
-        policy = {name: tuple(v) if isinstance(v, list) else v for name, v in configure.policy.items()}
         connections = configure.fetch_threads + CONNECTIONS
-        self._fetcher = Fetcher(FetchPolicy(**policy), connections)  # type: ignore[arg-type]
+        self._fetcher = Fetcher(configure.policy, connections)
         self._embedder = create_embedder(configure.encoder, configure.weights, configure.device, configure.threads)
         _check(self._embedder.extractor_id, configure)
         self._files: dict[bytes, bytes] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.protocol import Configure
@@ -82,6 +82,6 @@ class ExtractionConfig:
             fetches_per_host=self.fetches_per_host,
             max_bytes=self.max_bytes,
             max_pixels=self.max_pixels,
-            policy=asdict(self.policy),
+            policy=self.policy,
             niceness=NICENESS if spec == self.main else FURTHER_NICENESS,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generations.folder import Generations
+from schemas.access.objects import FullIndexes
 from schemas.errors import CorruptError, OperatorError
 from schemas.features.ids import features_of, is_external
 from schemas.settings import Settings
@@ -55,12 +56,12 @@ def configured(settings: Settings) -> list[ExtractorSpec]:
     return specs
 
 
-def warn_of_foreign_serving(folder: Path, specs: list[ExtractorSpec]) -> None:
+def warn_of_foreign_serving(place: FullIndexes, specs: list[ExtractorSpec]) -> None:
     """Logs when the generation that serves is of an extractor that is not among `specs`: no new image reaches it."""
-    generations = Generations(folder)
+    generations = Generations(place)
     try:
         serving = generations.serving()
-    except (CorruptError, OperatorError) as error:
+    except (CorruptError, OperatorError, OSError) as error:
         log.warning("event=serving_generation_unknown reason=%r", str(error))
         return
     if serving is None or any(spec.extractor_id == features_of(serving.extractor_id) for spec in specs):

@@ -7,6 +7,7 @@ from typing import BinaryIO
 import msgspec
 
 from schemas.errors import CorruptError
+from vision.fetching.policy import FetchPolicy
 
 
 class Configure(msgspec.Struct, tag=True, array_like=True, frozen=True):
@@ -24,7 +25,7 @@ class Configure(msgspec.Struct, tag=True, array_like=True, frozen=True):
     fetches_per_host: int
     max_bytes: int
     max_pixels: int
-    policy: dict[str, object]
+    policy: FetchPolicy
     niceness: int
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from generations.folder import Generations
 from generations.held import HeldParts
 from indexing.meaning import part
 from indexing.meaning.map import MeaningMap
+from schemas.access.objects import FullIndexes
 from schemas.full_index.generation import Generation
 from schemas.full_index.learned import LearnedPart
 from serving.blender.learned import LearnedAnswers, Trouble
@@ -37,12 +37,12 @@ class Meanings:
     """
 
     def __init__(
-        self, folder: Path, metrics: BlenderMetrics, load: Callable[[], TextEncoder] = create_text_encoder
+        self, place: FullIndexes, metrics: BlenderMetrics, load: Callable[[], TextEncoder] = create_text_encoder
     ) -> None:
         self._load = load
         self._encoder: TextEncoder | None = None
         self._looks = LearnedAnswers(
-            HeldParts(Generations(folder), part.KIND, self._decode),
+            HeldParts(Generations(place), part.KIND, self._decode),
             self._of,
             Trouble("meaning_unusable", "words_alone", metrics.meaning_failures),
         )

@@ -36,7 +36,7 @@ def first_extractor(settings: Settings) -> tuple[str, str]:
         serving = generations.serving()
         if serving is not None:
             return serving.extractor_id, serving.name
-    except (CorruptError, OperatorError) as error:
+    except (CorruptError, OperatorError, OSError) as error:
         log.error("event=alias_unreadable next=extractor_of_the_settings problem=%s", error)
     return first_look(extractor_id(settings.encoder, settings.weights), settings.layout.looks).extractor_id, LIVE
 

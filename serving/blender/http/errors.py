@@ -28,6 +28,7 @@ _STATUS_OF_REJECTION = {
     "url_invalid": 400,
     "url_scheme": 400,
     "folder_not_allowed": 403,
+    "bucket_not_allowed": 403,
     "host_not_allowed": 403,
     "erasing_needs_keys": 403,
     "not_found": 404,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from generations.folder import Generations
 from generations.held import HeldParts
 from indexing.ranking import part
 from indexing.ranking.features import FEATURES_ID
 from indexing.ranking.model import RankModel
+from schemas.access.objects import FullIndexes
 from schemas.full_index.generation import Generation
 from schemas.full_index.learned import LearnedPart
 from serving.blender.learned import LearnedAnswers, Trouble
@@ -24,9 +24,9 @@ class LearnedRanks:
     A model is a file of some 30 kB.
     """
 
-    def __init__(self, folder: Path, metrics: BlenderMetrics) -> None:
+    def __init__(self, place: FullIndexes, metrics: BlenderMetrics) -> None:
         self._models = LearnedAnswers(
-            HeldParts(Generations(folder), part.KIND, _decode),
+            HeldParts(Generations(place), part.KIND, _decode),
             lambda model, _: model,
             Trouble("learned_rank_unusable", "by_relevance", metrics.learned_rank_failures),
         )

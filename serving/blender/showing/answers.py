@@ -228,6 +228,9 @@ class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
     last); ejected (silent, not asked, probed until it answers); on_trial.
     `refused_images`: valid ones that extraction gave up, not among `pending`.
     `refused`: parts of index-deltas that were not taken since the start, by reason.
+    `nprobe`: lists that a query looks through. `recall`: @10, the mean of the
+    `recall_queries` sampled live queries of the last hour, None without any;
+    `recall_spread`: the standard deviation of one query's.
     """
 
     generation: str
@@ -249,6 +252,10 @@ class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
     extractor_id: str
     index_kind: str
     memory_bytes: int
+    nprobe: int
+    recall: float | None
+    recall_spread: float
+    recall_queries: int
     error: str | None
 
 

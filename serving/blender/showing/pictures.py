@@ -1,4 +1,4 @@
-"""Pictures that lie in files, for browsers: what the fetch policy allows, and what is a picture.
+"""Pictures that lie in files or in an object store, for browsers: what the fetch policy allows, and what is a picture.
 
 Who may see one is decided before: a catalogue picture is shown while the index
 lists a product with it (`BlenderService.shows`), an example while the sample
@@ -31,7 +31,7 @@ class Picture:
 
 
 class Pictures:
-    """`fetch` should know file URLs only: browsers open others themselves, and a blender that did would be a proxy."""
+    """`fetch` should know file and s3 URLs alone: browsers open others, and a blender that did would be a proxy."""
 
     def __init__(self, fetch: Fetch, threads: int = 4) -> None:
         self._fetch = fetch
@@ -70,6 +70,7 @@ class Pictures:
 _TOLD = {
     "image_missing": "the picture's file is not there any more",
     "folder_not_allowed": "the picture lies outside the folders that pictures may be read from",
+    "bucket_not_allowed": "the picture lies outside the buckets that pictures may be read from",
     "url_scheme": "only pictures in files are shown here; others are where their address says",
     "image_too_large": "the picture's file is larger than pictures may be",
 }

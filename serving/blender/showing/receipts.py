@@ -139,5 +139,9 @@ def _searcher(status: ShardStatus) -> SearcherStatus:
         extractor_id=status.extractor_id,
         index_kind=status.index_kind,
         memory_bytes=status.memory_bytes,
+        nprobe=status.nprobe,
+        recall=status.recall if status.recall_queries else None,
+        recall_spread=status.recall_spread,
+        recall_queries=status.recall_queries,
         error=status.error or None,
     )

@@ -18,10 +18,11 @@ class Authority:
         self._openssl("req", "-x509", "-key", str(self._key), "-subj", f"/CN={name}", "-days", "2",
                       "-out", str(self.certificate))  # fmt: skip
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """(certificate, key) for `name`, valid for 127.0.0.1 and localhost."""
+    def issue(self, name: str, *addresses: str) -> tuple[Path, Path]:
+        """(certificate, key) for `name`, valid for 127.0.0.1, localhost, and those IP addresses."""
         key, request, certificate, extensions = (self._folder / f"{name}.{end}" for end in ("key", "csr", "pem", "ext"))
-        extensions.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+        names = ["IP:127.0.0.1", "DNS:localhost", *(f"IP:{address}" for address in addresses)]
+        extensions.write_text(f"subjectAltName={','.join(names)}\n")
         self._openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(key))
         self._openssl("req", "-new", "-key", str(key), "-subj", f"/CN={name}", "-out", str(request))
         self._openssl("x509", "-req", "-in", str(request), "-CA", str(self.certificate), "-CAkey", str(self._key),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +49,11 @@ class SecureKafka:
 
 
 @contextmanager
-def secure_kafka(folder: Path) -> Iterator[SecureKafka]:
-    """Runs it until the end of the block; SASL_SSL with PLAIN, and a client certificate is demanded as well."""
+def secure_kafka(folder: Path, host: str = "127.0.0.1", within: Sequence[str] = ()) -> Iterator[SecureKafka]:
+    """Runs it until the end of the block; SASL_SSL with PLAIN, and a client certificate is demanded as well.
+
+    `host`: where it listens. `within`: the beginning of a command that runs another elsewhere.
+    """
     authority = Authority(folder / "authority", "kafka")
     certificate, key = authority.issue("client")
     secret = folder / "password"
@@ -60,10 +63,10 @@ def secure_kafka(folder: Path) -> Iterator[SecureKafka]:
     layout = Layout(folder)
     layout.make()
     (folder / "log4j2.yaml").write_text("Configuration: {Loggers: {Root: {level: ERROR}}}\n")
-    properties.write_text(_properties(folder, authority, port), encoding="utf-8")
+    properties.write_text(_properties(folder, authority, host, port), encoding="utf-8")
     format_storage(properties, layout, _CLUSTER)
     access = KafkaAccess(
-        f"127.0.0.1:{port}",
+        f"{host}:{port}",
         protocol="SASL_SSL",
         mechanism="PLAIN",
         username=USER,
@@ -75,7 +78,7 @@ def secure_kafka(folder: Path) -> Iterator[SecureKafka]:
     classpath = ":".join(str(jar) for jar in jars("kafka"))
     with (folder / "kafka.log").open("wb") as log:
         broker = subprocess.Popen(
-            [java(), "-cp", classpath, "-Xmx384m", "-XX:TieredStopAtLevel=1", "kafka.Kafka", str(properties)],
+            [*within, java(), "-cp", classpath, "-Xmx384m", "-XX:TieredStopAtLevel=1", "kafka.Kafka", str(properties)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -96,13 +99,16 @@ def add_scram_user(access: KafkaAccess, name: str, password: str) -> None:
         future.result(30)
 
 
-def _properties(folder: Path, authority: Authority, port: int) -> str:
-    certificate, key = authority.issue("broker")
+def _properties(folder: Path, authority: Authority, host: str, port: int) -> str:
+    certificate, key = authority.issue("broker", host)
     store = folder / "broker-store.pem"
     store.write_text(key.read_text() + certificate.read_text())
     plain = load_settings({}, home=str(folder), kafka_port=port)
     values = dict(line.split("=", 1) for line in server_properties(plain.kafka_port, folder / "data").splitlines())
-    values = {name: value.replace("PLAINTEXT://", "SASL_SSL://") for name, value in values.items()}
+    values = {
+        name: value.replace("PLAINTEXT://", "SASL_SSL://").replace("SASL_SSL://127.0.0.1:", f"SASL_SSL://{host}:")
+        for name, value in values.items()
+    }
     users = {"broker": "between", USER: PASSWORD}
     known = " ".join(f"user_{name}={_quoted(password)}" for name, password in users.items())
     values |= {

@@ -38,7 +38,10 @@ from tests.hostile.doors.secure_kafka import PASSWORD, SecureKafka, add_scram_us
 from tests.hostile.doors.sockets import processes_of
 from tests.system import System, eventually
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine"),
+]
 
 
 @pytest.fixture(scope="module")

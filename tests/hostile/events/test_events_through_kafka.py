@@ -19,7 +19,7 @@ from tests.rebuilt import rebuild, stream_equals_batch
 from tests.support.hostile_events import described_products, heavy_product, hostile_events, large_refused
 from tests.system import System
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 
 SEED = 20261124
 EVENTS = 3000

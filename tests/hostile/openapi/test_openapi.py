@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.e2e.pictures import write_pictures
 from tests.system import System
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 
 EXAMPLES = 60
 """Of each route and mode."""

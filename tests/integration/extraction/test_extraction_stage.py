@@ -27,6 +27,8 @@ from jobs.pipeline.extraction.fetch_queue import MOST
 from jobs.pipeline.extraction.rooms import Standing
 from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.stage import Out, Record
+from objects.place import Objects
+from schemas.access.objects import ObjectPlace
 from schemas.deltas.delta import decode_deltas
 from schemas.events.dead_letter import DeadLetter, decode_dead_letter
 from schemas.events.extract_request import ExtractRequest, decode_request, decode_requests, encode_request
@@ -34,6 +36,7 @@ from schemas.features.record import decode_feature, refusals_of
 from schemas.ids import ImageKey, feature_partition, image_id, image_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
 from tests.support.metrics import CountingMetrics
+from tests.support.objects.server import ObjectStore
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
 
@@ -110,14 +113,14 @@ class World:
             retry_s=0.05,
             backoff_s=0.001,
             max_attempts=3,
-            policy=FetchPolicy(allowed_networks=("127.0.0.0/8",), timeout_s=30.0),
+            policy=FetchPolicy(allowed_networks=("127.0.0.0/8",), allowed_buckets=("shop",), timeout_s=30.0),
             batch=batch,
         )
         self.stage = ExtractionStage(self.config)
         self.stage.open(self.metrics)
 
     def request(self, path: str, product: str = "p", extractor: str = "") -> ExtractRequest:
-        url = self.site.url(path)
+        url = path if path.startswith("s3:") else self.site.url(path)
         return ExtractRequest(
             product_id=product,
             image_id=image_id(product, url).hex(),
@@ -157,7 +160,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(object_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Its child process fetches from the object store as well."""
     world = World(tmp_path_factory.mktemp("extraction"))
     yield world
     world.stage.close()
@@ -199,6 +203,17 @@ def test_doubled_request_is_answered_from_the_store_without_a_fetch(world: World
     again = world.until_settled(request, request)
     assert vectors(again) == vectors(first)
     assert world.site.hits["/ok/2"] == 1
+
+
+def test_image_in_an_object_store_is_extracted_and_one_that_may_not_be_read_is_a_dead_letter(
+    world: World, object_store: ObjectStore
+) -> None:
+    Objects(ObjectPlace(object_store.bucket("shop"))).write("a.jpg", picture(77))
+    good, closed = world.request("s3://shop/a.jpg"), world.request("s3://others/a.jpg")
+    out = world.until_settled(good, closed, world.request("s3://shop/missing.jpg"))
+    assert sorted(letter.reason for letter in letters(out)) == ["bucket_not_allowed", "image_missing"]
+    assert set(vectors(out)) == {bytes.fromhex(good.image_id)}
+    assert bytes.fromhex(closed.image_id) in refusals(out)
 
 
 def test_erased_feature_is_deleted_whatever_its_extractor_and_extracted_anew_when_asked_for(world: World) -> None:

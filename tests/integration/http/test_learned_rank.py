@@ -45,7 +45,7 @@ async def shop(
         write_learned(place, entry, data)
         seal_generation(place, replace(generation, learned=[entry]))
         if altered:
-            tier.generations.learned_file(generation.name, KIND).write_bytes(b"no model")
+            (tier.generations.folder / generation.name / "learned" / KIND).write_bytes(b"no model")
         tier.generations.serve(generation.name)
         broker = tier.broker()
         metrics = BlenderMetrics()

@@ -66,7 +66,7 @@ async def shop(folder: Path, *, meaning: bool = True, altered: bool = False) -> 
         generation = build_generation(tier.settings, stocked(), tier.topic.ends())
         generation = learned(tier.generations, generation)
         if altered:
-            tier.generations.learned_file(generation.name, KIND).write_bytes(b"no map")
+            (tier.generations.folder / generation.name / "learned" / KIND).write_bytes(b"no map")
         tier.generations.serve(generation.name)
         broker = tier.broker()
         metrics = BlenderMetrics()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.status import as_text
+from cli.commands.system.status import as_text
 from cli.inspection import (
     GenerationState,
     SystemStatus,

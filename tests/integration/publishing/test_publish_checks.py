@@ -194,6 +194,13 @@ def test_second_publication_at_a_time_is_refused(shop: Shop) -> None:
     assert shop.publish(made.name).passed
 
 
+def test_publication_that_another_one_came_before_moves_nothing(shop: Shop) -> None:
+    first, second = shop.build(), shop.build()
+    with pytest.raises(OperatorError, match=r"moved by somebody else.*vitrine alias shows"):
+        shop.publish(second.name, prepare=lambda _: shop.generations.serve(first.name))
+    assert serving_alias(shop) == first.name
+
+
 def test_unreadable_alias_is_mended_by_a_publication(shop: Shop) -> None:
     first, second = shop.build(), shop.build()
     shop.publish(first.name)

@@ -114,6 +114,7 @@ def test_killed_parts_of_serving_are_named_by_the_status_and_come_back_by_themse
     assert fresh
 
 
+@pytest.mark.drill
 def test_job_lost_with_its_job_manager_is_submitted_again_by_itself(catalogue: System) -> None:
     catalogue.wait_job()
     killed = {name: catalogue.pid(name) for name in (JOB_MANAGER, TASK_MANAGER)}
@@ -133,6 +134,7 @@ def _submissions_of_kept_plans(catalogue: System) -> int:
     return (catalogue.runtime.log_folder() / f"{WATCHDOG}.log").read_text().count("plan=kept")
 
 
+@pytest.mark.drill
 def test_job_that_stands_still_while_flink_calls_it_running_is_restarted(catalogue: System) -> None:
     catalogue.wait_job()
     stuck = {TASK_MANAGER: catalogue.pid(TASK_MANAGER)}

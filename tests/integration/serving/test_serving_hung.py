@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -170,7 +171,8 @@ def test_hung_broker_is_an_error_with_retry_after_at_once_and_for_as_long_as_it_
         readiness = serving.client.get("/readyz")
         assert readiness.status_code == 503
         assert "put aside" in readiness.text
-        assert "vitrine_blender_broker_ejected 1.0" in serving.client.get("/metrics").text
+        metrics = serving.client.get("/metrics").text
+        assert re.search(r'^vitrine_blender_broker_ejected\{broker="[^"]+"\} 1\.0$', metrics, re.MULTILINE)
     eventually(lambda: serving.ask().status_code == 200, "the broker is taken back")
     assert serving.found() == (set(PRODUCTS), [])
 

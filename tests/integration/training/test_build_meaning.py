@@ -103,7 +103,7 @@ def test_same_shards_give_the_same_map(settings: Settings) -> None:
 @pytest.mark.parametrize("change", ["altered", "cut", "missing"])
 def test_map_that_is_not_as_it_was_written_is_named(settings: Settings, change: str) -> None:
     made = sealed(settings)
-    file = generations(settings).learned_file(made.name, part.KIND)
+    file = generations(settings).folder / made.name / "learned" / part.KIND
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     if change == "missing":

@@ -10,7 +10,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from generations.folder import Generations, file_checksum, new_name, seal_generation, write_learned
+from generations.folder import Generations, file_checksum, new_name, write_learned
 from indexing.build.builder import BuildSettings, ShardBuilder
 from indexing.look.looks import Look, Tuned, Untuned
 from indexing.look.part import KIND
@@ -63,10 +63,11 @@ def build_generation(
     generations = Generations(settings.layout.generations)
     name = name or new_name()
     partitions = len(offsets)
+    made_in = generations.folder / f".build-{name}"
     sealed = []
     for number in range(shards):
         own = ShardDeltas(number, shards, partitions)
-        folder = generations.shard_folder(name, number)
+        folder = made_in / f"shard-{number}"
         whole = decode_deltas(encode_deltas(deltas))
         whole.progress = [entry for p in own.partitions for entry in own.progress(deltas.progress, p)]
         part = DeltaBatch(extractor_id=whole.extractor_id, progress=whole.progress)
@@ -99,14 +100,14 @@ def build_generation(
         encoder="test_encoder",
         weights="",
         dimension=made.dimension,
-        learned=[] if look is None else [learned_look(generations.folder / name, look)],
+        learned=[] if look is None else [learned_look(made_in, look)],
         delta_partitions=partitions,
         delta_offsets=list(offsets),
         shards=sealed,
         catalogue_valid=sum(shard.valid for shard in sealed),
         catalogue_digests=[shard.digest for shard in sealed],
     )
-    seal_generation(generations.folder / name, generation)
+    generations.add(made_in, generation)
     return generation
 
 

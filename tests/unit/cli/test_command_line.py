@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cli.commands import COMMANDS
-from cli.commands.produce import product_of
-from cli.commands.status import as_text
+from cli.commands.catalogue.produce import product_of
+from cli.commands.system.status import as_text
 from cli.imported import is_imported, remember_import
 from cli.inspection import JobView, ShardView, SystemStatus
 from cli.main import main

@@ -33,7 +33,7 @@ def test_key_is_shown_once_listed_and_revoked(file: Path, capsys: pytest.Capture
     assert "front end" in listed
     assert found.id in listed
     assert found.hash not in listed + found.salt
-    assert text.rpartition("_")[2] not in listed
+    assert text.split("_", 2)[2] not in listed  # which may have more of them
 
     assert main(["keys", "revoke", found.id]) == 0
     assert read_keys(file).find(text) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.commands.report import as_text
+from cli.commands.catalogue.report import as_text
 from schemas.errors import OperatorError
 from schemas.search_log import SearchRecord
 from search_report import reading

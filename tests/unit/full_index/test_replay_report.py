@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from cli.commands.replay import as_text
+from cli.commands.index.replay import as_text
 from jobs.full_index.replay.arguments import add_replay_arguments, replay_arguments
 from jobs.full_index.replay.report import (
     CatalogueVerdict,

@@ -27,7 +27,7 @@ ADDED = {"job", "instance"}
 def families() -> list[Metric]:
     """Of every process of the serving tier, each with a sample of all its labels."""
     blender, remote, broker = BlenderMetrics(), CollectorRegistry(), BrokerMetrics()
-    broker_ejected(remote)
+    broker_ejected(remote).labels("broker:7100").set(0)
     remote.register(DiskSpace(str(Path.cwd())))
     blender.answered(("photo",), empty=True)
     blender.serves("g", 1)

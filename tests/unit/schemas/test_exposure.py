@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from schemas.access.certificates import certificates
 from schemas.access.exposure import check_grpc_exposure, check_http_exposure, open_host
-from schemas.access.grpc import channel_credentials, server_credentials
 from schemas.access.hosts import is_loopback, near_host
 from schemas.errors import OperatorError
 from schemas.settings import Settings, load_settings
@@ -64,9 +64,8 @@ def test_own_machine_is_reached_by_an_address_that_can_be_connected_to() -> None
 
 
 def test_grpc_is_open_without_files_and_never_by_half(tmp_path: Path) -> None:
-    assert channel_credentials(settings("127.0.0.1").tier) is None
-    assert server_credentials(settings("127.0.0.1").tier) is None
+    assert certificates(settings("127.0.0.1").tier) is None
     with pytest.raises(OperatorError, match="set grpc_tls_key too"):
-        server_credentials(settings("127.0.0.1", **(GRPC | {"grpc_tls_key": ""})).tier)
+        certificates(settings("127.0.0.1", **(GRPC | {"grpc_tls_key": ""})).tier)
     with pytest.raises(OperatorError, match="/a cannot be read"):
-        channel_credentials(settings("127.0.0.1", **GRPC).tier)
+        certificates(settings("127.0.0.1", **GRPC).tier)

@@ -38,6 +38,7 @@ def test_feed_applies_what_is_there_then_is_ready_then_follows(tmp_path: Path) -
         assert answer.watermark_ms == WATERMARK_MS + 5
         status = searcher.status().shards[0]
         assert (status.delta_offset, status.ready, status.error) == (2, True, "")
+        assert searcher.metrics.late_removals._value.get() == 1, "its stamp is of long ago"
 
 
 def test_empty_topic_is_ready_at_once(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_restart_without_the_generations_folder_goes_on_by_the_kept_tuning(
 
 def test_altered_or_missing_tuning_is_named_and_nothing_is_served_by_it(settings: Settings, topic: MemoryTopic) -> None:
     one = build_generation(settings, deltas(0, 20), topic.ends(), shards=1, look=ONE)
-    file = generations(settings).learned_file(one.name, "look")
+    file = generations(settings).folder / one.name / "learned" / "look"
     whole = bytearray(file.read_bytes())
     whole[len(whole) // 2] ^= 1
     file.write_bytes(whole)

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -64,7 +63,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     max_bytes: int
     max_pixels: int
-    policy: dict[str, Any]
+    policy: FetchPolicy
     products: list[Drawn]
     views: int
     seed: int
@@ -121,8 +120,7 @@ def _with_views(order: Order, pictures: Iterator[tuple[int, Picture]]) -> Iterat
 
 def _fetched(order: Order, embedder: Embedder) -> Iterator[tuple[int, Picture]]:
     """(number of the product, its picture prepared), in order; without those that cannot be had."""
-    policy = {name: tuple(v) if isinstance(v, list) else v for name, v in order.policy.items()}
-    fetcher = Fetcher(FetchPolicy(**policy))  # type: ignore[arg-type]
+    fetcher = Fetcher(order.policy)
     limits = ImageLimits(order.max_bytes, order.max_pixels)
     until = time.monotonic() + order.gather_s
 

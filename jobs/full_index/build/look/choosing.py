@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -127,7 +127,7 @@ def _learned(
         device=settings.device,
         max_bytes=settings.image_max_bytes,
         max_pixels=settings.image_max_pixels,
-        policy=asdict(FetchPolicy.from_settings(settings)),
+        policy=FetchPolicy.from_settings(settings),
         products=products,
         views=VIEWS,
         seed=seed,

@@ -39,6 +39,8 @@ const json = async (address, options) => (await ask(address, options)).json();
 const post = (address, body, signal) =>
   json(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
 
+const bearer = (key) => (key ? { Authorization: `Bearer ${key}` } : {});
+
 /** Any question: photos, words, products and filters together; docs/search.md says what may stand in it. */
 export const search = (question, signal) => post("v1/search", question, signal);
 
@@ -57,16 +59,16 @@ export const receipt = (productId, signal) => json(`v1/products/${encodeURICompo
 
 /** The search log's figures of the last `days` days; `key` where Vitrine asks for keys. */
 export const report = (days, key) =>
-  json(`v1/report?days=${days}`, { cache: "no-store", headers: key ? { Authorization: `Bearer ${key}` } : {} });
+  json(`v1/report?days=${days}`, { cache: "no-store", headers: bearer(key) });
 
 export const examples = async () => (await json("v1/examples")).examples;
 
 export const examplePhoto = async (example, signal) => (await ask(exampleAddress(example), { signal })).blob();
 
 /** The index's state, and how far this machine's clock is behind the server's, in ms. */
-export async function index() {
+export async function index(key = "") {
   const asked = Date.now();
-  const response = await ask("v1/index", { cache: "no-store" });
+  const response = await ask("v1/index", { cache: "no-store", headers: bearer(key) });
   const answered = Date.now();
   // The header has whole seconds: on average half a second is cut off. Smaller differences are not a wrong clock.
   const server = Date.parse(response.headers.get("date")) + 500;
@@ -76,7 +78,7 @@ export async function index() {
 
 /** Where a browser finds a product's picture: those in files are served by the blender. Only http(s) otherwise. */
 export function pictureAddress(productId, url) {
-  if (/^file:/i.test(url)) return `v1/picture?product=${encodeURIComponent(productId)}&url=${encodeURIComponent(url)}`;
+  if (/^(file|s3):/i.test(url)) return `v1/picture?product=${encodeURIComponent(productId)}&url=${encodeURIComponent(url)}`;
   return /^https?:/i.test(url) ? url : "";
 }
 

@@ -1,8 +1,9 @@
 // The search log's figures by day, as tables. A key is kept for as long as the page is open, and nowhere else.
 
 import { AskError, report } from "../js/api.js";
-import { at, element } from "../js/element.js";
+import { at } from "../js/element.js";
 import * as words from "../js/words.js";
+import { draw } from "./table.js";
 
 const NONE = "none";
 const share = (part) => (part === null ? NONE : `${(100 * part).toFixed(1)} %`);
@@ -32,29 +33,12 @@ const WORDS = [
   ["In vain", (day) => asked(day.top_words_without_result)],
 ];
 
-/** Draws a row a day, newest first. */
-function draw(section, columns, days, kind) {
-  const cell = (name, text, classes, scope) => {
-    const made = element(name, classes, text);
-    if (scope) made.scope = scope;
-    return made;
-  };
-  const head = element("tr");
-  head.append(cell("th", "Day", "", "col"), ...columns.map(([name]) => cell("th", name, kind, "col")));
-  const rows = days.map((day) => {
-    const row = element("tr");
-    row.append(cell("th", day.day, "", "row"), ...columns.map(([, write]) => cell("td", write(day), kind)));
-    return row;
-  });
-  section.querySelector("thead").replaceChildren(head);
-  section.querySelector("tbody").replaceChildren(...rows);
-  section.hidden = !days.length;
-}
+const DAY = ["Day", (day) => day.day];
 
 function show({ at: readAt, days, unreadable }) {
   const newest = [...days].reverse();
-  draw(at("figures"), FIGURES, newest, "number");
-  draw(at("asked-words"), WORDS, newest.filter((day) => day.top_words.length || day.top_words_without_result.length), "");
+  draw(at("figures"), DAY, FIGURES, newest, "number");
+  draw(at("asked-words"), DAY, WORDS, newest.filter((day) => day.top_words.length || day.top_words_without_result.length), "");
   at("as-of").textContent = `As of ${words.timeOfDay(new Date(readAt))}. Days are UTC; a share is of the searches of its day.`;
   const strange = days.reduce((sum, day) => sum + day.clicks_not_shown, 0);
   const remarks = [

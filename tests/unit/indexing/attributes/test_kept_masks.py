@@ -7,6 +7,7 @@ import threading
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from indexing.attributes.columns import Columns
 from indexing.attributes.row_masks import RowMask
@@ -70,6 +71,35 @@ def test_mask_is_kept_while_nothing_is_written_and_made_again_when_something_was
     assert columns.passing(tree, searchable=False) is not first
     columns.set_searchable(int(first.numbers[0]), False)
     assert columns.passing(tree, searchable=True).numbers.tolist() == first.numbers.tolist()[1:]
+
+
+def test_reader_that_was_held_up_for_thousands_of_writes_looks_at_all_rows_again() -> None:
+    columns = Columns(FIELDS)
+    for row in range(ROWS):
+        columns.write(row, b"{}", 1.0, 1, 1.0)
+    columns.write_measures(ROWS - 1, 5.0, 1, 1.0)
+    columns.set_valid(ROWS - 1, True)
+    moved: list[int] = []
+
+    class HeldUp(Columns):
+        """Whoever evaluates a mask of it is overtaken, the first time, right after: by 9,000 writes, and a product that
+        moves to a row that was looked at already."""
+
+        def mask(self, tree: Filter, rows: int, base: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+            found = super().mask(tree, rows, base)
+            if not moved:
+                moved.append(1)
+                self.write_measures(3, 5.0, 1, 1.0)
+                self.set_valid(3, True)
+                self.clear(ROWS - 1)
+                for row in range(9_000):
+                    self.write_measures(1000 + row % 3000, 1.0, 1, 1.0)
+            return found
+
+    columns.__class__ = HeldUp
+    for _ in range(2):
+        assert columns.passing(Between("price", 5.0, 6.0), searchable=False).numbers.tolist() == [3]
+    assert moved == [1]
 
 
 def test_filters_without_end_take_bounded_memory() -> None:

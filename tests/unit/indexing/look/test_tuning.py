@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from indexing.category.training import train_head
+from indexing.learned.half import half
 from indexing.look.stored import decode_tuning, encode_tuning
 from indexing.look.training import train_tuning
-from indexing.look.tuning import Tuning, half
+from indexing.look.tuning import Tuning
 from schemas.errors import CorruptError
 from tests.support.looks import BLOCKS, views_of
 

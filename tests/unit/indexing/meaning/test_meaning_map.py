@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from indexing.meaning.map import MeaningMap, decode_map, encode_map, half, unit
+from indexing.learned.half import half
+from indexing.meaning.map import MeaningMap, decode_map, encode_map, unit
 from indexing.meaning.measures import Held
 from indexing.meaning.part import read, written
 from indexing.meaning.training import Learned

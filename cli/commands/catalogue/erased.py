@@ -1,7 +1,7 @@
 """Says where an erased product is gone, and what still waits for what.
 
-Reads the catalogue store, and the disk of this machine: the searchers'
-snapshots, full indexes. Exit code 1: something is left that it can see.
+Reads the catalogue store, the searchers' snapshots on the disk of this machine,
+and the full indexes (out of an object store it fetches them). Exit code 1: something is left that it can see.
 """
 
 from __future__ import annotations
@@ -84,9 +84,10 @@ def _places(layout: Layout, product_id: str) -> Iterator[tuple[str, int, str]]:
             yield f"{what}, set aside", rows, f"remove {folder}"
     generations = Generations(layout.generations)
     for name in generations.names():
-        rows = sum(remains(each, product_id) for each in _shards(generations.folder / name))
+        rows = sum(remains(each, product_id) for each in _shards(generations, name))
         yield f"full index {name}", rows, "gone once a later vitrine build is published and this one is removed"
 
 
-def _shards(generation: Path) -> list[Path]:
-    return sorted(folder for folder in generation.glob("shard-*") if folder.is_dir())
+def _shards(generations: Generations, name: str) -> Iterator[Path]:
+    for shard in range(len(generations.read(name).shards)):
+        yield generations.shard_folder(name, shard)

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from cli.commands.build import built
+from cli.commands.index.build import built
 from cli.imported import is_imported, remember_import
 from cli.importers import import_catalogue, read_catalogue
 from cli.publishing import publish_generation

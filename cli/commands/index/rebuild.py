@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from cli.commands import rebuild_features
+from cli.commands.index import rebuild_features
 from feature_store.open import catalogue_is_missing, restored_catalogue
 from feature_store.recorded import restore_catalogue
 from messaging.admin import describe

@@ -9,12 +9,12 @@ Exit codes: 0 it serves (with --check-only: it passes), 1 it does not.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from cli.publishing import publish_generation, publisher_of
 from cli.runtime.progress import Progress, Silent
 from generations.folder import Generations
 from generations.publish import WAIT_S
+from schemas.access.objects import FullIndexes
 from schemas.errors import OperatorError
 from schemas.full_index.publish_report import encode_publish_report
 from schemas.settings import load_settings
@@ -48,9 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if report.passed else 1
 
 
-def latest(folder: Path) -> str:
+def latest(place: FullIndexes) -> str:
     """The newest generation. Raises `OperatorError` when there is none."""
-    names = Generations(folder).names()
+    names = Generations(place).names()
     if not names:
-        raise OperatorError(f"no generation in {folder}; vitrine build makes one")
+        raise OperatorError(f"no generation in {place}; vitrine build makes one")
     return names[-1]

@@ -1,0 +1,1 @@
+"""What a shop sends and asks: products in, out and found again."""

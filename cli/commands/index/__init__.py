@@ -1,0 +1,1 @@
+"""The full index and the stores: built, published, replayed, brought back."""

@@ -1,0 +1,102 @@
+"""The serving tier on four hosts: links go down, a host loses power, strangers knock. Real processes, real networks.
+
+The streaming job stays outside: the shop's deltas come as it writes them. `tests/e2e` has the job, on one machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import pytest
+
+from benchmarks.harness.balanced import HAPROXY
+from messaging.admin import ensure_topics, wait_for_kafka
+from schemas.access.kafka import KafkaAccess
+from schemas.errors import OperatorError
+from schemas.search_pb2 import StatusRequest
+from schemas.search_pb2_grpc import SearchStub
+from schemas.settings import load_settings
+from tests.hostile.doors.authority import Authority
+from tests.hostile.doors.secure_kafka import secure_kafka
+from tests.hosts.network import Network, why_not
+from tests.hosts.shop import BackEnd, Shopper
+from tests.hosts.tier import FRONT, GRPC_PORT, LOG, SHARDS, TWINS, TierOnHosts
+from vision.extractor import extractor_id
+
+ENCODER = "efficientnet_lite0"
+
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.skipif(HAPROXY is None, reason="no haproxy on this machine; make tools installs it"),
+    pytest.mark.skipif(bool(why_not()), reason=why_not() or "there are hosts"),
+]
+
+
+@pytest.fixture(scope="module")
+def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TierOnHosts]:
+    folder = tmp_path_factory.mktemp("hosts")
+    with ExitStack() as stack:
+        network = stack.enter_context(Network(*TWINS, LOG, FRONT))
+        (folder / "kafka").mkdir()
+        kafka = stack.enter_context(secure_kafka(folder / "kafka", network.address(LOG), network.within(LOG)))
+        ensure_topics(
+            load_settings({}, home=str(folder / "topics"), shards=SHARDS, event_partitions=2, **kafka.settings)
+        )
+        running = TierOnHosts(network, kafka, folder, ENCODER)
+        stack.callback(running.stop)
+        running.start()
+        yield running
+
+
+def test_hosts_that_vanish_and_come_back_cost_no_answer_and_lose_nothing(tier: TierOnHosts) -> None:
+    with BackEnd(tier.kafka, extractor_id(ENCODER), SHARDS) as shop:
+        tier.await_whole()
+        with Shopper(tier.url, shop, 1) as first, Shopper(tier.url, shop, 2) as second:
+            for host, seconds in (("one", 5), ("two", 30)):
+                tier.network.cut(host)
+                time.sleep(seconds)
+                tier.network.mend(host)
+                tier.await_whole()
+            tier.kill("one")
+            time.sleep(5)
+            tier.start("one")
+            tier.await_whole()
+            time.sleep(2)
+    for shopper in (first, second):
+        assert shopper.failures == []
+        assert shopper.answers > 100
+        # On two cores all searchers may seem silent for a moment while ten processes notice that a host is gone.
+        assert shopper.partial <= shopper.answers / 50
+        assert shopper.wrong == []
+        assert shopper.slowest_s < 15
+
+    def equal() -> bool:
+        """Of each shard both replicas, as both blenders see them, and all that is on sale in them."""
+        views = [tier.shards(host) for host in TWINS]
+        digests = {(each["shard"], each["digest"]) for view in views for each in view}
+        images = [sum(each["searchable"] for each in view) for view in views]
+        return len(digests) == SHARDS and images == [len(TWINS) * len(shop.on_sale)] * len(TWINS)
+
+    until = time.monotonic() + 60
+    while not equal():
+        assert time.monotonic() < until, [tier.shards(host) for host in TWINS]
+        time.sleep(0.2)
+
+
+def test_nobody_comes_in_over_the_network_without_a_certificate(tier: TierOnHosts, tmp_path: Path) -> None:
+    stranger, key = Authority(tmp_path / "stranger", "stranger").issue("stranger")
+    ca = tier.authority.certificate.read_bytes()
+    theirs = grpc.ssl_channel_credentials(ca, key.read_bytes(), stranger.read_bytes())
+    for host in TWINS:
+        for port in (GRPC_PORT, GRPC_PORT + 1 + TWINS.index(host)):
+            address = f"{tier.network.address(host)}:{port}"
+            for channel in (grpc.insecure_channel(address), grpc.secure_channel(address, theirs)):
+                with channel, pytest.raises(grpc.RpcError) as refused:
+                    SearchStub(channel).Status(StatusRequest(), timeout=10)  # type: ignore[no-untyped-call]
+                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    with pytest.raises(OperatorError):
+        wait_for_kafka(KafkaAccess(tier.kafka.addresses), 0.0)

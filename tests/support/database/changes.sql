@@ -1,0 +1,20 @@
+-- What happens in the shop, a transaction a statement.
+UPDATE shop.products SET price_cents = 4990, changed = '2026-11-02 09:00:00+00' WHERE sku = 'A-1';
+UPDATE shop.products SET stock = 6 WHERE sku = 'A-1';
+INSERT INTO shop.products VALUES ('B-1', 'Desk lamp', 'Lumen', 'lamps', 12900, 1.125, '{S}', '{"watts": 9}', 'Short.', '2026-10-01', '2026-11-02 09:01:00+00', 'live', 2);
+INSERT INTO shop.pictures VALUES (5, 'B-1', 'b-1/front.jpg', 'f1', 1), (6, 'B-1', 'b-1/back.jpg', 'f2', 2);
+UPDATE shop.products SET status = 'sold out' WHERE sku = 'A-2';
+UPDATE shop.pictures SET etag = 'e2' WHERE id = 1;
+UPDATE shop.pictures SET url = 'a-1/sole.jpg' WHERE id = 2;
+UPDATE shop.pictures SET place = 3 WHERE id = 6;
+DELETE FROM shop.pictures WHERE id = 6;
+UPDATE shop.products SET status = 'live', brand = 'Bright', facts = NULL WHERE sku = 'A-3';
+UPDATE shop.products SET sku = 'B-9' WHERE sku = 'B-1';
+ALTER TABLE shop.products REPLICA IDENTITY FULL;
+UPDATE shop.products SET stock = 5 WHERE sku = 'A-1';
+UPDATE shop.products SET brand = NULL, changed = '2026-11-03 08:00:00+00' WHERE sku = 'A-1';
+UPDATE shop.products SET status = 'live', price_cents = 1790 WHERE sku = 'A-2';
+INSERT INTO shop.products VALUES ('C-1', 'Gone tomorrow', NULL, NULL, 100, NULL, NULL, NULL, NULL, NULL, '2026-11-03 09:00:00+00', 'live', 1);
+INSERT INTO shop.pictures VALUES (7, 'C-1', 'c-1/only.jpg', NULL, 1);
+DELETE FROM shop.products WHERE sku = 'C-1';
+INSERT INTO shop.products VALUES ('Z-END', 'The last', NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL, '2026-11-03 09:00:00+00', 'live', 1);

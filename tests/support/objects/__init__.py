@@ -1,0 +1,1 @@
+"""An object store for tests, and what they keep in it."""
