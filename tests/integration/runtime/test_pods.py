@@ -63,6 +63,7 @@ def test_blender_is_ready_once_it_has_found_a_broker_and_that_its_searchers(kafk
         "VITRINE_SEARCHER_ADDRESS": f"127.1.{{shard}}.{{replica}}:{port + 1}",
         "VITRINE_ALLOW_OPEN_ADDRESS": "false",
         "VITRINE_EVENT_PARTITIONS": "2",
+        "VITRINE_HTTP_DRAIN_S": "0",
         "VITRINE_ENCODER": EXTRACTOR,
     }
     with ExitStack() as stack:
