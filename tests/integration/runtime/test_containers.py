@@ -21,16 +21,17 @@ import pytest
 
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.job import job_runs
+from cli.runtime.jit import QUICK
 from cli.runtime.programs import REPOSITORY, flink_home, jars, java
 from messaging.producer import EventProducer
 from messaging.ranges import read_all
 from schemas.deltas.delta import decode_deltas
 from schemas.settings import Settings, load_settings
 from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
-from tests.e2e.pictures import write_pictures
 from tests.ports import free_block
 from tests.support.deployed import DOCKER, compose, image_health
 from tests.support.flink_metrics import FLINK, STAGES
+from tests.support.given_vectors import EXTRACTOR, A
 from tests.system import eventually
 
 pytestmark = pytest.mark.integration
@@ -49,7 +50,7 @@ class Machine:
         self.ports |= {grpc + 1000: self.ports[grpc] + 1000 for grpc in (7100, 7101, 7102)}
         self.settings: Settings = load_settings(
             {}, home=str(self.home), kafka_bootstrap=bootstrap, event_partitions=2, feature_partitions=2,
-            http_port=self.ports[8000], grpc_port=self.ports[7100], encoder="efficientnet_lite0_composite",
+            http_port=self.ports[8000], grpc_port=self.ports[7100], encoder=EXTRACTOR,
         )  # fmt: skip
         self.environment = {**self._bare(), **self._flink(), "VITRINE_HOME": str(self.home)}
         for name in ("kafka_bootstrap", "event_partitions", "feature_partitions", "http_port", "grpc_port", "encoder"):
@@ -75,7 +76,7 @@ class Machine:
         """PATH as in the image: our interpreter's programs, then Flink's."""
         programs = os.pathsep.join((str(Path(sys.executable).parent), str(flink_home() / "bin"), os.environ["PATH"]))
         ours = {name: value for name, value in os.environ.items() if not name.startswith("VITRINE_")}
-        return {**ours, "PATH": programs, "PYTHONPATH": str(REPOSITORY)}
+        return {**ours, "PATH": programs, "PYTHONPATH": str(REPOSITORY), "JVM_ARGS": " ".join(QUICK)}
 
     def _flink(self) -> dict[str, str]:
         """The folders that the Dockerfile makes."""
@@ -155,8 +156,9 @@ def test_flink_of_the_containers_runs_the_job_and_a_new_job_manager_runs_it_agai
 
 
 def product_arrives(machine: Machine, product: str) -> None:
-    (url,) = write_pictures(machine.home / product, range(1, 2))
-    event = {"type": "product_added", "product_id": product, "images": [{"url": url}]}
+    """With a vector of the shop's own: no network is loaded for it."""
+    image = {"url": f"https://shop.example/{product}.jpg", "vector": A}
+    event = {"type": "product_added", "product_id": product, "images": [image]}
     with EventProducer(machine.settings.kafka) as producer:
         producer.send(PRODUCT_EVENTS, product.encode(), json.dumps(event).encode())
 
@@ -191,7 +193,7 @@ def series_of_the_job(machine: Machine) -> None:
                     stages.update(re.findall(r"pendingRecords.*operator_name=\"[^\"]*_(\w+)_source\"", line))
         return found
 
-    wanted = {**FLINK, f"{STAGES}events": {"vitrine"}, f"{STAGES}extracted": {"vitrine"}}
+    wanted = {**FLINK, f"{STAGES}events": {"vitrine"}, f"{STAGES}given": {"vitrine"}}
     eventually(lambda: wanted.keys() <= shown().keys(), f"Flink shows {sorted(wanted)}", 60, poll_s=1.0)
     for name, labels in wanted.items():
         assert labels <= shown()[name], name

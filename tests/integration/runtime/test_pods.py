@@ -17,6 +17,7 @@ from cli.runtime.programs import REPOSITORY
 from serving.exposition import METRICS_PORT_OFFSET
 from tests.ports import free_block
 from tests.support.deployed import named, of_kind
+from tests.support.given_vectors import EXTRACTOR
 from tests.system import eventually
 
 pytestmark = pytest.mark.integration
@@ -62,7 +63,8 @@ def test_blender_is_ready_once_it_has_found_a_broker_and_that_its_searchers(kafk
         "VITRINE_SEARCHER_ADDRESS": f"127.1.{{shard}}.{{replica}}:{port + 1}",
         "VITRINE_ALLOW_OPEN_ADDRESS": "false",
         "VITRINE_EVENT_PARTITIONS": "2",
-        "VITRINE_ENCODER": "efficientnet_lite0_composite",
+        "VITRINE_HTTP_DRAIN_S": "0",
+        "VITRINE_ENCODER": EXTRACTOR,
     }
     with ExitStack() as stack:
         for name, of in searchers.items():

@@ -101,6 +101,7 @@ def test_dashboard_shows_what_operators_are_asked_about() -> None:
         *("vitrine_blender_searches_total", "vitrine_blender_request_seconds_bucket", "vitrine_index_recall"),
         *("vitrine_blender_known_photos_total", f"{STAGES}features_reused", f"{STAGES}dead_letters"),
         *("vitrine_publish_finished_seconds", "vitrine_disk_free_bytes", "vitrine_index_digests_differ"),
+        *("vitrine_searcher_recall_at_10", "vitrine_searcher_removal_seconds_bucket"),
     ):
         assert metric in text
     panels = dashboard()["panels"]
