@@ -28,7 +28,7 @@ from tests.e2e.test_replay import replayed, settled_digests
 from tests.system import System, eventually
 from vision.extractor import extractor_id
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 
 MARKER = "MARKER7b41e0"
 
@@ -92,7 +92,6 @@ def test_erased_product_is_gone_from_answers_and_disk(
     assert found(system, picture(7101))[0] == "erase-2"
 
 
-@pytest.mark.drill
 def test_replay_erases_the_features_and_extracts_what_failed_in_passing_and_changes_nothing_else(
     system: System, pictured: Pictured
 ) -> None:

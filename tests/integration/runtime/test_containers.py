@@ -34,7 +34,7 @@ from tests.support.flink_metrics import FLINK, STAGES
 from tests.support.given_vectors import EXTRACTOR, A
 from tests.system import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.drill]
 
 
 class Machine:

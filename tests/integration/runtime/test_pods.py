@@ -20,7 +20,7 @@ from tests.support.deployed import named, of_kind
 from tests.support.given_vectors import EXTRACTOR
 from tests.system import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.drill]
 
 
 @contextmanager
