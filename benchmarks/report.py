@@ -14,7 +14,7 @@ from benchmarks.harness.result import REPOSITORY, RESULTS
 from benchmarks.rows.asking import doubles, filters, meaning, ranking, words
 from benchmarks.rows.index import build, churn, delisted, scale, shard
 from benchmarks.rows.row import Result, Row
-from benchmarks.rows.serving import hung, queries, retrieval, robust, scenes, serving, start, swap
+from benchmarks.rows.serving import hung, queries, retrieval, robust, scenes, serving, serving_soak, start, swap
 from benchmarks.rows.stream import chaos, extraction, freshness, hosts, recovery, soak, stores, updates
 
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
@@ -51,6 +51,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "swap": swap,
     "hung": hung,
     "serving": serving,
+    "serving-soak": serving_soak,
     "build": build,
     "extraction": extraction,
     "hosts": hosts,

@@ -110,6 +110,7 @@ def soaked(tier: BalancedTier, load: PacedLoad, minutes: int, seed: int, progres
     faults: Counter[str] = Counter()
     parts: list[Sent] = []
     load.taken()
+    began = time.time()
     for minute in range(minutes):
         until = time.monotonic() + 60.0
         victim, fault = chance.choice(victims), chance.choice(("killed", "hung", "stopped"))
@@ -132,7 +133,7 @@ def soaked(tier: BalancedTier, load: PacedLoad, minutes: int, seed: int, progres
     return {
         "minutes": minutes,
         "faults": dict(sorted(faults.items())),
-        **felt(sent, 0.0, time.time()),
+        **felt(sent, began, time.time()),
         "answered_whole": round(float(good.mean()), 6),
         "within_a_second": round(float((good & (sent[:, 1] < 1.0)).mean()), 6),
     }

@@ -122,6 +122,24 @@ def serving(result: Result) -> list[Row]:
     return rows
 
 
+def serving_soak(result: Result) -> list[Row]:
+    figures = result["figures"]
+    soak = figures["soak"]
+    faults = ", ".join(f"{count} {name}" for name, count in soak["faults"].items())
+    load = f"at half of full load ({figures['queries_per_s']} queries/s)"
+    return [
+        (
+            f"a fault a minute for {soak['minutes']} minutes, {load}",
+            "99.9 % answered",
+            f"{100 * soak['answered_whole']:.3f} % of {soak['queries']:,} answered whole, "
+            f"{100 * soak['within_a_second']:.3f} % within a second; "
+            f"{soak['failed']} failed, {soak['partial']} lack a shard; "
+            f"p50 {soak['p50_ms']} ms, p99 {soak['p99_ms']}",
+            f"faults: {faults}",
+        )
+    ]
+
+
 def retrieval(result: Result) -> list[Row]:
     rows: list[Row] = []
     for extractor, found in result["figures"].items():
