@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 Call = Callable[[Guarded, float], Coroutine[None, None, Answer]]
 """(whom, seconds left) -> its answer."""
 Again = Callable[[TransientError | None], None]
-"""Told whenever another one is asked: why the one before failed, None where it is slow."""
+"""Told why one failed; None where one is slow and another is asked beside it."""
 
 LEAST_S = 0.01
 _REMEMBERED = 256

@@ -96,12 +96,7 @@ async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socke
             changed=lambda state: put_aside.set(state is State.EJECTED),
         )
 
-    tries = Counter(
-        "vitrine_blender_second_tries",
-        "Brokers that failed or were slow, where another was asked",
-        ["why"],
-        registry=registry,
-    )
+    tries = Counter("vitrine_blender_second_tries", "Brokers that failed or were slow", ["why"], registry=registry)
 
     def again(error: TransientError | None) -> None:
         tries.labels("slow" if error is None else "failed").inc()

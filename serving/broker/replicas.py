@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from generations.life import Life, life_of
 from schemas.errors import TransientError
@@ -119,25 +118,24 @@ class Replicas:
             new += row
         return new
 
-    async def follow(self) -> list[Replica]:
-        """Connects who has joined, and lets go who has left; returns the new replicas."""
+    async def follow(self) -> None:
+        """Connects who has joined, and lets go who has left."""
         self._members.look()
-        new = []
         now = time.monotonic()
         for shard, row in enumerate(self._rows):
             numbers = self._members.numbers(shard)
             here = {replica.number: replica for replica in row}
             for number in here.keys() - set(numbers):
                 here[number].left = True
+                # It is missed by nobody, silent or not.
+                self._changed(shard, number, State.SERVING)
                 self._leaving.append((now + LEAVING_S, here[number]))
             joined = [self._connected(shard, number) for number in numbers if number not in here]
             if joined or len(here) != len(numbers):
                 self._rows[shard] = [replica for replica in row if not replica.left] + joined
-            new += joined
         gone = [replica for until, replica in self._leaving if until <= now]
         self._leaving = [(until, replica) for until, replica in self._leaving if until > now]
         await asyncio.gather(*(replica.backend.close() for replica in gone))
-        return new
 
     async def close(self) -> None:
         """Also of those that are leaving."""
@@ -173,5 +171,10 @@ class Replicas:
 
     def _connected(self, shard: int, number: int) -> Replica:
         name = f"searcher {shard}-{number}"
-        changed = partial(self._changed, shard, number)
-        return Replica(shard, number, Guarded(self._connect(shard, number), name, changed=changed))
+
+        def changed(state: State) -> None:
+            if not replica.left:  # else another of that number may be back
+                self._changed(shard, number, state)
+
+        replica = Replica(shard, number, Guarded(self._connect(shard, number), name, changed=changed))
+        return replica

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import OperatorError, TransientError
-from schemas.search_pb2 import SearchRequest, SearchResponse
+from schemas.search_pb2 import SearchRequest, SearchResponse, StatusRequest, StatusResponse
 from serving.broker.members import NamedInFile
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
@@ -35,6 +35,8 @@ class Searcher(LocalBackend):
         super().__init__(ready_searcher(0, number, listed(batch(), "p", [direction(1)]), 1))
         self.alive = True
         self.closed = False
+        self.open = asyncio.Event()
+        self.open.set()
         self.searches = 0
 
     async def search(self, request: SearchRequest, timeout_s: float) -> SearchResponse:
@@ -42,6 +44,10 @@ class Searcher(LocalBackend):
         if not self.alive:
             raise TransientError("unreachable", "nobody listens")
         return await super().search(request, timeout_s)
+
+    async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
+        await self.open.wait()
+        return await super().status(timeout_s, request)
 
     async def close(self) -> None:
         self.closed = True
@@ -97,6 +103,30 @@ async def test_replica_joins_and_another_leaves_under_queries(tmp_path: Path) ->
         write(file, ["s0:1", "s1:1", "s2:1"])
         await asked(broker, searchers["s0:1"])
     assert all(searcher.closed for searcher in searchers.values())
+
+
+@pytest.mark.anyio
+async def test_silent_replica_that_leaves_is_missed_by_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "searchers.json"
+    searchers = {f"s{number}:1": Searcher(number) for number in range(2)}
+    write(file, ["s0:1", "s1:1"])
+    async with following(file, searchers) as broker:
+
+        async def ejected(expected: float) -> None:
+            for _ in range(3000):
+                assert await answered(broker) == ["p"]
+                labels = {"shard": "0", "replica": "0"}
+                if broker.metrics.registry.get_sample_value("vitrine_broker_replica_ejected", labels) == expected:
+                    return
+                await asyncio.sleep(0.01)
+            raise AssertionError(f"the metric is never {expected}")
+
+        await asked(broker, searchers["s0:1"])
+        searchers["s0:1"].open.clear()
+        await ejected(1.0)
+        write(file, ["s1:1"])
+        await ejected(0.0)
+        searchers["s0:1"].open.set()
 
 
 @pytest.mark.anyio
