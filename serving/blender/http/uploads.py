@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from schemas.errors import RejectedError, TransientError
-from schemas.query.body import DEFAULT_LIMIT, MAX_IMAGES, MAX_LIMIT
+from schemas.query.body import MAX_IMAGES, MAX_LIMIT
 from serving.backend import OVERLOADED
 from serving.blender.asking.likeness import vector_of
 from serving.blender.embedding.memory import FreedMemory
@@ -28,11 +28,11 @@ TOTAL_BYTES = 64_000_000
 SMALL_BYTES = 1_000_000
 
 
-class VectorQuery(msgspec.Struct, frozen=True):
-    """The JSON body of POST /v1/search/vector."""
+class VectorQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The JSON body of POST /v1/search/vector. Without a `limit` the URL's counts, where all other options are."""
 
     vector: list[float]
-    limit: int = DEFAULT_LIMIT
+    limit: int | None = None
 
 
 _Hold = Callable[[int], None]
@@ -82,7 +82,7 @@ class Uploads:
 
     @asynccontextmanager
     async def vector(self, request: Request, query_limit: int) -> AsyncGenerator[tuple[NDArray[np.float32], int], None]:
-        """Vector and limit of either form of the body; `query_limit` is the raw form's.
+        """Vector and limit of either form of the body; `query_limit` is the URL's, the raw form has no other.
 
         Raises `RejectedError` (`media_type`, `too_large`, `malformed_body` or `invalid_query`), or
         `TransientError('overloaded', ...)`.
@@ -167,12 +167,15 @@ async def _vector_of(request: Request, query_limit: int, hold: _Hold) -> tuple[N
     try:
         query = _query_decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise RejectedError("invalid_query", f'{error}; send {{"vector": [...], "limit": 10}}') from error
+        raise RejectedError(
+            "invalid_query", f'{error}; send {{"vector": [...], "limit": 10}}, and all other options in the URL'
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RejectedError("malformed_body", f"not JSON: {error}") from error
-    if not 1 <= query.limit <= MAX_LIMIT:
-        raise RejectedError("invalid_query", f"limit {query.limit}; ask for 1 to {MAX_LIMIT} products")
-    return vector_of(query.vector), query.limit
+    limit = query_limit if query.limit is None else query.limit
+    if not 1 <= limit <= MAX_LIMIT:
+        raise RejectedError("invalid_query", f"limit {limit}; ask for 1 to {MAX_LIMIT} products")
+    return vector_of(query.vector), limit
 
 
 def _charged(request: Request, hold: _Hold) -> _Hold:

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.anyio
         ({"vector": [1.0] * DIMENSION, "limit": 0}, (422, "invalid_query")),
         ({"vector": [1.0] * DIMENSION, "limit": 101}, (422, "invalid_query")),
         ({"limit": 3}, (422, "invalid_query")),
+        ({"vector": [1.0] * DIMENSION, "filter": "price:1..2"}, (422, "invalid_query")),
         ([], (422, "invalid_query")),
     ],
 )

@@ -172,11 +172,20 @@ async def test_filter_lets_through_what_it_says_whatever_else_is_asked(
     parameters = {"filter": short, "limit": "100"}
     same = await client.post("/v1/search/vector", params=parameters, json={"vector": vector, "limit": 100})
     assert ids(same) == ids(by_vector)
+    in_url = await client.post("/v1/search/vector", params=parameters, json={"vector": vector})
+    assert ids(in_url) == ids(by_vector)
     assert set(ids(await client.get("/v1/search/text", params={"q": "number", **parameters}))) <= wanted
     similar = await client.get("/v1/products/p1/similar", params=parameters)
     assert set(ids(similar)) == (set(ids(by_vector)) | wanted) - {"p1"} or len(wanted) > 100
     form = await client.post("/v1/search/image", params=parameters, files={"image": ("q", picture(1))})
     assert set(ids(form)) <= wanted
+
+
+async def test_limit_of_a_vector_stands_in_the_url_or_in_the_body_which_counts_first(client: httpx.AsyncClient) -> None:
+    vector = direction(7).tolist()
+    for limit, body in ((50, {}), (3, {}), (50, {"limit": 4})):
+        answer = await client.post(f"/v1/search/vector?limit={limit}", json={"vector": vector, **body})
+        assert len(ids(answer)) == body.get("limit", limit)
 
 
 async def test_facets_count_products_exactly_and_without_those_removed(client: httpx.AsyncClient, shop: Shop) -> None:

@@ -29,7 +29,7 @@ def write(file: Path, *shards: list[str]) -> None:
 
 
 class Searcher(LocalBackend):
-    """One replica of shard 0, product p in it. `alive`: else nothing listens there."""
+    """One replica of shard 0, product p in it. `alive`: else nothing listens there. `open`: else it hangs."""
 
     def __init__(self, number: int) -> None:
         super().__init__(ready_searcher(0, number, listed(batch(), "p", [direction(1)]), 1))
@@ -43,6 +43,7 @@ class Searcher(LocalBackend):
         self.searches += 1
         if not self.alive:
             raise TransientError("unreachable", "nobody listens")
+        await self.open.wait()
         return await super().search(request, timeout_s)
 
     async def status(self, timeout_s: float, request: StatusRequest | None = None) -> StatusResponse:
