@@ -84,7 +84,7 @@ def measure(images: int, dimension: int, queries: int, seed: int) -> dict[str, A
         "recall_at_10": Truth(present_vectors(shard), asked).recall(scores_of(shard, asked, shard.nprobe)),
         "query_us": query_us(shard, asked),
         "memory_mib": stats.memory_bytes / 2**20,
-        "memory_over_contents": stats.memory_bytes / (images * 4 * (dimension + PROJECTED) + texts),
+        "memory_over_contents": stats.memory_bytes / (images * (4 * dimension + PROJECTED) + texts),
     }
     random = np.random.default_rng(seed)
     figures["price_us"] = update_us(shard, catalogue, images, random, pictures=False)

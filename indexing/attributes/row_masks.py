@@ -17,7 +17,7 @@ from schemas.query.filters import Filter
 
 _MOST = 32
 """Masks kept, of 1.1 bytes a row each."""
-_FEW_ROWS = 4096
+_FEW_ROWS = 1 << 14
 """Numbers of so many rows are kept as well, 8 bytes each."""
 
 

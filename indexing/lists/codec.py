@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.lists.kinds import IndexKind
-from indexing.lists.projection import PROJECTED, Projection
+from indexing.lists.projection import ByteProjection, byte_width, projection_of
 from indexing.lists.quantisation import Quantiser, quantised_bytes
 
 
@@ -35,6 +35,9 @@ class Codec(Protocol):
     def encode(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Codes as words, (n, width)."""
 
+    def encode_scanned(self, scanned: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The same of vectors as `scanned` gives them."""
+
     def scanned(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Queries and centroids as a scan takes them."""
 
@@ -44,14 +47,16 @@ class Codec(Protocol):
 
 def codec_of(kind: IndexKind, dimension: int, parameters: NDArray[np.float32]) -> Codec:
     """The codec with these parameters. Raises `ValueError` where they are not as many as the kind has."""
-    return Projection(dimension, parameters) if kind is IndexKind.IVF_PCA else Quantiser(kind, dimension, parameters)
+    if kind is IndexKind.IVF_PCA:
+        return projection_of(dimension, parameters)
+    return Quantiser(kind, dimension, parameters)
 
 
 def train_codec(kind: IndexKind, sample: NDArray[np.float32], seed: int) -> Codec:
     """A codec for vectors like those of the sample, the same for the same sample and seed."""
-    return Projection.train(sample) if kind is IndexKind.IVF_PCA else Quantiser.train(kind, sample, seed)
+    return ByteProjection.train(sample) if kind is IndexKind.IVF_PCA else Quantiser.train(kind, sample, seed)
 
 
 def code_bytes(kind: IndexKind, dimension: int) -> int:
     """Bytes of one code. Raises `OperatorError` for a dimension that the kind cannot take."""
-    return 4 * min(PROJECTED, dimension) if kind is IndexKind.IVF_PCA else quantised_bytes(kind, dimension)
+    return byte_width(dimension) if kind is IndexKind.IVF_PCA else quantised_bytes(kind, dimension)

@@ -42,6 +42,7 @@ faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
 _LOCATION_SHIFT = 32
 _LOCATION_MASK = (1 << _LOCATION_SHIFT) - 1
 _BUILD_BATCH = 1 << 14
+_GATHERED = 3072
 
 
 Part: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -263,14 +264,40 @@ class InvertedLists:
         # The view after the locations: whatever they say has a place in it.
         return self._view.entries(locations >> _LOCATION_SHIFT, locations & _LOCATION_MASK)
 
+    @property
+    def gathered(self) -> int:
+        """Rows up to which `compare` costs less than a scan that passes by all others."""
+        return _GATHERED
+
+    def nearest(self, query: NDArray[np.float32], rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+        """`most` of these rows, ascending as they are: those in the lists nearest to the query (dimension,). Any thread.
+
+        Some more where the last list has more of them; all where there are no
+        more, `most` is 0, or lists have no centroids to be near to.
+        """
+        if most <= 0 or len(rows) <= most or self.centroids is None:
+            return rows
+        scores = (self.centroids @ query).take(self._location.take(rows) >> _LOCATION_SHIFT)
+        near: NDArray[np.int64] = rows[scores >= np.partition(scores, len(rows) - most)[len(rows) - most]]
+        return near
+
     def compare(
-        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64]
+        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64], most: int = 0
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """As `scan`, among these rows alone, each of which must have a vector. Any thread."""
+        """As `scan`, among these rows alone, each of which must have a vector. Any thread.
+
+        most: see `nearest`.
+        """
         if not len(rows):
             # There may be no list at all yet.
             return best_of(np.empty((len(vectors), 0), dtype=np.float32), rows, k)
-        return best_of(vectors @ self.vectors(rows).T, rows, k)
+        if not 0 < most < len(rows):
+            return best_of(vectors @ self.vectors(rows).T, rows, k)
+        found = []
+        for i, query in enumerate(vectors):
+            near = self.nearest(query, rows, most)
+            found.append(best_of(vectors[i : i + 1] @ self.vectors(near).T, near, k))
+        return np.concatenate([scores for scores, _ in found]), np.concatenate([numbers for _, numbers in found])
 
     def scan(
         self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int, most: int = 0

@@ -18,7 +18,8 @@ class IndexKind(StrEnum):
     lists around trained centroids, `nprobe` of them compared; what is compared
     is compared exactly, recall is the share of neighbours in the probed lists.
     ivf_pca, ivf_sq8, ivf_pq: the lists hold codes (the 128 numbers in which
-    vectors have most of their energy; a byte a number; 64 bytes), the best by
+    vectors have most of their energy, a byte each; a byte for each number of
+    the vector; 64 bytes), the best by
     code are compared again by their stored vectors.
     """
 

@@ -66,6 +66,10 @@ class Quantiser:
         )
         return codes
 
+    def encode_scanned(self, scanned: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Codec.encode_scanned`."""
+        return self.encode(scanned)
+
     def scanned(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Codec.scanned`."""
         return vectors

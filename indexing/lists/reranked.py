@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from indexing.lists.codec import Codec
 from indexing.lists.inverted_lists import InvertedLists, Part
 from indexing.lists.kinds import IndexKind
+from indexing.lists.projection import ByteProjection, Projection
 from indexing.lists.view import Block, new_block
 
 _CANDIDATES = {IndexKind.IVF_PCA: 4, IndexKind.IVF_SQ8: 4, IndexKind.IVF_PQ: 16}
@@ -25,6 +26,7 @@ _CANDIDATES = {IndexKind.IVF_PCA: 4, IndexKind.IVF_SQ8: 4, IndexKind.IVF_PQ: 16}
 _LEAST_CANDIDATES = 64
 _OF_ALL_LISTS = 8
 """How many times those a scan brings of which exactly the best are wanted, where vectors are on disk."""
+_GATHERED_CODES = 1 << 14
 _ENCODED_ROWS = 1 << 12
 
 
@@ -91,9 +93,8 @@ class CodedLists:
 
     def placed(self, vectors: NDArray[np.float32]) -> tuple[list[int], NDArray[np.float32] | None]:
         """See `InvertedLists.placed`: all in one go, which costs a small part of one at a time."""
-        codes = self.codec.encode(vectors)
-        scanned = codes if self.codec.kind is IndexKind.IVF_PCA else self.codec.scanned(vectors)
-        return self._codes.assign(scanned), codes
+        scanned = self.codec.scanned(vectors)
+        return self._codes.assign(scanned), self.codec.encode_scanned(scanned)
 
     def append(
         self, list_number: int, row: int, vector: NDArray[np.float32], code: NDArray[np.float32] | None = None
@@ -129,14 +130,24 @@ class CodedLists:
         _, candidates = self._codes.scan(self.codec.scanned(vectors), self._candidates(k), selector, nprobe, most)
         return self._ranked(vectors, k, candidates)
 
+    @property
+    def gathered(self) -> int:
+        """See `InvertedLists.gathered`: more where a row's code is two cache lines and needs no decoding."""
+        return _GATHERED_CODES if isinstance(self.codec, ByteProjection) else self._vectors.gathered
+
     def compare(
-        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64]
+        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64], most: int = 0
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """See `InvertedLists.compare`; of many rows the best by code are compared exactly, where codes can be."""
-        if len(rows) <= self._candidates(k) or self.codec.kind is not IndexKind.IVF_PCA:
-            return self._vectors.compare(vectors, k, rows)
-        _, candidates = self._codes.compare(self.codec.scanned(vectors), self._candidates(k), rows)
-        return self._ranked(vectors, k, candidates)
+        candidates = self._candidates(k)
+        if len(rows) <= candidates or not isinstance(self.codec, Projection | ByteProjection):
+            return self._vectors.compare(vectors, k, rows, most)
+        found = np.empty((len(vectors), candidates), dtype=np.int64)
+        for i, query in enumerate(self.codec.scanned(vectors)):
+            near = self._codes.nearest(query, rows, max(most, candidates) if most else 0)
+            scores = self.codec.scores(query, self._codes.vectors(near))
+            found[i] = near[np.argpartition(scores, len(near) - candidates)[-candidates:]]
+        return self._ranked(vectors, k, found)
 
     def exactly(
         self, vectors: NDArray[np.float32], k: int, selector: Any

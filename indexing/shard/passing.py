@@ -1,8 +1,9 @@
 """The rows that pass a filter, and a scan of them alone.
 
-A selective filter leaves few rows: those are compared one and all. A broad
-one restricts the scan of the lists, which goes on, from the nearest list to
-the farthest, until as many passing rows were compared as a query without a
+A selective filter leaves few rows: those are looked up by their numbers, one
+and all, or where there are more those in the nearest lists. A broad one
+restricts the scan of the lists, which goes on from the nearest list to the
+farthest. Either way as many passing rows are compared as a query without a
 filter compares, or `LEAST_COMPARED`. So recall does not depend on the filter,
 also where what passes lies far from the query. The choice by the number of
 what passes is Qdrant's and Vespa's as well.
@@ -20,10 +21,8 @@ from indexing.shard.state import ShardState
 from schemas.found import Hit
 from schemas.query.filters import Filter
 
-GATHERED = 3072
-"""Passing rows up to which all of them are compared; from there on a scan of the lists costs less."""
 LEAST_COMPARED = 1200
-"""Passing rows that a scan of the lists compares at least, where there are as many."""
+"""Passing rows that are compared at least, where there are as many."""
 _LISTS_MORE = 2
 """How many times the lists that hold as many passing rows on an average may be scanned for them."""
 
@@ -60,14 +59,16 @@ class PassingRows:
             self._look()
         mask = self._mask
         lists = self._state.lists
-        if mask.count <= GATHERED:
-            self.plan = f"{mask.count} of {len(mask)} rows pass, all of them compared"
-            return lists.compare(queries, k, mask.numbers)
         count = len(lists)
+        most = math.ceil(max(LEAST_COMPARED, 4 * k, self._nprobe / max(1, count) * self._state.searchable))
+        if mask.count <= lists.gathered:
+            most = 0 if again or mask.count <= most or lists.centroids is None else most
+            said = f"the {most} in the nearest lists" if most else "all of them"
+            self.plan = f"{mask.count} of {len(mask)} rows pass, {said} compared"
+            return lists.compare(queries, k, mask.numbers, most)
         if again or lists.centroids is None:
             self.plan = f"{mask.count} of {len(mask)} rows pass, all lists scanned for them"
             return lists.scan(queries, k, mask.selector, count)
-        most = math.ceil(max(LEAST_COMPARED, 4 * k, self._nprobe / count * self._state.searchable))
         probes = min(count, math.ceil(_LISTS_MORE * count * most / mask.count))
         self.plan = f"{mask.count} of {len(mask)} rows pass, the nearest {most} or so compared"
         scores, rows = lists.scan(queries, k, mask.selector, probes, most)
