@@ -270,7 +270,7 @@ class InvertedLists:
         return _GATHERED
 
     def nearest(self, query: NDArray[np.float32], rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-        """`most` of these rows, ascending as they are: those in the lists nearest to the query (dimension,). Any thread.
+        """`most` of these rows, ascending as they are: in the lists nearest to the query (dimension,). Any thread.
 
         Some more where the last list has more of them; all where there are no
         more, `most` is 0, or lists have no centroids to be near to.

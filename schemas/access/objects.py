@@ -14,6 +14,8 @@ from schemas.errors import OperatorError
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}")
 _SCHEME = "s3://"
+_URL = re.compile(r"s3:|.*://")
+"""With a stroke less it is a slip of the pen; a folder of such a name can be written ./s3:..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ FullIndexes = Path | CopiedPlace
 
 def object_place(text: str, setting: str) -> ObjectPlace | None:
     """None: `text` is no URL, but a folder. Raises `OperatorError` for a URL that is none of a place."""
-    if "://" not in text:
+    if not _URL.match(text):
         return None
     bucket, _, prefix = text.removeprefix(_SCHEME).partition("/")
     prefix = prefix.strip("/")

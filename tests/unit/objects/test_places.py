@@ -26,7 +26,8 @@ def test_place_is_a_bucket_and_a_prefix(text: str, bucket: str, prefix: str) -> 
 
 
 def test_folder_is_no_place(tmp_path: Path) -> None:
-    assert object_place(str(tmp_path), "generations") is None
+    for text in (str(tmp_path), "", "indexes", "./s3:/indexes", "a:b/c"):
+        assert object_place(text, "generations") is None
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,8 @@ def test_folder_is_no_place(tmp_path: Path) -> None:
         "s3://indexes//a//b",
         "gs://indexes/a",
         "https://indexes",
+        "s3:/indexes/a",
+        "s3:indexes",
     ],
 )
 def test_url_that_is_no_place_is_refused_with_what_is_wanted(text: str) -> None:
