@@ -161,8 +161,11 @@ def missing_commands(document: Document) -> Iterator[str]:
             yield from _wrong_module(module, re.findall(r"--[a-z][\w-]*", rest))
 
 
+_parser = cache(build_parser)
+
+
 def _wrong_vitrine(words: list[str]) -> Iterator[str]:
-    parser = build_parser()
+    parser = _parser()
     said = "vitrine"
     for word in words:
         choices = next((a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction)), None)
