@@ -22,7 +22,6 @@ import psutil
 from benchmarks.harness.processes import CpuMeter
 from benchmarks.harness.result import rounded, write_result
 from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, temporary_home
-from schemas.settings import Settings
 
 PORT = FIRST_PORT + 400
 LOOK_S = 0.1
@@ -88,7 +87,7 @@ def _label(process: psutil.Process) -> str:
 
 def started(home: Path, port: int, idle_s: float) -> dict[str, Any]:
     """One start, and the rest after it."""
-    system = BenchSystem(bench_settings(home, port, encoder=Settings().encoder))
+    system = BenchSystem(bench_settings(home, port))
     family, began = Family(), time.monotonic()
     own = time.process_time()
     try:
