@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+# On a busy machine two threads of BLAS wait for each other by turning round: minutes instead of seconds.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from indexing.look.first import first_look, prepared
 from indexing.look.shipped import shipped
