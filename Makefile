@@ -22,7 +22,7 @@ help:  ## this list
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 	@echo "  make bench-NAME     one of: $(BENCHES)"
 
-setup: $(DONE)/packages $(DONE)/jars $(DONE)/class-data $(DONE)/networks  ## install what is missing: virtual environment, Python packages, Maven jars
+setup: $(DONE)/packages $(DONE)/jars $(DONE)/class-data $(DONE)/networks $(DONE)/looks  ## install what is missing: virtual environment, Python packages, Maven jars
 	@command -v chromium >/dev/null || echo "setup: no chromium, so the tests of the page will be skipped (make browser installs it)"
 
 setup-dev: setup $(DONE)/packages-dev $(DONE)/jars-dev $(DONE)/object-store
@@ -48,10 +48,10 @@ check-code: $(DONE)/packages-dev
 check-units: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store
 	$(PYTEST) -q tests/unit
 
-test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests  ## the tests on real Kafka, Flink and Chromium, beside a running system
+test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests $(DONE)/looks  ## the tests on real Kafka, Flink and Chromium, beside a running system
 	$(PYTEST) tests -m "not drill" --durations=25
 
-drills: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests  ## whole systems killed, flooded, robbed, swapped under traffic, locked up: one after the other
+drills: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests $(DONE)/looks  ## whole systems killed, flooded, robbed, swapped under traffic, locked up: one after the other
 	$(PY) -m pytest tests -m drill --durations=10
 
 format: $(DONE)/packages-dev
@@ -185,8 +185,15 @@ $(DONE)/object-store: tests/support/objects/pom.xml $(DONE)/packages
 	@rm -rf .cache/object-store; mv .cache/object-store.part .cache/object-store
 	@touch $@
 
+# Only for speed, as what follows: Flink takes these jars out of its own at each start, where archives do not reach.
+$(DONE)/unpacked: $(DONE)/jars $(wildcard docker/flink/unpacked/* docker/flink/unpacked/vitrine/unpacked/*.java)
+	@rm -rf .cache/jars/unpacked .cache/jars/unpacked.part
+	@if docker/flink/unpacked/build "$$($(PY) -c 'import pyflink; print(pyflink.__path__[0])')/lib" .cache/jars/unpacked.part; \
+	then mv .cache/jars/unpacked.part .cache/jars/unpacked; touch $@; \
+	else echo "setup: Flink's jars are not taken apart; every start of the system takes some seconds longer"; fi
+
 # Only for speed: `make run` does without, and so does whoever cannot start a system here.
-$(DONE)/class-data: $(DONE)/jars $(wildcard cli/runtime/class_data/*.py) cli/runtime/flink/jvm.py cli/runtime/kafka.py
+$(DONE)/class-data: $(DONE)/unpacked $(wildcard cli/runtime/class_data/*.py) cli/runtime/flink/jvm.py cli/runtime/kafka.py
 	@began=$$SECONDS; \
 	echo "setup: archives of Kafka's and Flink's classes, from a system that is started for it (a minute)"; \
 	if $(PY) -m cli.runtime.class_data; then echo "setup: archives made in $$((SECONDS - began)) s"; touch $@; \
@@ -198,6 +205,11 @@ $(DONE)/networks: $(DONE)/packages $(wildcard vision/*.py vision/*/*.py)
 	echo "setup: the encoder's network, measured and kept for this processor (10 s)"; \
 	if $(PY) -m vision.kept; then echo "setup: measured in $$((SECONDS - began)) s"; touch $@; \
 	else echo "setup: none; every process that embeds loads PyTorch and measures"; fi
+
+# Only for speed: what a new home begins with, of which each would compute the same.
+$(DONE)/looks: $(DONE)/packages $(wildcard indexing/look/*.py indexing/look/priors/*)
+	@echo "setup: the look of a shop that has learned none (seconds)"
+	@if $(PY) -m indexing.look; then touch $@; else echo "setup: none; every new home computes it"; fi
 
 # Many processes of the tests embed by the network alone, and some by base features: each would load PyTorch and
 # measure, 14 s of processor.

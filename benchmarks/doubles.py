@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import REPOSITORY, rounded, write_result
-from benchmarks.harness.system import ENCODER
+from benchmarks.harness.system import COMPOSITE
 from benchmarks.load.one_picture import ASIDE, COPIES, copies, one_thing
 from benchmarks.retrieval.catalogue import lines, shared_data
 from indexing.look.shipped import shipped_prior
@@ -202,7 +202,7 @@ def least_ms(work: Callable[[], object]) -> float:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.doubles", description=__doc__)
-    parser.add_argument("--encoder", nargs="+", default=[ENCODER, "efficientnet_lite0_blocks"])
+    parser.add_argument("--encoder", nargs="+", default=[COMPOSITE, "efficientnet_lite0_blocks"])
     parser.add_argument("--pictures", type=int, default=150, help="of each catalogue that copies are made of")
     parser.add_argument("--images", type=int, default=10_000, help="of the shard that the cost is measured on")
     parser.add_argument("--limits", type=int, nargs="+", default=[10, 50])

@@ -32,18 +32,17 @@ import numpy as np
 from benchmarks.harness.processes import CpuMeter
 from benchmarks.harness.result import write_result
 from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, temporary_home
+from benchmarks.load.drawn import drawn_features
 from benchmarks.load.events import LoadGenerator
-from benchmarks.load.shop import Event, Kind, Shop, fill_feature_store, retitled, vectors
+from benchmarks.load.shop import Event, Kind, Shop, fill_feature_store, retitled
 from messaging.consumer import PartitionReader
 from messaging.producer import EventProducer
 from schemas.deltas.delta import decode_deltas
-from schemas.features.ids import dimension_of
 from schemas.ids import EPOCH_SHIFT, shard_of_product
 from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
-from vision.extractor import extractor_id
 
 PROBE_PRODUCTS = 1000
 TITLES_EVERY = 5
@@ -222,10 +221,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with temporary_home() as home:
         asked = {"encoder": arguments.encoder, "bundle_time_ms": arguments.bundle_time_ms}
         settings = bench_settings(home, arguments.first_port, **{name: value for name, value in asked.items() if value})
-        extractor = extractor_id(settings.encoder, settings.weights)
-        matrix, _ = vectors(arguments.images + PROBE_PRODUCTS, dimension_of(extractor))
-        fill_feature_store(settings, extractor, matrix)
-        del matrix
+        drawn = drawn_features(settings)
+        fill_feature_store(settings, drawn, arguments.images + PROBE_PRODUCTS)
         with BenchSystem(settings).running() as system:
             load = LoadGenerator(settings.kafka, arguments.images)
             probed = Shop(PROBE_PRODUCTS, seed=7, first=arguments.images)
@@ -243,7 +240,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             load.close()
     parameters = {
         **vars(arguments),
-        "extractor": extractor,
+        "extractor": drawn.look.extractor_id,
         "shards": settings.shards,
         "bundle_time_ms": settings.bundle_time_ms,
         "mix": "JD's, of known images: 33 % attribute updates, 53 % additions, 14 % removals",

@@ -26,13 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.harness.result import write_result
 from benchmarks.harness.system import bench_settings, temporary_home
+from benchmarks.load.drawn import DrawnFeatures, drawn_features
 from benchmarks.load.grpc import QueryClient, latencies
-from benchmarks.shard import Catalogue
 from cli.runtime.environment import child_environment
 from cli.runtime.programs import python
 from cli.runtime.progress import Progress
@@ -41,13 +39,11 @@ from cli.runtime.system import System
 from messaging.producer import EventProducer
 from schemas.deltas.delta import encode_deltas
 from schemas.errors import OperatorError
-from schemas.features.ids import dimension_of
 from schemas.ids import shard_of_product
 from schemas.search_pb2 import ShardStatus, StatusRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
-from vision.extractor import extractor_id
 
 FIRST_PORT = 18_800
 SHARDS = 2
@@ -84,27 +80,33 @@ class Searchers:
         raise OperatorError(f"not within {_WAIT_S:.0f} s: {what}")
 
 
-def send(settings: Settings, catalogue: Catalogue, images: int) -> None:
+def send(settings: Settings, drawn: DrawnFeatures, images: int) -> None:
     """Every image's delta into its partition of index-deltas."""
     with EventProducer(settings.kafka) as producer:
         for partition in range(SHARDS):
             own = [number for number in range(images) if shard_of_product(f"product-{number}", SHARDS) == partition]
             for first in range(0, len(own), _ROWS):
                 numbers = own[first : first + _ROWS]
-                deltas = catalogue.batch(numbers, vectors=catalogue.vectors(len(numbers)))
+                deltas = drawn.batch(numbers, vectors=drawn.features(len(numbers)))
                 producer.send(INDEX_DELTAS, None, encode_deltas(deltas), partition)
 
 
 def measure(home: Path, replicas: int, arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """One stop of one searcher."""
-    settings = bench_settings(home, arguments.first_port, shards=SHARDS, replicas=replicas, snapshot_interval_s=3600.0)
-    extractor = extractor_id(settings.encoder, settings.weights)
-    catalogue = Catalogue(dimension_of(extractor), 1, extractor)
+    settings = bench_settings(
+        home,
+        arguments.first_port,
+        shards=SHARDS,
+        replicas=replicas,
+        snapshot_interval_s=3600.0,
+        encoder=arguments.encoder,
+    )
+    drawn = drawn_features(settings)
     with ExitStack() as stack:
         runtime = System(settings, progress)
         stack.callback(runtime.stop)
         runtime.start_kafka()
-        send(settings, catalogue, arguments.images)
+        send(settings, drawn, arguments.images)
         environment = child_environment(settings)
         pids = {}
         for shard in range(SHARDS):
@@ -120,9 +122,8 @@ def measure(home: Path, replicas: int, arguments: argparse.Namespace, progress: 
                 "all searchers are ready",
                 lambda found: len(found) == len(pids) and all(each.ready for each in found.values()),
             )
-        queries: NDArray[np.float32] = catalogue.vectors(1000)
         address = f"127.0.0.1:{settings.grpc_port}"
-        client = stack.enter_context(QueryClient(address, queries, arguments.queries, LIMIT))
+        client = stack.enter_context(QueryClient(address, drawn.queries(1000), arguments.queries, LIMIT))
         with progress.step("a searcher hangs, and goes on"):
             began = time.time()
             time.sleep(arguments.seconds)
@@ -161,6 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--queries", type=float, default=50.0, help="a second")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each phase that lasts")
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--encoder", default=Settings().encoder, help="by name")
     parser.add_argument("--first-port", type=int, default=FIRST_PORT)
     parser.add_argument("--name", default="hung", help="name of the result file")
     arguments = parser.parse_args(argv)

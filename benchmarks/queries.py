@@ -1,13 +1,14 @@
 """Benchmark `queries`: queries/s and latency over HTTP, alone and under updates, and what recall the answers have.
 
-Vector queries are raw float32, photos JPEG files of 320 x 320 that differ from
+The shop's features are base features of the default encoder, drawn so that what is searched of them has clusters
+(`load/drawn.py`). Vector queries are raw float32, as they are searched; photos JPEG files of 320 x 320 that differ from
 each other, words one to three of a product's title; filtered ones are vectors
 among a half, a tenth and a hundredth of the products; suggestions go on from
 what is typed of such words (`--kinds`). All go to the
 blender over keep-alive connections, one query on its way per connection, from a
 client process on the same machine. The updates are JD's mix of known images at
 --updates events/s through the whole system.
-Recall@10 is against exact search over all vectors in numpy; after the updates,
+Recall@10 is against exact search in numpy over all that the shards score; after the updates,
 when some products are off the shelf, against the shards' own with every list
 probed.
 """
@@ -26,17 +27,17 @@ from numpy.typing import NDArray
 from benchmarks.harness.processes import CpuMeter
 from benchmarks.harness.result import write_result
 from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, temporary_home
+from benchmarks.load.drawn import drawn_features
 from benchmarks.load.events import LoadGenerator
 from benchmarks.load.http import HttpLoad, get, post, post_file
-from benchmarks.load.shop import draw_photo, fill_feature_store, image_url, vectors, words_of
-from schemas.features.ids import dimension_of
+from benchmarks.load.shop import draw_photo, fill_feature_store, image_url, words_of
 from schemas.found import decode_found
 from schemas.search_pb2 import SearchRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
-from vision.extractor import extractor_id
 
 LIMIT = 10
+QUERIES = 500
 ALL_LISTS = 1_000_000
 WARM_UP_S = 2.0
 KINDS = ("vectors", "photos", "words", "filtered", "suggest")
@@ -142,9 +143,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with temporary_home() as home:
         encoder = {"encoder": arguments.encoder} if arguments.encoder else {}
         settings = bench_settings(home, arguments.first_port, **encoder)
-        extractor = extractor_id(settings.encoder, settings.weights)
-        matrix, queries = vectors(arguments.images, dimension_of(extractor))
-        fill_feature_store(settings, extractor, matrix)
+        drawn = drawn_features(settings)
+        matrix = drawn.searched(fill_feature_store(settings, drawn, arguments.images))
+        queries = drawn.queries(QUERIES)
         made = {
             "vectors": lambda: vector_requests(queries),
             "photos": lambda: photo_requests(arguments.photos),
@@ -181,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             every_list = answers(settings, queries, ALL_LISTS)
             figures["recall_at_10_after_updates"] = round(recall(settings, queries, every_list), 4)
             load.close()
-    parameters = {**vars(arguments), "extractor": extractor, "shards": settings.shards, "limit": LIMIT}
+    parameters = {**vars(arguments), "extractor": drawn.look.extractor_id, "shards": settings.shards, "limit": LIMIT}
     write_result(arguments.name, parameters, figures)
     for name in turns:
         for key, found in figures[f"{name}_alone"].items():

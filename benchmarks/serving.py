@@ -35,15 +35,14 @@ from benchmarks.harness.balanced import BALANCER, HAPROXY, BalancedTier
 from benchmarks.harness.result import write_result
 from benchmarks.harness.system import bench_settings, temporary_home
 from benchmarks.hung import send
+from benchmarks.load.drawn import drawn_features
 from benchmarks.load.http import HttpLoad, post
 from benchmarks.load.paced import PacedLoad, Sent
-from benchmarks.shard import Catalogue
 from cli.runtime.environment import settings_environment
 from cli.runtime.progress import Progress
 from cli.runtime.system import System
 from schemas.errors import OperatorError
-from schemas.features.ids import dimension_of
-from vision.extractor import extractor_id
+from schemas.settings import Settings
 
 FIRST_PORT = 18_900
 SHARDS, REPLICAS = 2, 2
@@ -141,22 +140,26 @@ def soaked(tier: BalancedTier, load: PacedLoad, minutes: int, seed: int, progres
 
 def measure(home: Path, arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     settings = bench_settings(
-        home, arguments.first_port + 20, shards=SHARDS, replicas=REPLICAS, snapshot_interval_s=3600.0
+        home,
+        arguments.first_port + 20,
+        shards=SHARDS,
+        replicas=REPLICAS,
+        snapshot_interval_s=3600.0,
+        encoder=arguments.encoder,
     )
-    extractor = extractor_id(settings.encoder, settings.weights)
-    catalogue = Catalogue(dimension_of(extractor), 1, extractor)
+    drawn = drawn_features(settings)
     with ExitStack() as stack:
         runtime = System(settings, progress)
         stack.callback(runtime.stop)
         runtime.start_kafka()
-        send(settings, catalogue, arguments.images)
+        send(settings, drawn, arguments.images)
         tier = BalancedTier(home, settings_environment(settings), arguments.first_port, SHARDS, REPLICAS)
         stack.callback(tier.stop)
         with progress.step(f"two of each take {arguments.images} images"):
             tier.start()
             tier.await_whole()
         path = f"/v1/search/vector?limit={LIMIT}"
-        queries = catalogue.vectors(1000).astype("<f4")
+        queries = drawn.queries(1000).astype("<f4")
         requests = [post(path, "application/octet-stream", query.tobytes()) for query in queries]
         full = HttpLoad(tier.port, requests)
         stack.callback(full.close)
@@ -183,6 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--queries", type=float, default=0.0, help="a second that are full load; default: measured")
     parser.add_argument("--soak", type=int, default=0, metavar="MINUTES", help="a fault a minute for so long instead")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--encoder", default=Settings().encoder, help="by name")
     parser.add_argument("--first-port", type=int, default=FIRST_PORT)
     parser.add_argument("--name", default="serving", help="name of the result file")
     arguments = parser.parse_args(argv)

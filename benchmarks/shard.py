@@ -36,7 +36,7 @@ faiss: Any = _faiss
 EXTRACTOR = "bench/1"
 LIMIT = 10
 _INNER_DIMENSION = 32
-_CLUSTERS = 2000
+CLUSTERS = 2000
 _NOISE = 0.6
 _ROUNDING = 1e-5
 
@@ -44,7 +44,7 @@ _ROUNDING = 1e-5
 class Catalogue:
     """Images with clustered vectors of length 1 that lie near a manifold of few dimensions, as CNN features do."""
 
-    def __init__(self, dimension: int, seed: int, extractor_id: str = EXTRACTOR, *, clusters: int = _CLUSTERS) -> None:
+    def __init__(self, dimension: int, seed: int, extractor_id: str = EXTRACTOR, *, clusters: int = CLUSTERS) -> None:
         self.dimension = dimension
         self.extractor_id = extractor_id
         self._random = np.random.default_rng(seed)
@@ -62,9 +62,16 @@ class Catalogue:
         return vectors
 
     def batch(
-        self, numbers: Sequence[int], *, valid: bool = True, vectors: NDArray[np.float32] | None = None
+        self,
+        numbers: Sequence[int],
+        *,
+        valid: bool = True,
+        vectors: NDArray[np.float32] | NDArray[np.uint8] | None = None,
     ) -> DeltaBatch:
-        """Deltas of these images: with vectors a new version of each, without only another price."""
+        """Deltas of these images: with vectors, or features' bytes, a new version of each, without only another price.
+
+        A row of `vectors` each.
+        """
         batch = DeltaBatch(self.extractor_id)
         for i, number in enumerate(numbers):
             self.sequence += 1

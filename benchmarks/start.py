@@ -22,12 +22,12 @@ import psutil
 from benchmarks.harness.processes import CpuMeter
 from benchmarks.harness.result import rounded, write_result
 from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, temporary_home
-from schemas.settings import Settings
 
 PORT = FIRST_PORT + 400
 LOOK_S = 0.1
 SETTLE_S = 5.0
 """After the start, until the JVMs have compiled what they began to."""
+_OTHERS = "others"
 _LABELS = {
     "kafka.tools.StorageTool": "kafka-storage",
     "kafka.Kafka": "kafka",
@@ -75,7 +75,11 @@ class Family:
             for process in own.children(recursive=True):
                 try:
                     times = process.cpu_times()
-                    self._seconds[process.pid, process.create_time()] = _label(process), times.user + times.system
+                    key = process.pid, process.create_time()
+                    known, _ = self._seconds.get(key, (_OTHERS, 0.0))
+                    label = _label(process)
+                    # One that is just ending has no command any more.
+                    self._seconds[key] = known if label == _OTHERS else label, times.user + times.system
                 except psutil.NoSuchProcess:
                     continue
         self.own_s = time.thread_time()
@@ -83,12 +87,12 @@ class Family:
 
 def _label(process: psutil.Process) -> str:
     command = " ".join(process.cmdline())
-    return next((label for part, label in _LABELS.items() if part in command), "others")
+    return next((label for part, label in _LABELS.items() if part in command), _OTHERS)
 
 
 def started(home: Path, port: int, idle_s: float) -> dict[str, Any]:
     """One start, and the rest after it."""
-    system = BenchSystem(bench_settings(home, port, encoder=Settings().encoder))
+    system = BenchSystem(bench_settings(home, port))
     family, began = Family(), time.monotonic()
     own = time.process_time()
     try:

@@ -11,6 +11,9 @@ same images. Latencies are those of queries due in
 - `load`: from the alias' move seen to the new index's answering (files, warming, catching up);
 - `both`: both are held, until nobody has named the old one for a while;
 - `free`: the old one goes, and half a second more.
+
+The images are of no encoder that there is, and of --dimension numbers, searched as they come: what is loaded, warmed
+and freed are a shard's files, in which vectors lie as they are searched whatever they were made of.
 """
 
 from __future__ import annotations

@@ -28,10 +28,9 @@ import numpy as np
 from benchmarks.harness.processes import CpuMeter
 from benchmarks.harness.result import write_result
 from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, drawn_weights, temporary_home
+from benchmarks.load.drawn import drawn_features
 from benchmarks.load.events import LoadGenerator
-from benchmarks.load.shop import ADDITIONS, NEW_AMONG_ADDITIONS, draw_pictures, fill_feature_store, vectors
-from schemas.features.ids import dimension_of
-from vision.extractor import extractor_id
+from benchmarks.load.shop import ADDITIONS, NEW_AMONG_ADDITIONS, draw_pictures, fill_feature_store
 
 LAG_SAMPLE_S = 0.2
 HEARTBEAT_MS = 100
@@ -112,7 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=0.0, help="first one tried, events/s; default: 90 % of the drain")
     parser.add_argument("--parallelism", type=int, default=1, help="of the streaming job")
     parser.add_argument("--bundle-time-ms", type=int, default=0, help="default: the system's")
-    parser.add_argument("--encoder", default="", help="a torchvision network with drawn weights; default: the system's")
+    parser.add_argument("--encoder", default="", help="by name; default: the system's")
+    parser.add_argument("--drawn", action="store_true", help="drawn weights, for the encoder of a torchvision network")
     parser.add_argument("--known-only", action="store_true", help="no new images: what extraction costs the rest")
     parser.add_argument("--first-port", type=int, default=FIRST_PORT)
     parser.add_argument("--name", default="updates", help="name of the result file")
@@ -120,7 +120,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with temporary_home() as home:
         overrides: dict[str, Any] = {"bundle_time_ms": arguments.bundle_time_ms} if arguments.bundle_time_ms else {}
         if arguments.encoder:
-            overrides |= {"encoder": arguments.encoder, "weights": str(drawn_weights(arguments.encoder, home))}
+            overrides["encoder"] = arguments.encoder
+        if arguments.drawn:
+            overrides["weights"] = str(drawn_weights(arguments.encoder, home))
         settings = bench_settings(
             home,
             arguments.first_port,
@@ -128,10 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             heartbeat_interval_ms=HEARTBEAT_MS,
             **overrides,
         )
-        extractor = extractor_id(settings.encoder, settings.weights)
-        matrix, _ = vectors(arguments.images, dimension_of(extractor))
-        fill_feature_store(settings, extractor, matrix)
-        del matrix
+        drawn = drawn_features(settings)
+        fill_feature_store(settings, drawn, arguments.images)
         wanted = int(1.2 * ADDITIONS * NEW_AMONG_ADDITIONS * arguments.events * (1 + 0.5 * arguments.tries))
         pictures = [] if arguments.known_only else draw_pictures(home / "pictures", wanted)
         with BenchSystem(settings).running() as system:
@@ -158,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     figures |= {"sustained_events_per_s": held[0] if held else None, "paced_runs": tried}
     parameters = {
         **vars(arguments),
-        "extractor": extractor,
+        "extractor": drawn.look.extractor_id,
         "shards": settings.shards,
         "event_partitions": settings.event_partitions,
         "mix": "33 % attribute updates, 53 % additions (1.5 % of them new images), 14 % removals; one image a product",

@@ -23,11 +23,9 @@ _IDLE_S = 1.0
 _IDLE_CORES = 0.3
 """A searcher that trains takes more, one that polls the log less."""
 
-ENCODER = "efficientnet_lite0_composite"
-"""Of benchmarks that draw their vectors: this one's features are searched as they are, and their figures go far back.
-
-What they measure of the default is the same network on the same pictures, and 768 numbers for its 704.
-"""
+COMPOSITE = "efficientnet_lite0_composite"
+"""The default until ADR 50, whose features are searched as they are: `--encoder` of it compares with figures up to
+November 2026, and benchmarks of looks hold theirs against it."""
 
 
 def bench_settings(home: Path, first_port: int, **overrides: Any) -> Settings:
@@ -40,7 +38,6 @@ def bench_settings(home: Path, first_port: int, **overrides: Any) -> Settings:
         "metrics_port": first_port + 40,
         # Photos of a load generator come again and again: a shopper's does on the next page only.
         "query_known_photos": 0,
-        "encoder": ENCODER,
         **overrides,
     }
     return load_settings({}, home=str(home), **values)

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.harness.result import rounded, write_result
-from benchmarks.harness.system import ENCODER
+from benchmarks.harness.system import COMPOSITE
 from benchmarks.meaning import apparel, clothing
 from benchmarks.meaning.vectors import Remembering
 from benchmarks.retrieval.catalogue import shared_data
@@ -51,7 +51,7 @@ def main() -> int:
     encoder = Remembering(encoder)
     took: dict[str, float] = {}
     with timed(took, "known_looks_s"):
-        looks = known_looks(create_embedder(ENCODER, threads=1), ENCODER)
+        looks = known_looks(create_embedder(COMPOSITE, threads=1), COMPOSITE)
     with timed(took, "known_texts_s"):
         known = Known(encoder.encode(looks.names), looks.directions)
     figures: dict[str, object] = {"encoder": times}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import REPOSITORY
-from benchmarks.harness.system import ENCODER
+from benchmarks.harness.system import COMPOSITE
 from benchmarks.retrieval.catalogue import Catalogue
 from vision.embedder import create_embedder
 from vision.extractor import extractor_id
@@ -24,7 +24,7 @@ class Pictures:
     """One data set's pictures by the default encoder: `catalogue` and `queries`, in the order of its two files."""
 
     def __init__(self, folder: Path) -> None:
-        self.extractor_id = extractor_id(ENCODER)
+        self.extractor_id = extractor_id(COMPOSITE)
         listed = Catalogue(folder, "category")
         vectors = _cached(folder, listed, self.extractor_id)
         self.catalogue: NDArray[np.float32] = vectors[: listed.size]
@@ -38,7 +38,7 @@ def _cached(folder: Path, listed: Catalogue, extractor: str) -> NDArray[np.float
     try:
         vectors: NDArray[np.float32] = np.load(file)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        listed.embed(create_embedder(ENCODER, threads=1))
+        listed.embed(create_embedder(COMPOSITE, threads=1))
         vectors = listed.vectors
         _CACHE.mkdir(parents=True, exist_ok=True)
         beside = file.with_suffix(".tmp.npy")

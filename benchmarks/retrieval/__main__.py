@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.result import rounded, write_result
-from benchmarks.harness.system import ENCODER
+from benchmarks.harness.system import COMPOSITE
 from benchmarks.retrieval import tuned
 from benchmarks.retrieval.catalogue import Catalogue, shared_data
 from benchmarks.retrieval.features import drawn_sample, seen
@@ -37,7 +37,7 @@ BLOCKS = "efficientnet_lite0_blocks"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--encoder", nargs="+", default=[ENCODER, BLOCKS], help="encoders by name, default: the composite and ours"
+        "--encoder", nargs="+", default=[COMPOSITE, BLOCKS], help="encoders by name, default: the composite and ours"
     )
     parser.add_argument("--weights", default="", help="weights file of a torchvision encoder")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads of the network, 0: PyTorch's default")

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import rounded, write_result
-from benchmarks.harness.system import ENCODER
+from benchmarks.harness.system import COMPOSITE
 from benchmarks.retrieval.catalogue import Catalogue, lines, shared_data
 from benchmarks.retrieval.features import SEED, Seen, seen
 from benchmarks.retrieval.tuned import prior_of, scores, share, with_categories
@@ -44,7 +44,7 @@ Search = Callable[[Rows], float]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", nargs="+", default=[ENCODER, BLOCKS], help="encoders by name")
+    parser.add_argument("--encoder", nargs="+", default=[COMPOSITE, BLOCKS], help="encoders by name")
     parser.add_argument("--name", default="robust", help="of the result")
     arguments = parser.parse_args()
     data = shared_data()

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import rounded, write_result
-from benchmarks.harness.system import ENCODER
+from benchmarks.harness.system import COMPOSITE
 from benchmarks.retrieval.catalogue import Catalogue, lines, shared_data
 from benchmarks.scenes.drawing import DRAWN, Scene, cut_out, drawn_scene
 from schemas.query.box import WHOLE, Box
@@ -48,7 +48,7 @@ _FOUND = 0.5
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", default=ENCODER, help="by name, of one whose features are searched as they are")
+    parser.add_argument("--encoder", default=COMPOSITE, help="by name, of one whose features are searched as they are")
     parser.add_argument("--scenes", type=int, default=238, help="of each kind, at most")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="what to measure")
     parser.add_argument("--name", default="scenes", help="of the result")

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-QUICK = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+_SPARING = (
+    "-XX:Tier3InvocationThreshold=1000",
+    "-XX:Tier3MinInvocationThreshold=500",
+    "-XX:Tier3CompileThreshold=6000",
+    "-XX:Tier3BackEdgeThreshold=120000",
+)
+"""For all of them: the first compiler two to five times as late as by itself (200, 100, 2,000, 60,000).
+
+Most of what a start runs some hundred times is never run again (docs/adr/0059-jars-unpacked-once.md).
+"""
+
+QUICK = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *_SPARING)
 """For what lives for seconds or does little: the first compiler alone, and one thread that collects."""
 
 LATE = (
+    *_SPARING,
     "-XX:Tier4InvocationThreshold=50000",
     "-XX:Tier4MinInvocationThreshold=6000",
     "-XX:Tier4CompileThreshold=150000",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from hashlib import blake2b
 from pathlib import Path
 
@@ -20,8 +21,17 @@ from schemas.features.ids import tuned_id
 log = logging.getLogger(__name__)
 
 
+_SETUP = Path(__file__).resolve().parents[2] / ".cache" / "looks"
+
+
+def prepared() -> Path:
+    """Where setup puts what shipped priors come to, for all homes; the variable VITRINE_LOOKS names another place."""
+    return Path(os.environ.get("VITRINE_LOOKS") or _SETUP)
+
+
 def first_look(extractor_id: str, kept: Path) -> Look:
-    """Of features under `extractor_id`. `kept`: a folder for what a prior comes to, which takes seconds to compute.
+    """Of features under `extractor_id`. `kept`: a folder for what a prior comes to, which takes seconds to compute,
+    and is looked for in `prepared` as well.
 
     Its id names the prior and what is made of it, not the result's bytes, which another machine's rounding may change
     in the last bits.
@@ -31,8 +41,8 @@ def first_look(extractor_id: str, kept: Path) -> Look:
     if prior is None:
         return untuned(extractor_id)
     checksum = blake2b(f"{prior.checksum} {FIRST}".encode(), digest_size=16).hexdigest()
-    file = kept / f"{extractor_id}-{checksum[:16]}"
-    tuning = _kept(file) or _made(prior, file)
+    name = f"{extractor_id}-{checksum[:16]}"
+    tuning = _kept(kept / name) or _kept(prepared() / name) or _made(prior, kept / name)
     return Tuned(tuning, tuned_id(extractor_id, checksum, tuning.dimension))
 
 

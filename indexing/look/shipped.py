@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 from indexing.look.prior import Prior, decode_prior
 from schemas.errors import CorruptError
 
 FOLDER = "priors"
+_SUFFIX = ".prior"
 
 
 def shipped_prior(extractor_id: str) -> Prior | None:
@@ -21,6 +23,12 @@ def shipped_prior(extractor_id: str) -> Prior | None:
     return prior
 
 
+def shipped() -> list[str]:
+    """Extractors that priors are shipped for."""
+    found = (Path(file.name) for file in files("indexing.look").joinpath(FOLDER).iterdir())
+    return sorted(file.stem for file in found if file.suffix == _SUFFIX)
+
+
 def file_name(extractor_id: str) -> str:
     """In which file the prior of an extractor is."""
-    return f"{extractor_id}.prior"
+    return f"{extractor_id}{_SUFFIX}"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cli.runtime.class_data import archive_options, class_options
 from cli.runtime.jit import LATE, QUICK
-from cli.runtime.programs import flink_home, jars, java
+from cli.runtime.programs import flink_home, jar_folder, jars, java
 from schemas.errors import OperatorError
 from schemas.layout import Layout
 
@@ -50,6 +50,10 @@ Off the heap there is room for what passes to and from the Python workers: a
 batch of the longest events is a message of `max.partition.fetch.bytes` and
 more, which Beam keeps whole; none of it is used by short ones.
 """
+
+_RPC = ("vitrine-unpacked.jar", "flink-rpc-akka.jar")
+_PLANNER = ("flink-table-planner.jar",)
+_PLANNER_LOADER = "flink-table-planner-loader"
 
 CLIENT_OPTIONS = ("-Xmx384m", *QUICK)
 
@@ -141,7 +145,7 @@ def _java(program: _Program, layout: Layout, options: tuple[str, ...] | list[str
         *options,
         *java_options(),
         *(f"-Dlog.file={log}", f"-Dlog4j.configurationFile={log4j}", "-Dconsole.log.level=WARN"),
-        *class_options(program.name, _class_path(() if program is _CLIENT else job_jars())),
+        *class_options(program.name, _class_path(program)),
         program.main,
     ]
 
@@ -151,10 +155,25 @@ def job_jars() -> list[Path]:
     return [*(flink_home() / "opt").glob("flink-python*.jar"), *jars("flink")]
 
 
-def _class_path(further: Sequence[Path]) -> str:
-    """Flink's jars in the order of its scripts, by name, the distribution last; then `further`."""
+def _class_path(program: _Program) -> str:
+    """Flink's jars in the order of its scripts, by name, the distribution last; then those of jobs.
+
+    Where setup has taken them out of Flink's jars, the planner lies there for
+    the client and the RPC system for the others, in place of the loaders that
+    would unpack them at each start (docs/adr/0059-jars-unpacked-once.md).
+    """
     found = sorted((flink_home() / "lib").glob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar.name))
-    return ":".join(map(str, (*found, *further)))
+    if program is not _CLIENT:
+        found += [*job_jars(), *_unpacked(_RPC)]
+    elif planner := _unpacked(_PLANNER):
+        found = [jar for jar in found if not jar.name.startswith(_PLANNER_LOADER)] + planner
+    return ":".join(map(str, found))
+
+
+def _unpacked(names: Sequence[str]) -> list[Path]:
+    """All of them, or none where one is missing."""
+    found = [jar_folder() / "unpacked" / name for name in names]
+    return found if all(jar.exists() for jar in found) else []
 
 
 def _module_options(home: Path) -> list[str]:

@@ -5,6 +5,7 @@ A batch job brings a Flink of its own: `tests/e2e/test_replay.py` looks at one t
 
 from __future__ import annotations
 
+from cli.runtime.programs import jar_folder
 from tests.hostile.doors.sockets import SOCKETS_OF_A_REGION, doors_of, processes_of
 from tests.system import System
 
@@ -24,3 +25,6 @@ def test_every_socket_of_a_running_system_is_on_the_loopback_address(system: Sys
     task_manager = [door for door in doors if door.pid == system.pid("flink-taskmanager")]
     assert len(task_manager) >= 2 * SOCKETS_OF_A_REGION, "the servers for Python workers were not seen"
     assert len({process.pid for process in processes_of(home)}) > len(started), "workers belong to the system too"
+    if (jar_folder() / "unpacked").exists():
+        again = [file for file in settings.layout.flink.rglob("flink-rpc-akka*.jar") if file.stat().st_size]
+        assert not again, "Flink found no RPC system on its class path, and unpacked one"

@@ -16,6 +16,7 @@ from cli.runtime.flink.jvm import (
     job_manager_command,
     task_manager_command,
 )
+from cli.runtime.programs import jar_folder
 from schemas.layout import Layout
 
 
@@ -53,14 +54,48 @@ def test_heap_and_direct_memory_are_what_the_configuration_divides(tmp_path: Pat
     assert totals == [896, 2112]
 
 
+@pytest.fixture
+def jars_of_setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the jars that Maven brought and that are ours, and nothing that is made of Flink's."""
+    folder = tmp_path / "jars"
+    folder.mkdir()
+    for kind in ("doors", "flink"):
+        (folder / kind).symlink_to(jar_folder() / kind)
+    monkeypatch.setenv("VITRINE_JARS", str(folder))
+    return folder
+
+
+def class_path(command: list[str]) -> list[str]:
+    return command[command.index("-cp") + 1].split(":")
+
+
+@pytest.mark.usefixtures("jars_of_setup")
 def test_every_jvm_of_flink_has_closed_doors_and_the_distribution_behind_its_other_jars(tmp_path: Path) -> None:
     for command, further in (
         (job_manager_command(Layout(tmp_path)), job_jars()),
         (client_command(Layout(tmp_path)), []),
     ):
         assert doors_option() in command
-        class_path = command[command.index("-cp") + 1].split(":")
-        own = class_path[: len(class_path) - len(further)]
+        found = class_path(command)
+        own = found[: len(found) - len(further)]
         assert Path(own[-1]).name.startswith("flink-dist")
         assert own[:-1] == sorted(own[:-1])
-        assert class_path[len(own) :] == [str(jar) for jar in further]
+        assert found[len(own) :] == [str(jar) for jar in further]
+
+
+def test_jars_that_setup_unpacked_stand_for_their_loaders(tmp_path: Path, jars_of_setup: Path) -> None:
+    layout = Layout(tmp_path)
+    before = {"client": class_path(client_command(layout)), "manager": class_path(job_manager_command(layout))}
+    unpacked = jars_of_setup / "unpacked"
+    unpacked.mkdir()
+    names = "vitrine-unpacked.jar", "flink-rpc-akka.jar", "flink-table-planner.jar"
+    for name in names[:-1]:
+        (unpacked / name).touch()
+    manager = class_path(job_manager_command(layout))
+    assert manager == [*before["manager"], *(str(unpacked / name) for name in names[:2])]
+    assert class_path(task_manager_command(layout)) == manager
+    assert class_path(client_command(layout)) == before["client"], "the planner is not there yet"
+    (unpacked / names[-1]).touch()
+    (loader,) = (jar for jar in before["client"] if "planner-loader" in jar)
+    kept = [jar for jar in before["client"] if jar != loader]
+    assert class_path(client_command(layout)) == [*kept, str(unpacked / names[-1])]

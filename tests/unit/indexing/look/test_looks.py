@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from indexing.look import first
+from indexing.look.__main__ import main as prepare
 from indexing.look.first import first_look
 from indexing.look.looks import Tuned, Untuned, untuned
 from indexing.look.part import KIND, look_of
@@ -71,21 +72,52 @@ def test_untuned_features_are_searched_as_they_are() -> None:
         untuned(small_look(1).extractor_id)
 
 
-def test_first_look_is_the_shipped_prior_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    look = first_look(FEATURES, tmp_path)
-    assert isinstance(look, Tuned) and look.dimension == 704
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tuned, Path]:
+    """The first look, where nothing was prepared, and the folder that it is kept in."""
+    folder = tmp_path_factory.mktemp("looks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VITRINE_LOOKS", str(folder / "nothing"))
+        look = first_look(FEATURES, folder)
+    assert isinstance(look, Tuned)
+    return look, folder
+
+
+@pytest.fixture
+def nothing_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_LOOKS", str(tmp_path / "nothing"))
+
+
+@pytest.mark.usefixtures("nothing_prepared")
+def test_first_look_is_the_shipped_prior_computed_once(
+    computed: tuple[Tuned, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, folder = computed
+    assert look.dimension == 704
     monkeypatch.setattr(first, "prior_alone", lambda _: pytest.fail("it is kept"))
-    again = first_look(FEATURES, tmp_path)
+    again = first_look(FEATURES, folder)
     assert isinstance(again, Tuned) and again.extractor_id == look.extractor_id
     assert encode_tuning(again.tuning) == encode_tuning(look.tuning)
-    assert isinstance(first_look(VECTORS, tmp_path), Untuned)
+    assert isinstance(first_look(VECTORS, folder), Untuned)
 
 
-def test_first_look_that_was_altered_is_computed_anew(tmp_path: Path) -> None:
-    look = first_look(FEATURES, tmp_path)
-    (file,) = tmp_path.glob("[!.]*")
-    whole = file.read_bytes()
-    file.write_bytes(whole[:100])
+def test_first_look_that_setup_prepared_is_every_homes(
+    computed: tuple[Tuned, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, folder = computed
+    monkeypatch.setenv("VITRINE_LOOKS", str(folder))
+    monkeypatch.setattr(first, "prior_alone", lambda _: pytest.fail("it is prepared"))
+    assert prepare() == 0
+    assert first_look(FEATURES, tmp_path / "home").extractor_id == look.extractor_id
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.usefixtures("nothing_prepared")
+def test_first_look_that_was_altered_is_computed_anew(computed: tuple[Tuned, Path], tmp_path: Path) -> None:
+    look, folder = computed
+    (whole,) = folder.glob("[!.]*")
+    file = tmp_path / whole.name
+    file.write_bytes(whole.read_bytes()[:100])
     assert first_look(FEATURES, tmp_path).extractor_id == look.extractor_id
     assert decode_tuning(file.read_bytes()).dimension == 704
 
