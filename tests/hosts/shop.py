@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +20,7 @@ from schemas.access.kafka import KafkaAccess
 from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
 from schemas.features.ids import dimension_of
 from schemas.ids import sequence, shard_of_product
-from schemas.topics import INDEX_DELTAS
+from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
 from tests.support.serving.world import listed, removed
 
 _EVERY_S = 0.05
@@ -96,6 +97,37 @@ class BackEnd:
         for shard, batch in enumerate(batches):
             self._producer.send(INDEX_DELTAS, None, encode_deltas(batch), shard)
         self._producer.flush()
+
+
+class EventBackEnd(BackEnd):
+    """The same as a shop does it, by events with vectors of its own; and it changes prices."""
+
+    def _event(self, leave: bool = True) -> None:
+        time.sleep(_EVERY_S)
+        self._count += 1
+        chosen = self._chance.random() if leave else 1.0
+        if chosen < 0.6:
+            product = self._chance.choice(sorted(self.on_sale))
+            event: dict[str, Any] = {"type": "product_updated", "product": {"price": float(self._count)}}
+            if chosen < 0.25:
+                event = {"type": "product_removed"}
+                self.on_sale.discard(product)
+        else:
+            product = f"host-{self._count}"
+            image = {"url": f"https://shop.example/{product}.jpg", "vector": self.vector(self._count).tolist()}
+            event = {"type": "product_added", "product": {"price": 1.0}, "images": [image]}
+            self.on_sale.add(product)
+        stamps: list[int] = []
+
+        def delivered(error: Any, message: Any) -> None:
+            assert error is None, error
+            stamps.append(message.timestamp()[1])
+
+        value = msgspec.json.encode({**event, "product_id": product})
+        self._producer.send(PRODUCT_EVENTS, product.encode(), value, None, delivered)
+        self._producer.flush()
+        if event["type"] == "product_removed":
+            self.removed_ms[product] = stamps[0]
 
 
 class Shopper:
