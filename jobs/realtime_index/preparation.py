@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from feature_store.open import catalogue_is_missing, make_stores
 from jobs.pipeline.flink.kafka_properties import connector_properties
-from jobs.pipeline.log_epoch import current_epoch
+from jobs.pipeline.log_epoch import current_epoch, is_made_anew
 from jobs.realtime_index.recorded import record_catalogue
 from messaging.admin import ensure_topics, forget_positions, wait_for_kafka
 from schemas.database.mapping import read_mapping
@@ -19,6 +19,7 @@ def prepare_log(settings: Settings) -> int:
 
     Where the catalogue store is missing (new, or lost), the whole log will be
     read again: the group's committed offsets stand for a store that is not there.
+    So is a log that was made anew, in which they would be of other records.
     On a server, both stores are made here, once those are forgotten.
     """
     connector_properties(settings.kafka)  # a password may be another than when the job was planned
@@ -27,7 +28,7 @@ def prepare_log(settings: Settings) -> int:
     wait_for_kafka(settings.kafka)
     ensure_topics(settings)
     missing = catalogue_is_missing(settings)
-    if missing:
+    if missing or is_made_anew(settings.kafka, settings.layout.log_epoch):
         forget_positions(settings.kafka, CATALOGUE_GROUP)
     make_stores(settings)
     record_catalogue(settings, begins_empty=missing)

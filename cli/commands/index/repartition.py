@@ -1,0 +1,35 @@
+"""Give product-events and extract-requests, and what is kept of them, as many partitions as the settings say.
+
+The streaming job must not run, and must have read all of product-events; both
+stores are then rebuilt over the new partitions. Step by step in
+docs/operations.md, "Another number of partitions".
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from messaging.admin import wait_for_kafka
+from messaging.repartition import repartition
+from schemas.settings import load_settings
+
+NAME = "repartition"
+_KAFKA_S = 3.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It has none: the settings say it all."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = load_settings()
+    wait_for_kafka(settings.kafka, _KAFKA_S)
+    grown = repartition(settings)
+    for name, partitions in sorted(grown.items()):
+        print(f"{name}: {partitions} partitions")
+    print(
+        "move both stores away, then vitrine rebuild, vitrine start"
+        if grown
+        else "every topic has as many partitions as the settings say"
+    )
+    return 0
