@@ -60,6 +60,9 @@ class HostProcesses:
         for log in self._logs.values():
             log.close()
 
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
     def log(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text(errors="replace")
 

@@ -13,7 +13,9 @@ import pytest
 
 from benchmarks.harness.balanced import HAPROXY
 from benchmarks.load.store_server import RunningServer
+from cli.runtime.flink.parts import TASK_MANAGER
 from schemas.access.flink import DEFAULT_PORT
+from tests.e2e.test_task_managers import workers
 from tests.hostile.doors.secure_kafka import secure_kafka
 from tests.hosts.network import Network, why_not
 from tests.hosts.shop import EventBackEnd, Shopper
@@ -51,6 +53,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemOnHosts]:
 @pytest.mark.timeout(1800)
 def test_job_on_two_hosts_loses_nothing_when_either_is_cut_off_or_dies(whole: SystemOnHosts) -> None:
     took = {"start": whole.await_whole()}
+    assert all(workers(whole.processes.pid(f"{TASK_MANAGER} on {host}")) for host in WORKERS), "each has its share"
     with (
         EventBackEnd(whole.settings.kafka, EXTRACTOR, SHARDS) as shop,
         Shopper(whole.url, shop, 1) as first,

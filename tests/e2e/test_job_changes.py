@@ -1,8 +1,12 @@
-"""product-events gets more partitions than it had: order, digests and positions stay what the log says."""
+"""The streaming job is followed by one of other code, and by one over more partitions: nothing is lost or overtaken."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,13 +14,16 @@ import numpy as np
 import pytest
 
 from cli.main import main
-from cli.runtime.environment import settings_environment
+from cli.runtime.environment import child_environment, settings_environment
+from cli.runtime.programs import REPOSITORY, jar_folder
 from cli.runtime.services import HEARTBEAT
 from cli.runtime.system import System as Runtime
 from messaging.admin import committed_offsets, describe
+from messaging.ranges import read_all
+from schemas.events.dead_letter import decode_dead_letter
 from schemas.ids import kafka_partition
 from schemas.log_epoch import read_epoch
-from schemas.topics import CATALOGUE_GROUP, CATALOGUE_RECORDS, IMAGE_FEATURES, PRODUCT_EVENTS
+from schemas.topics import CATALOGUE_GROUP, CATALOGUE_RECORDS, DEAD_LETTERS, IMAGE_FEATURES, PRODUCT_EVENTS
 from tests.rebuilt import LogTruth
 from tests.system import System, eventually
 
@@ -49,6 +56,45 @@ def growing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         system.stop()
 
 
+def another_version(folder: Path) -> Path:
+    """A checkout whose catalogue stage calls itself otherwise, so that its dead letters tell who made them."""
+    packages = [path.parent for path in REPOSITORY.glob("*/__init__.py") if path.parent.name != "tests"]
+    for package in packages:
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    stage = folder / "jobs" / "pipeline" / "catalogue" / "stage.py"
+    text = stage.read_text()
+    assert 'STAGE = "catalogue"\n' in text
+    stage.write_text(text.replace('STAGE = "catalogue"\n', 'STAGE = "catalogue of the next version"\n'))
+    return folder
+
+
+def stages_of_letters(system: System) -> list[str]:
+    letters = read_all(system.kafka, DEAD_LETTERS, 0)
+    return [decode_dead_letter(letter.value or b"").stage for letter in letters]
+
+
+def test_new_code_goes_on_where_the_old_was_ended_amid_events(growing: System, tmp_path: Path) -> None:
+    """No savepoint: same groups, same stores. The old job is ended with events in its hands."""
+    truth = LogTruth(growing.settings, EXTRACTOR)
+    growing.produce(b"poison", key=b"1")
+    eventually(lambda: stages_of_letters(growing) == ["catalogue"], "the old code has said what it is")
+    growing.produce(*map(added, range(100, 160)), *(priced(n, 2.0) for n in range(100, 130)), removed(101))
+    growing.stop()
+    code = another_version(tmp_path / "code")
+    environment = {**child_environment(growing.settings), "PYTHONPATH": str(code), "VITRINE_JARS": str(jar_folder())}
+    started = subprocess.run(
+        [sys.executable, "-m", "cli.main", "start"], env=environment, cwd=code, capture_output=True, text=True,
+        timeout=400, check=False,
+    )  # fmt: skip
+    assert started.returncode == 0, started.stderr
+    growing.produce(*(priced(n, 3.0) for n in range(120, 140)), added(101), removed(102))
+    growing.produce(b"poison", key=b"2")
+    growing.wait_settled()
+    equals(growing, truth)
+    assert stages_of_letters(growing) == ["catalogue", "catalogue of the next version"]
+    assert all(replica.price == 3.0 for replica in growing.product("grown-125").replicas)
+
+
 def all_read(system: System) -> bool:
     ends = describe(system.kafka, [PRODUCT_EVENTS])[PRODUCT_EVENTS].ends
     return committed_offsets(system.kafka, CATALOGUE_GROUP, PRODUCT_EVENTS, len(ends)) == ends
@@ -75,6 +121,8 @@ def test_partitions_grow_and_no_event_is_lost_or_overtaken(
     after = msgspec.structs.replace(before, event_partitions=8, feature_partitions=4)
     for name, value in settings_environment(after).items():
         monkeypatch.setenv(name, value)
+    assert main(["repartition"]) == 2
+    assert "the streaming job runs" in capsys.readouterr().err
     growing.end(HEARTBEAT)
     eventually(lambda: all_read(growing), "the job has read and committed everything")
     growing.stop()
@@ -88,7 +136,7 @@ def test_partitions_grow_and_no_event_is_lost_or_overtaken(
         layout = before.layout
         layout.catalogue_store.parent.rename(layout.home / "stores-of-before")
         assert main(["rebuild"]) == 0
-        assert "40 products written" in capsys.readouterr().out
+        assert " products written, of " in capsys.readouterr().out
     finally:
         growing.settings = after
         growing.runtime = Runtime(after)
