@@ -10,13 +10,17 @@ from confluent_kafka import Consumer, TopicPartition
 
 from cli.runtime.progress import Silent
 from cli.runtime.system import System as Runtime
+from feature_store.open import live_catalogue
+from feature_store.products import ProductStore
 from jobs.pipeline.log_epoch import current_epoch, is_made_anew, note_after_loss
+from jobs.realtime_index.preparation import prepare_log
 from messaging.access import client_options
 from messaging.admin import admin_client, describe
 from messaging.producer import EventProducer
 from messaging.ranges import read_all
 from messaging.repartition import _allow_bytes, _probe_until_closed, _remove_read_topic, repartition
 from schemas.errors import OperatorError, TransientError
+from schemas.events.record import ProductRecord
 from schemas.ids import sequence
 from schemas.settings import Settings
 from schemas.topics import CATALOGUE_GROUP, CATALOGUE_RECORDS, IMAGE_FEATURES, MAX_MESSAGE_BYTES, PRODUCT_EVENTS
@@ -101,6 +105,16 @@ def test_topics_grow_and_the_log_begins_a_new_epoch(settings: Settings) -> None:
     assert current_epoch(settings.kafka, epoch) == 1
     assert not is_made_anew(settings.kafka, epoch)
     produced(grown, b"goes on")
+
+
+def test_job_on_a_machine_without_the_note_begins_above_what_the_store_has(settings: Settings) -> None:
+    home = str(settings.layout.home / "elsewhere")
+    moved = msgspec.structs.replace(settings, event_partitions=8, feature_partitions=4, home=home)
+    store = ProductStore(live_catalogue(moved))
+    store.write(3, [ProductRecord("p", sequence(4, 10), True, None, {}, [])], 0)
+    store.close()
+    assert prepare_log(moved) == 5
+    assert prepare_log(moved) == 5
 
 
 def test_machine_without_the_note_begins_above_what_is_known(settings: Settings) -> None:
