@@ -10,6 +10,7 @@ as the same `VITRINE_HOME`, and shares nothing with the others but the network.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -107,7 +108,7 @@ class SystemOnHosts:
         marks = [datetime.fromisoformat(each["watermark"] or _NEVER).timestamp() for each in seen]
         return whole and now_s - min(marks) < 2
 
-    def await_whole(self, timeout_s: float = 240.0) -> float:
+    def await_whole(self, timeout_s: float = 480.0) -> float:
         """Returns after how many seconds it is. Meanwhile what ends on a host that is there is started again."""
         began = time.monotonic()
         while not self.is_whole():
@@ -115,6 +116,18 @@ class SystemOnHosts:
             self.processes.keep()
             time.sleep(0.2)
         return time.monotonic() - began
+
+    def renew_disk(self, host: str) -> None:
+        """Another machine takes the place of one that is lost: of its disk the note of the log's epoch is there."""
+        disk = self._disk(host)
+        note = disk / self.settings.layout.log_epoch.name
+        kept = note.read_bytes()
+        shutil.rmtree(disk)
+        disk.mkdir()
+        note.write_bytes(kept)
+
+    def _disk(self, host: str) -> Path:
+        return self._folder / f"disk of {host}"
 
     def _settings(self, host: str, **own: Any) -> Settings:
         certificate, key = self._authority.issue(host, self.network.address(host))
@@ -128,9 +141,8 @@ class SystemOnHosts:
         )
 
     def _add(self, name: str, host: str, command: Sequence[str], settings: Settings) -> None:
-        disk = self._folder / f"disk of {host}"
-        disk.mkdir(exist_ok=True)
-        within = self.network.within(host, (disk, self._home))
+        self._disk(host).mkdir(exist_ok=True)
+        within = self.network.within(host, (self._disk(host), self._home))
         self.processes.add(name, host, [*within, *command], child_environment(settings))
 
     def _add_balancer(self) -> None:
