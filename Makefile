@@ -68,12 +68,15 @@ $(BENCHES:%=bench-%): bench-%: $(DONE)/packages-dev $(DONE)/jars
 
 # --- the long ones: SECONDS, KILLS and SEED, HOURS say how long ---
 
-.PHONY: fuzz chaos soak
+.PHONY: fuzz chaos hosts soak
 fuzz: $(DONE)/packages-dev  ## fuzz what decodes foreign bytes, by coverage (SECONDS=180 in all); what crashed is kept and replayed
 	$(PY) -m tests.fuzz --seconds $(or $(SECONDS),180)
 
 chaos: $(DONE)/packages-dev $(DONE)/jars  ## kill and stop every process at random under traffic (KILLS=200 SEED=1 MINUTES=0); goes on where it stopped
 	$(PY) -m tests.chaos --kills $(or $(KILLS),200) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),0)
+
+hosts: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev  ## a whole system on four hosts (as root): links cut, once for two minutes, and power lost, under events and queries
+	VITRINE_LONGEST_CUT_S=120 $(PY) -m pytest -s tests/hosts/test_whole.py
 
 soak: $(DONE)/packages-dev $(DONE)/jars  ## 500 events a second and queries (HOURS=1): does anything grow?
 	$(PY) -m benchmarks.soak --hours $(or $(HOURS),1)

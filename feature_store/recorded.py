@@ -25,20 +25,25 @@ _LOGGED_REFUSALS = 20
 
 @dataclass(slots=True)
 class RestoreReport:
-    """Of `read` records of so many `products`, `refused` do not decode or lie under another product's key."""
+    """Of `read` records of so many `products`, `refused` do not decode or lie under another product's key.
+
+    `newest`: the greatest sequence among them.
+    """
 
     read: int = 0
     products: int = 0
     refused: int = 0
+    newest: int = 0
 
 
 def restore_catalogue(
     records: Iterable[tuple[bytes | None, bytes | None]], store: Store, partitions: int
 ) -> RestoreReport:
-    """Puts `records` (key and value of `catalogue-records`, in log order) into the empty `store`; the last one stays.
+    """Puts `records` (key and value of `catalogue-records`) into the empty `store`; a product's newest one stays.
 
-    Makes every partition. No applied position comes with them: each product's
-    own sequence says which events it has already (`jobs.pipeline.catalogue.stage`).
+    That need not be its last: a task that was given up may have sent an older one late, and the topic may have got
+    more partitions since. Makes every partition. No applied position comes with them: each product's own sequence
+    says which events it has already (`jobs.pipeline.catalogue.stage`).
     """
     report = RestoreReport()
     products = ProductStore(store)
@@ -55,8 +60,11 @@ def restore_catalogue(
                 if report.refused <= _LOGGED_REFUSALS:
                     log.warning("event=catalogue_record_refused key=%r", key)
                 continue
-            batch[record.product_id] = record
+            known = batch.get(record.product_id)
+            if known is None or record.sequence >= known.sequence:
+                batch[record.product_id] = record
             seen.add(record.product_id)
+            report.newest = max(report.newest, record.sequence)
             if len(batch) >= _BATCH:
                 _flush(products, batch, partitions)
                 batch = {}
@@ -83,4 +91,10 @@ def _flush(products: ProductStore, batch: dict[str, ProductRecord], partitions: 
     for product_id, record in batch.items():
         by_partition.setdefault(kafka_partition(product_id.encode(), partitions), []).append(record)
     for partition, records in by_partition.items():
-        products.write(partition, records, 0)
+        before = products.get_many(partition, [record.product_id for record in records])
+        newer = [
+            record
+            for record, known in zip(records, before, strict=True)
+            if known is None or record.sequence >= known.sequence
+        ]
+        products.write(partition, newer, 0)

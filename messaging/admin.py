@@ -36,7 +36,7 @@ class TopicState:
     beginnings: list[int]
 
 
-def _client(bootstrap: Kafka, on_error: Callable[[KafkaError], None] | None = None) -> AdminClient:
+def admin_client(bootstrap: Kafka, on_error: Callable[[KafkaError], None] | None = None) -> AdminClient:
     """`on_error`: told what librdkafka meets on the way, which its calls only know as a failure to get through."""
     options = {**client_options(bootstrap), "reconnect.backoff.max.ms": 1000}
     if on_error is not None:
@@ -47,7 +47,7 @@ def _client(bootstrap: Kafka, on_error: Callable[[KafkaError], None] | None = No
 def wait_for_kafka(bootstrap: Kafka, timeout_s: float = 60.0) -> None:
     """Returns once a broker answers. Raises `OperatorError` naming the address after `timeout_s`."""
     refusals: list[str] = []
-    client = _client(bootstrap, lambda error: _note_refusal(error, refusals))
+    client = admin_client(bootstrap, lambda error: _note_refusal(error, refusals))
     deadline = time.monotonic() + timeout_s
     while True:
         try:
@@ -78,7 +78,7 @@ def ensure_topics(settings: Settings) -> list[str]:
     Raises `OperatorError` when a topic has another number of partitions than
     the settings say: the placement of products and shards depends on it.
     """
-    client = _client(settings.kafka)
+    client = admin_client(settings.kafka)
     specs = topic_specs(
         event_partitions=settings.event_partitions,
         feature_partitions=settings.feature_partitions,
@@ -103,8 +103,7 @@ def ensure_topics(settings: Settings) -> list[str]:
         if len(topic.partitions) != spec.partitions:
             raise OperatorError(
                 f"topic {spec.name} has {len(topic.partitions)} partitions, the settings say {spec.partitions}; "
-                f"put the old number back into the settings{_other_way(spec.name, len(topic.partitions))}, "
-                "or start with an empty VITRINE_HOME"
+                f"put the old number back into the settings{_other_way(spec.name, len(topic.partitions))}"
             )
     new = [
         NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=-1, config=spec.config)
@@ -146,7 +145,7 @@ def _configure(client: AdminClient, specs: list[TopicSpec]) -> None:
 
 def _other_way(name: str, present: int) -> str:
     if name != INDEX_DELTAS:
-        return ""
+        return ', or see "Another number of partitions" in docs/operations.md for how it gets more'
     return f" (VITRINE_DELTA_PARTITIONS={present}; the number of shards changes with `vitrine build --shards N`)"
 
 
@@ -166,7 +165,7 @@ def _await_leaders(client: AdminClient, specs: list[TopicSpec], timeout_s: float
 
 def describe(bootstrap: Kafka, names: list[str]) -> dict[str, TopicState]:
     """State of the topics that exist. Raises `TransientError` when the broker does not answer."""
-    client = _client(bootstrap)
+    client = admin_client(bootstrap)
     try:
         present = client.list_topics(timeout=10).topics
         wanted = [name for name in names if name in present]
@@ -205,7 +204,7 @@ def offsets_at(bootstrap: Kafka, name: str, timestamp_ms: int) -> list[int]:
     ends = found[name].ends
     try:
         wanted = {name: list(range(len(ends)))}
-        offsets = _offsets(_client(bootstrap), wanted, OffsetSpec.for_timestamp(timestamp_ms))
+        offsets = _offsets(admin_client(bootstrap), wanted, OffsetSpec.for_timestamp(timestamp_ms))
     except KafkaException as error:
         raise TransientError("kafka_unavailable", f"{bootstrap}: {error}") from error
     return [end if offsets[name, p] < 0 else offsets[name, p] for p, end in enumerate(ends)]
@@ -215,7 +214,7 @@ def topic_id(bootstrap: Kafka, name: str, client: AdminClient | None = None) -> 
     """Kafka's identity of the topic: another one once it was deleted and created anew."""
     from confluent_kafka import TopicCollection
 
-    client = client or _client(bootstrap)
+    client = client or admin_client(bootstrap)
     futures = client.describe_topics(TopicCollection([name]), request_timeout=10)
     return str(futures[name].result().topic_id)
 
@@ -256,7 +255,7 @@ def forget_positions(bootstrap: Kafka, group: str) -> None:
     For a group without members, which Flink's sources never are. Raises
     `TransientError` when the broker does not answer, `OperatorError` when it refuses.
     """
-    client = _client(bootstrap)
+    client = admin_client(bootstrap)
     deadline = time.monotonic() + 10
     while True:
         try:

@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from schemas.access.addresses import is_file
 from schemas.access.blender import BlenderAccess
+from schemas.access.flink import FlinkNetwork, flink_network
 from schemas.access.kafka import KafkaAccess
 from schemas.access.objects import object_place
 from schemas.access.store import StoreServer, store_server
@@ -48,6 +49,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The single-node broker that `vitrine start` runs; the controller listens on the next port."""
     flink_port: Port = 8081
     """Flink's REST interface and dashboard."""
+    flink_address: str = ""
+    """Where task managers of other machines reach the job manager, host[:port], alike on all; `host` is then each one's
+    own address (docs/operations.md). Empty: Flink has one machine, and stays on its loopback address."""
+    flink_tls_keystore_file: str = ""
+    """PKCS#12 file with the key and certificate by which Flink's processes know each other, one for all machines."""
+    flink_tls_password_file: str = ""
+    """File that holds its password (readable by Vitrine's user alone)."""
     grpc_port: Port = 7100
     """The broker's gRPC port; searcher of shard s, replica r listens on grpc_port + 1 + s * replicas + r."""
     broker_address: str = ""
@@ -314,6 +322,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         )
 
     @property
+    def flink_network(self) -> FlinkNetwork | None:
+        """None: Flink has one machine. Raises `OperatorError` for settings that contradict each other."""
+        return flink_network(
+            self.flink_address,
+            self.host,
+            keystore=self.flink_tls_keystore_file,
+            password_file=self.flink_tls_password_file,
+        )
+
+    @property
     def partitions_of_deltas(self) -> int:
         """Partitions of index-deltas: where a product's deltas lie is `shard_of_product` of this number."""
         return self.delta_partitions or self.shards
@@ -352,7 +370,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 _FILES = frozenset(
     (
         *("kafka_sasl_password_file", "kafka_tls_ca", "kafka_tls_certificate", "kafka_tls_key"),
-        *("store_password_file", "store_tls_ca"),
+        *("store_password_file", "store_tls_ca", "flink_tls_keystore_file", "flink_tls_password_file"),
         *("grpc_tls_ca", "grpc_tls_certificate", "grpc_tls_key"),
         *("api_keys_file", "tls_certificate", "tls_key", "database_mapping"),
     )

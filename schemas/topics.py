@@ -37,6 +37,8 @@ _OURS = frozenset(
 )
 
 DAY_MS = 86_400_000
+MAX_MESSAGE_BYTES = str(16 * 1024 * 1024)
+"""Of a record of any topic of ours."""
 SEARCH_LOG_PARTITIONS = 4
 """Of both its topics, so that the clicks on an answer lie in the partition of its search."""
 
@@ -52,7 +54,7 @@ class TopicSpec:
 
 def topic_specs(*, event_partitions: int, feature_partitions: int, delta_partitions: int) -> list[TopicSpec]:
     """All topics for these counts. `product-events` is stamped by the broker: the watermark stands on that clock."""
-    large = {"max.message.bytes": str(16 * 1024 * 1024)}
+    large = {"max.message.bytes": MAX_MESSAGE_BYTES}
     kept = {"retention.ms": str(8 * DAY_MS), **large}
     return [
         TopicSpec(PRODUCT_EVENTS, event_partitions, {"message.timestamp.type": "LogAppendTime", **kept}),
@@ -70,7 +72,7 @@ def changes_spec(name: str, partitions: int) -> TopicSpec:
         raise OperatorError(
             f"database_topic: {name!r} is a topic of ours, or no topic's name; name the one that Debezium writes into"
         )
-    return TopicSpec(name, partitions, {"retention.ms": str(8 * DAY_MS), "max.message.bytes": str(16 * 1024 * 1024)})
+    return TopicSpec(name, partitions, {"retention.ms": str(8 * DAY_MS), "max.message.bytes": MAX_MESSAGE_BYTES})
 
 
 def search_log_specs(days: int) -> list[TopicSpec]:

@@ -50,6 +50,7 @@ class LogTruth:
         self._extractor = extractor or extractor_id(settings.encoder, settings.weights)
         self._rule = VectorRule([spec.extractor_id for spec in configured(settings)])
         self._applied = applied
+        self._epoch = 0
         self._read_until: dict[tuple[str, int], int] = {}
 
     def read(self) -> None:
@@ -58,6 +59,12 @@ class LogTruth:
             self._follow(PRODUCT_EVENTS, partition, self.take)
         for partition in range(self._settings.feature_partitions):
             self._follow(IMAGE_FEATURES, partition, self._take_feature)
+
+    def log_was_made_anew(self, settings: Settings) -> None:
+        """`product-events` is another topic from now on, with the partitions of `settings`."""
+        self._settings = settings
+        self._epoch += 1
+        self._read_until = {where: end for where, end in self._read_until.items() if where[0] != PRODUCT_EVENTS}
 
     def digests(self, shards: int = 0) -> list[str]:
         """Of every shard, in hex. `shards`: of the index to equal, by default the settings'."""
@@ -96,13 +103,15 @@ class LogTruth:
                 return
             if isinstance(event, Forwarded):
                 origin = Origin(event.origin_partition, event.origin_sequence)
-                if origin.partition >= self._settings.event_partitions or origin.sequence > sequence(1, -1):
+                if origin.partition >= self._settings.event_partitions or origin.sequence > sequence(
+                    self._epoch + 1, -1
+                ):
                     return  # forged
                 event = decode_forwarded(event)
             self._rule.check(event)
             if kafka_partition(event.product_id.encode(), self._settings.event_partitions) != message.partition:
                 return  # its forwarded copy lies in the right partition
-            number = sequence(0, message.offset)
+            number = sequence(self._epoch, message.offset)
             record = apply(self.records.get(event.product_id), event, number, origin).record
         except RejectedError:
             return  # a dead letter in the stream, nothing here

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import redis
@@ -25,11 +26,21 @@ def free_port() -> int:
 class RunningServer:
     """Valkey in a process of its own; keeps what it was given in `folder`, also when it is killed.
 
-    `fsync`: its `appendfsync`; "always" survives the machine, as a test cannot tell.
+    `fsync`: its `appendfsync`; "always" survives the machine, as a test cannot tell. `host`: where it listens.
+    `within`: the beginning of a command that runs another elsewhere.
     """
 
-    def __init__(self, folder: Path, *options: str, fsync: str = "always") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        fsync: str = "always",
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
+        self.host = host
+        self._within = within
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self._options = (*options, "--appendfsync", fsync)
@@ -38,7 +49,7 @@ class RunningServer:
 
     @property
     def access(self) -> StoreServer:
-        return StoreServer("127.0.0.1", self.port)
+        return StoreServer(self.host, self.port)
 
     @property
     def pid(self) -> int:
@@ -49,20 +60,23 @@ class RunningServer:
         """Returns once it answers."""
         kept = ["--appendonly", "yes", "--save", "", "--dir", str(self.folder)]
         self._process = subprocess.Popen(
-            [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", *kept, *self._options],
+            [*self._within, str(get_binary_path()), *self._listens(), *kept, *self._options],
             stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 30
         while True:
             assert self._process.poll() is None, "the server ended"
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as asked:
+                with socket.create_connection((self.host, self.port), timeout=1) as asked:
                     asked.sendall(b"PING\r\n")
                     if asked.recv(100).startswith((b"+PONG", b"-NOAUTH", b"-DENIED")):
                         return
             except OSError:
                 assert time.monotonic() < deadline, "the server does not answer"
             time.sleep(0.02)
+
+    def _listens(self) -> list[str]:
+        return ["--port", str(self.port), "--bind", self.host]
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
@@ -75,7 +89,7 @@ class RunningServer:
             self._process = None
 
     def call(self, *command: bytes | str | int) -> object:
-        with redis.Redis(port=self.port) as client:
+        with redis.Redis(self.host, self.port) as client:
             return client.execute_command(*command)
 
     def empty(self) -> None:

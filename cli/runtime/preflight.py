@@ -19,7 +19,7 @@ from cli.runtime.programs import flink_home, jars, java
 from cli.runtime.services import BLENDER, BROKER, searcher_name, searcher_shards
 from feature_store.open import check_server
 from generations.folder import Generations
-from schemas.access.exposure import check_grpc_exposure, check_http_exposure
+from schemas.access.exposure import check_flink_exposure, check_grpc_exposure, check_http_exposure
 from schemas.access.tier import TierAccess
 from schemas.database.mapping import read_mapping
 from schemas.errors import OperatorError
@@ -43,6 +43,7 @@ def check(settings: Settings, processes: Processes, layout: Layout, *, only_kafk
     if not only_kafka:
         check_http_exposure(settings)
         check_grpc_exposure(settings)
+        check_flink_exposure(settings)
         check_server(settings)
         if settings.database_topic:
             read_mapping(settings.database_mapping)

@@ -27,6 +27,16 @@ def check_grpc_exposure(settings: Settings) -> None:
     _check(settings, "gRPC between the services", wanted)
 
 
+def check_flink_exposure(settings: Settings) -> None:
+    """For a Flink over several machines. Raises `OperatorError` when whoever reaches it could have it run code."""
+    if settings.flink_network is not None:
+        wanted = {
+            "flink_tls_keystore_file": settings.flink_tls_keystore_file,
+            "flink_tls_password_file": settings.flink_tls_password_file,
+        }
+        _check(settings, "Flink, which runs the code it is given,", wanted)
+
+
 def open_host(settings: Settings) -> str:
     """Where a server listens that has neither keys nor encryption (metrics): on the loopback address unless told so."""
     return settings.host if is_loopback(settings.host) or settings.allow_open_address else "127.0.0.1"

@@ -1,6 +1,7 @@
 """A network of hosts on one machine: Linux network namespaces that are connected by a bridge (ip-netns(8)).
 
-The test itself is outside, at the bridge, where a shop's back end and its shoppers are.
+Each has a name (UTS namespace), knows the others' and may have a disk of its own (mount namespace); process ids are
+those of the machine. The test itself is outside, at the bridge, where a shop's back end and its shoppers are.
 """
 
 from __future__ import annotations
@@ -9,9 +10,15 @@ import os
 import random
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 IP = shutil.which("ip")
+_BECOME = (
+    'hostname "$0" && mount --bind "$1" /etc/hosts && '
+    'if [ -n "$2" ]; then mount --bind "$2" "$3"; fi && shift 3 && exec "$@"'
+)
 
 
 def why_not() -> str:
@@ -36,8 +43,11 @@ class Network:
         self._bridge = f"vtb{self._id}"
         self._subnet = f"10.{random.Random(os.getpid()).randrange(128, 255)}.{self._id % 250}"
         self._numbers = {name: number for number, name in enumerate(names, 10)}
+        self._hosts = Path(tempfile.gettempdir()) / f"hosts-{os.getpid()}"
 
     def __enter__(self) -> Network:
+        known = "".join(f"{self.address(name)} {name}\n" for name in self._numbers)
+        self._hosts.write_text(f"127.0.0.1 localhost\n{known}")
         try:
             _ip("link", "add", self._bridge, "type", "bridge")
             _ip("addr", "add", f"{self._subnet}.1/24", "dev", self._bridge)
@@ -53,14 +63,20 @@ class Network:
         for name in self._numbers:
             _ip("netns", "del", self._namespace(name), check=False)
         _ip("link", "del", self._bridge, check=False)
+        self._hosts.unlink(missing_ok=True)
 
     def address(self, name: str) -> str:
         return f"{self._subnet}.{self._numbers[name]}"
 
-    def within(self, name: str) -> Sequence[str]:
-        """The beginning of a command that runs another on that host."""
+    def within(self, name: str, disk: tuple[Path, Path] | None = None) -> Sequence[str]:
+        """The beginning of a command that runs another on that host, under the host's own name.
+
+        `disk`: a folder, and the one in whose place that host's processes see it.
+        """
         assert IP is not None
-        return (IP, "netns", "exec", self._namespace(name))
+        inside = (IP, "netns", "exec", self._namespace(name))
+        become = ("unshare", "--uts", "--mount", "sh", "-c", _BECOME, name, str(self._hosts))
+        return (*inside, *become, *map(str, disk or ("", "")))
 
     def cut(self, name: str) -> None:
         """The host's link is down: nothing comes in or out, and nobody is told."""

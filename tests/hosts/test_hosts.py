@@ -47,8 +47,8 @@ def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TierOnHosts]:
             load_settings({}, home=str(folder / "topics"), shards=SHARDS, event_partitions=2, **kafka.settings)
         )
         running = TierOnHosts(network, kafka, folder, ENCODER)
-        stack.callback(running.stop)
-        running.start()
+        stack.callback(running.processes.stop)
+        running.processes.start()
         yield running
 
 
@@ -61,9 +61,9 @@ def test_hosts_that_vanish_and_come_back_cost_no_answer_and_lose_nothing(tier: T
                 time.sleep(seconds)
                 tier.network.mend(host)
                 tier.await_whole()
-            tier.kill("one")
+            tier.processes.kill("one")
             time.sleep(5)
-            tier.start("one")
+            tier.processes.start("one")
             tier.await_whole()
             time.sleep(2)
     for shopper in (first, second):

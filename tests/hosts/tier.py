@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
 
@@ -21,6 +19,7 @@ from schemas.settings import load_settings
 from tests.hostile.doors.authority import Authority
 from tests.hostile.doors.secure_kafka import SecureKafka
 from tests.hosts.network import Network
+from tests.hosts.processes import HostProcesses
 
 SHARDS = 2
 TWINS = ("one", "two")
@@ -29,15 +28,8 @@ LOG, FRONT = "log", "front"
 GRPC_PORT, HTTP_PORT, FRONT_PORT = 7100, 8000, 8080
 
 
-@dataclass(frozen=True)
-class _Part:
-    host: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
-
-
 class TierOnHosts:
-    """Parts are named by what they are and their host: `broker on one`. Every host has a folder of its own."""
+    """Every host has a folder of its own."""
 
     def __init__(self, network: Network, kafka: SecureKafka, folder: Path, encoder: str) -> None:
         self.network = network
@@ -48,8 +40,7 @@ class TierOnHosts:
         subnet = network.address(TWINS[0]).rpartition(".")[0]
         pattern = f"{subnet}.1{{replica}}:{{port}}"
         assert [pattern.format(replica=n, port=1) for n in range(2)] == [f"{network.address(h)}:1" for h in TWINS]
-        self._folder = folder
-        self._parts: dict[str, _Part] = {}
+        self.processes = HostProcesses(folder)
         for replica, host in enumerate(TWINS):
             certificate, key = self.authority.issue(host, network.address(host))
             settings = load_settings(
@@ -89,34 +80,9 @@ class TierOnHosts:
         }
         command = [str(HAPROXY), "-db", "-f", str(REPOSITORY / "docker" / "haproxy" / "haproxy.cfg")]
         self._add("balancer", FRONT, command, {**os.environ, **balancing})
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._logs: dict[str, IO[bytes]] = {}
 
     def _add(self, name: str, host: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._parts[f"{name} on {host}"] = _Part(host, [*self.network.within(host), *command], environment)
-
-    def start(self, host: str = "") -> None:
-        """All parts, or those of one host."""
-        for name, part in self._parts.items():
-            if host in ("", part.host):
-                log = self._logs.setdefault(name, (self._folder / f"{name}.log").open("ab"))
-                self._running[name] = subprocess.Popen(part.command, env=part.environment, stdout=log, stderr=log)
-
-    def kill(self, host: str) -> None:
-        """The host loses power: all of its parts end at once."""
-        dying = [self._running.pop(name) for name, part in self._parts.items() if part.host == host]
-        for process in dying:
-            process.kill()
-        for process in dying:
-            process.wait(60)
-
-    def stop(self) -> None:
-        for process in self._running.values():
-            process.kill()
-        for process in self._running.values():
-            process.wait(60)
-        for log in self._logs.values():
-            log.close()
+        self.processes.add(name, host, [*self.network.within(host), *command], environment)
 
     def shards(self, host: str) -> list[dict[str, Any]]:
         """What the blender of that host shows of every replica."""
@@ -133,9 +99,6 @@ class TierOnHosts:
             )
         except (httpx.HTTPError, KeyError):
             return False
-
-    def log(self, name: str) -> str:
-        return (self._folder / f"{name}.log").read_text()
 
     def await_whole(self, timeout_s: float = 180.0) -> None:
         until = time.monotonic() + timeout_s

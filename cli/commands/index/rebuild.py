@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from cli.commands.index import rebuild_features
 from feature_store.open import catalogue_is_missing, restored_catalogue
 from feature_store.recorded import restore_catalogue
+from jobs.pipeline.log_epoch import note_after_loss
 from messaging.admin import describe
 from messaging.ranges import read_range
 from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import load_settings
-from schemas.topics import CATALOGUE_RECORDS
+from schemas.topics import CATALOGUE_RECORDS, PRODUCT_EVENTS
 
 NAME = "rebuild"
 
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"run vitrine rebuild-features for the features alone"
         )
     try:
-        found = describe(settings.kafka, [CATALOGUE_RECORDS])
+        found = describe(settings.kafka, [CATALOGUE_RECORDS, PRODUCT_EVENTS])
     except TransientError as error:
         raise OperatorError(f"{error.detail}; start it alone by vitrine start --only kafka") from error
     if CATALOGUE_RECORDS not in found or not any(found[CATALOGUE_RECORDS].ends):
@@ -47,12 +48,14 @@ def run(arguments: argparse.Namespace) -> int:
     spans = list(zip(state.beginnings, state.ends, strict=True))
     with restored_catalogue(settings) as store:
         report = restore_catalogue(_records(settings.kafka, spans), store, settings.event_partitions)
+    if PRODUCT_EVENTS in found:
+        note_after_loss(settings.kafka, settings.layout.log_epoch, report.newest)
     print(f"{report.products} products written, of {report.read} records; {report.refused} refused")
     return max(1 if report.refused else 0, rebuild_features.run(arguments))
 
 
 def _records(kafka: Kafka, spans: list[tuple[int, int]]) -> Iterator[tuple[bytes | None, bytes | None]]:
-    """Key and value of every record up to the ends; a product's records all lie in one partition, in order."""
+    """Key and value of every record up to the ends."""
     for partition, (begin, end) in enumerate(spans):
         for message in read_range(kafka, CATALOGUE_RECORDS, partition, begin, end, compacted=True):
             yield message.key, message.value

@@ -1,4 +1,4 @@
-"""Say what an index of a given size needs: memory, disk, machines, and the recall to expect.
+"""Say what an index of a given size needs, and a rate of events: memory, disk, machines, the recall to expect.
 
 Nothing runs and nothing is read but the settings (for shards and replicas).
 Memory and disk are those of a finished build; deltas add to them until the
@@ -16,6 +16,8 @@ import msgspec
 from cli.tables import table
 from indexing.lists.kinds import IndexKind
 from indexing.plan import Plan, PlanRequest, make_plan
+from jobs.realtime_index.capacity import StreamPlan, StreamRequest, plan_stream
+from schemas.errors import OperatorError
 from schemas.settings import load_settings
 
 NAME = "plan"
@@ -24,8 +26,15 @@ _GIB = 1 << 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=int, required=True, metavar="N", help="images on sale, all shards together")
-    parser.add_argument("--dimensions", type=int, required=True, metavar="D", help="numbers in a vector")
+    parser.add_argument("--images", type=int, metavar="N", help="images on sale, all shards together")
+    parser.add_argument("--dimensions", type=int, metavar="D", help="numbers in a vector")
+    parser.add_argument("--events", type=int, metavar="E", help="product events a second, in the peak hour")
+    parser.add_argument(
+        "--new-images", type=float, default=0.008, metavar="P", help="part of them with a picture never seen (0.008)"
+    )
+    parser.add_argument(
+        "--machine-cores", type=int, default=8, metavar="C", help="cores of a task manager's machine (default 8)"
+    )
     parser.add_argument(
         "--kind", choices=[kind.value for kind in IndexKind], help="default: from the images of a shard"
     )
@@ -44,6 +53,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    stream = None if arguments.events is None else plan_of_stream(arguments)
+    if stream is not None and not arguments.json:
+        print(stream_text(stream, arguments) + "\n")
+    if stream is not None and arguments.images is None:
+        if arguments.json:
+            print(json.dumps({"stream": msgspec.to_builtins(stream)}, indent=2))
+        return 0
+    if arguments.images is None or arguments.dimensions is None:
+        raise OperatorError("say what is planned for: --images and --dimensions, or --events, or all of them")
     settings = load_settings()
     shards = settings.shards if arguments.shards is None else arguments.shards
     replicas = settings.replicas if arguments.replicas is None else arguments.replicas
@@ -61,10 +79,43 @@ def run(arguments: argparse.Namespace) -> int:
     )
     plan = make_plan(request)
     if arguments.json:
-        print(json.dumps(msgspec.to_builtins(plan), indent=2))
+        of_stream = {} if stream is None else {"stream": msgspec.to_builtins(stream)}
+        print(json.dumps(msgspec.to_builtins(plan) | of_stream, indent=2))
     else:
         print(plan_text(plan, request))
     return 0 if plan.machines else 1
+
+
+def plan_of_stream(arguments: argparse.Namespace) -> StreamPlan:
+    """What the streaming job needs. Raises `OperatorError` for a rate that is none."""
+    if arguments.events < 1 or not 0 <= arguments.new_images <= 1 or arguments.machine_cores < 1:
+        raise OperatorError("--events and --machine-cores are 1 or more, --new-images is from 0 to 1")
+    return plan_stream(
+        StreamRequest(
+            events_per_s=arguments.events, new_images=arguments.new_images, machine_cores=arguments.machine_cores
+        )
+    )
+
+
+def stream_text(plan: StreamPlan, arguments: argparse.Namespace) -> str:
+    """The same for a person."""
+    rows = [
+        ("partitions of product-events (VITRINE_EVENT_PARTITIONS)", f"{plan.partitions}"),
+        ("subtasks (VITRINE_PARALLELISM)", f"{plan.subtasks}"),
+        ("task managers, one of them to spare", f"{plan.task_managers}"),
+        ("slots of each (VITRINE_TASK_SLOTS)", f"{plan.slots}"),
+        ("cores busy with the stream", f"{plan.stream_cores:g}"),
+        ("cores busy with new pictures", f"{plan.extraction_cores:g}"),
+    ]
+    return "\n".join(
+        [
+            f"{arguments.events:,} events a second, task managers of {arguments.machine_cores} cores:",
+            "",
+            table(("of the streaming job", "number"), rows),
+            "",
+            "One machine was measured (docs/capacity.md); this is its figures, multiplied.",
+        ]
+    )
 
 
 def plan_text(plan: Plan, request: PlanRequest) -> str:

@@ -7,10 +7,15 @@ import random
 import socket
 from collections.abc import Mapping
 
+import msgspec
+
 from cli.runtime.flink.access import flink_key
 from cli.runtime.flink.jvm import JOB_MANAGER_MEMORY, TASK_MANAGER_MEMORY, java_options
 from cli.runtime.programs import LOOPBACK, flink_home, python
+from jobs.pipeline.flink.kafka_properties import connector_properties
 from jobs.pipeline.flink.loading import WORKER_PYTHON
+from schemas.access.exposure import check_flink_exposure
+from schemas.access.flink import FlinkNetwork
 from schemas.errors import OperatorError
 from schemas.settings import Settings
 
@@ -19,20 +24,29 @@ _RPC_PORTS = range(32_100, 32_768)
 
 
 def write_configuration(settings: Settings) -> None:
-    """Writes all of it, and the folders that it names."""
+    """Writes all of it, the folders that it names, and what Kafka's clients in the task manager get in by."""
+    check_flink_exposure(settings)
     home, layout = flink_home(), settings.layout
     layout.make()
+    connector_properties(settings.kafka)
     for folder in ("tmp", "web", "blobs", "checkpoints"):
         (layout.flink / folder).mkdir(parents=True, exist_ok=True)
     flink_key(layout)
-    text = flink_config(settings, _free_port())
-    (layout.flink_conf / "config.yaml").write_text(text)
+    network = settings.flink_network
+    text = flink_config(settings, _free_port() if network is None else network.port)
+    file = layout.flink_conf / "config.yaml"
+    file.touch(0o600)
+    file.chmod(0o600)  # the keystore's password may stand in it
+    file.write_text(text)
     for name in ("log4j-console.properties", "log4j-cli.properties"):
         (layout.flink_conf / name).write_text((home / "conf" / name).read_text())
 
 
 def flink_config(settings: Settings, rpc_port: int) -> str:
     """`config.yaml`. All ports but the dashboard's and the reporter's are free ones; all are on the loopback address.
+
+    Of a Flink over several machines (`schemas.access.flink`) those by which its processes reach each other are not,
+    and want a key.
 
     Nothing can be submitted, cancelled or scaled in the dashboard, and the
     REST interface behind it answers only who may ask: see `doors_option` and
@@ -47,11 +61,12 @@ def flink_config(settings: Settings, rpc_port: int) -> str:
     """
     layout = settings.layout
     slots = settings.task_slots or max(4, 2 * settings.parallelism)
+    network = settings.flink_network or FlinkNetwork(LOOPBACK, rpc_port, LOOPBACK)
     last_metrics_port = min(settings.metrics_port + 9, 65535)
     return f"""\
-jobmanager.rpc.address: {LOOPBACK}
+jobmanager.rpc.address: {network.manager}
 jobmanager.rpc.port: {rpc_port}
-jobmanager.bind-host: {LOOPBACK}
+jobmanager.bind-host: {network.own}
 {_memory("jobmanager", JOB_MANAGER_MEMORY)}
 jobmanager.execution.failover-strategy: region
 blob.server.port: "0"
@@ -68,8 +83,8 @@ web.access-control-allow-origin: http://{LOOPBACK}:{settings.flink_port}
 vitrine.doors.key-file: {layout.flink_key}
 web.tmpdir: {layout.flink / "web"}
 web.upload.dir: {layout.flink / "web"}
-taskmanager.host: {LOOPBACK}
-taskmanager.bind-host: {LOOPBACK}
+taskmanager.host: {network.own}
+taskmanager.bind-host: {network.own}
 taskmanager.rpc.port: "0"
 taskmanager.data.port: 0
 taskmanager.numberOfTaskSlots: {slots}
@@ -95,6 +110,24 @@ metrics.reporters: prom
 metrics.reporter.prom.factory.class: org.apache.flink.metrics.prometheus.PrometheusReporterFactory
 metrics.reporter.prom.port: {settings.metrics_port}-{last_metrics_port}
 env.java.opts.all: {" ".join(java_options())} -Dconsole.log.level=WARN
+{_between_machines(settings.flink_network)}"""
+
+
+def _between_machines(network: FlinkNetwork | None) -> str:
+    """Subtasks are spread over the task managers, so that each has its share; and who holds the key gets in."""
+    if network is None:
+        return ""
+    spread = "taskmanager.load-balance.mode: SLOTS\n"
+    if not network.keystore:
+        return spread
+    password = msgspec.json.encode(network.password()).decode()
+    return f"""\
+{spread}security.ssl.internal.enabled: true
+security.ssl.internal.keystore: {network.keystore}
+security.ssl.internal.keystore-password: {password}
+security.ssl.internal.key-password: {password}
+security.ssl.internal.truststore: {network.keystore}
+security.ssl.internal.truststore-password: {password}
 """
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from cli.runtime.environment import child_environment, settings_environment
 from cli.runtime.flink.access import KEY_HEADER, FlinkAccess, flink_key
-from cli.runtime.flink.configuration import flink_config
+from cli.runtime.flink.configuration import flink_config, write_configuration
 from cli.runtime.flink.jvm import DOORS_JAR, doors_option, java_options
 from cli.runtime.flink.parts import client_environment, flink_environment
 from cli.runtime.flink.rest import root_cause
@@ -60,6 +60,46 @@ def test_flink_configuration_is_yaml_and_stays_on_loopback(tmp_path: Path) -> No
     assert config["rest.bind-address"] == config["taskmanager.bind-host"] == "127.0.0.1"
     assert config["taskmanager.numberOfTaskSlots"] >= 2 * settings.parallelism
     assert config["jobmanager.rpc.port"] == 4711
+
+
+def test_flink_of_several_machines_listens_on_their_own_address_for_whoever_has_the_key(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("of: the machines\n")
+    settings = load_settings(
+        {},
+        home=str(tmp_path / "home"),
+        host="10.0.0.6",
+        flink_address="10.0.0.5",
+        flink_tls_keystore_file=str(tmp_path / "flink.p12"),
+        flink_tls_password_file=str(tmp_path / "password"),
+    )
+    write_configuration(settings)
+    file = settings.layout.flink_conf / "config.yaml"
+    assert file.stat().st_mode & 0o777 == 0o600
+    config = yaml.safe_load(file.read_text())
+    assert (config["jobmanager.rpc.address"], config["jobmanager.rpc.port"]) == ("10.0.0.5", 6123)
+    assert config["taskmanager.host"] == config["taskmanager.bind-host"] == "10.0.0.6"
+    assert config["rest.bind-address"] == "127.0.0.1"
+    assert config["security.ssl.internal.enabled"] is True
+    assert config["security.ssl.internal.keystore-password"] == "of: the machines"
+    open_to_all = load_settings({}, home=str(tmp_path), host="10.0.0.6", flink_address="10.0.0.5")
+    with pytest.raises(OperatorError, match="set flink_tls_keystore_file, flink_tls_password_file"):
+        write_configuration(open_to_all)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "problem"),
+    [
+        ({"flink_address": "a b"}, "no host"),
+        ({"flink_address": "stream:70000"}, "no host"),
+        ({"flink_address": "stream", "host": "0.0.0.0"}, "set VITRINE_HOST to the address"),
+        ({"flink_address": "10.0.0.5"}, "set VITRINE_HOST to the address"),
+        ({"flink_address": "10.0.0.5", "host": "10.0.0.5", "flink_tls_keystore_file": "/k"}, "belong together"),
+        ({"flink_tls_keystore_file": "/k"}, "name its job manager in flink_address"),
+    ],
+)
+def test_settings_of_flinks_network_that_contradict_each_other_say_so(chosen: dict[str, str], problem: str) -> None:
+    with pytest.raises(OperatorError, match=problem):
+        _ = load_settings({}, home="/nowhere", **chosen).flink_network
 
 
 def test_flink_lets_nobody_submit_or_cancel_by_its_dashboard(tmp_path: Path) -> None:

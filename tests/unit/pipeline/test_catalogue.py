@@ -379,6 +379,9 @@ def test_store_made_anew_of_its_records_goes_on_from_any_earlier_position(world:
     assert set(before) == {"p1", "p2", "p3"}
     restored(world, out)
     assert contents(world) == before
+    late = to(CATALOGUE_RECORDS, out)[:2]  # by a task that was given up and comes back once
+    restored(world, [*out, *late])
+    assert contents(world) == before
     for begin in range(len(history)):
         restored(world, out)
         again = [record for event in history[begin:] for record in world.stage.process([event])]
