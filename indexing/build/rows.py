@@ -11,10 +11,11 @@ from indexing.build.spool import Spool, TextSpool
 from indexing.look.looks import Look
 from indexing.rows.digest import vector_hash
 from indexing.rows.forward import ROW_DTYPE
-from indexing.rows.usable import VALID
+from indexing.rows.usable import COLOURS_SHIFT, VALID
 from indexing.shard.state import NameCodes
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import RejectedError
+from schemas.features.colours.told import colour_codes
 
 _NAN = float("nan")
 _UNKNOWN = -1
@@ -50,8 +51,9 @@ class RowBuilder:
                     "image_without_state", f"image {image_id.hex()}: a build takes whole images, state and vector"
                 )
         if len(batch):
-            usable, hashes = self._usable_vectors(batch)
+            usable, hashes, colours = self._usable_vectors(batch)
             records = self._records(batch, usable)
+            records["flags"][usable] |= np.array(colours, np.uint32) << COLOURS_SHIFT
             if self._look.changes:
                 records["vector_hash"][usable] = np.frombuffer(b"".join(hashes), "V16")
             self._rows.append(records.tobytes())
@@ -59,8 +61,8 @@ class RowBuilder:
             self.refusals |= {i: seq for i, seq in zip(batch.image_id, batch.refused_seq, strict=True) if seq}
             self.count += len(batch)
 
-    def _usable_vectors(self, batch: DeltaBatch) -> tuple[NDArray[np.bool_], list[bytes]]:
-        """Which rows have a feature that a shard would take, (n,), and their hashes where the look changes them.
+    def _usable_vectors(self, batch: DeltaBatch) -> tuple[NDArray[np.bool_], list[bytes], list[int]]:
+        """Which rows have a feature that a shard would take, (n,); their hashes where the look changes them; colours.
 
         Appends their vectors.
         """
@@ -82,7 +84,8 @@ class RowBuilder:
             usable[usable] = finite
             matrix, features = matrix[finite], [*compress(features, finite)]
         self._vectors.append(np.ascontiguousarray(matrix).reshape(-1).view(np.uint8).data)
-        return usable, [vector_hash(feature) for feature in features] if look.changes else []
+        hashes = [vector_hash(feature) for feature in features] if look.changes else []
+        return usable, hashes, colour_codes(features, look.features_id)
 
     def _records(self, batch: DeltaBatch, usable: NDArray[np.bool_]) -> NDArray[np.void]:
         records = np.zeros(len(batch), dtype=ROW_DTYPE)

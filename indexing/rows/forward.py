@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.rows.text_buffer import TextBuffer
-from indexing.rows.usable import SUPERSEDED, is_searchable, is_usable, is_valid
+from indexing.rows.usable import COLOURS_SHIFT, SUPERSEDED, is_searchable, is_usable, is_valid
 from schemas.found import Hit
 
 ROW_FIELDS: list[tuple[str, str, str]] = [
@@ -76,6 +76,11 @@ class Row(NamedTuple):
     def usable_vector(self) -> bool:
         """The vector is there and not older than the image."""
         return is_usable(self.vector_seq, self.image_seq)
+
+    @property
+    def colours(self) -> int:
+        """The code of what colours the image shows (`schemas.features.colours`), 0 while its vector is not there."""
+        return self.flags >> COLOURS_SHIFT if self.usable_vector else 0
 
     @property
     def searchable(self) -> bool:

@@ -32,7 +32,7 @@ class ProductAttributes:
         self.indexed = indexed
         self._forward = forward
         self._rows = rows
-        self.columns = load_columns(indexed.fields, forward)
+        self.columns = load_columns(indexed.fields, forward, indexed.picture_colours)
         self._hashes: Cells[np.uint64] = Cells(np.uint64)
         self._text_seqs: Cells[np.int64] = Cells(np.int64)
         self._text_rows: Cells[np.int32] = Cells(np.int32)
@@ -96,11 +96,11 @@ class ProductAttributes:
         self._text_rows.reserve(products)
 
     def write(self, number: int, row: Row, attributes: bytes | None) -> None:
-        """A row's numbers, and its attributes where they are others than before (else None)."""
+        """A row's numbers, and its attributes where they, or its colours, are others than before (else None)."""
         if attributes is None:
             self.columns.write_measures(number, row.price, row.sales, row.praise)
         else:
-            self.columns.write(number, attributes, row.price, row.sales, row.praise)
+            self.columns.write(number, attributes, row.price, row.sales, row.praise, row.colours)
 
     def note_words(self, number: int, row: Row, attributes: bytes | None) -> None:
         """The row is written: its product has these words, or none when it is on sale no more."""

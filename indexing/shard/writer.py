@@ -9,23 +9,30 @@ from numpy.typing import NDArray
 
 from indexing.rows.digest import NO_VECTOR, vector_hash
 from indexing.rows.forward import Row
-from indexing.rows.usable import SUPERSEDED, VALID
+from indexing.rows.usable import COLOURS, COLOURS_SHIFT, SUPERSEDED, VALID
 from indexing.shard.state import NEW_ROW, ShardState
 from schemas.deltas.delta import DeltaBatch
+from schemas.features.colours.told import colour_codes
 
 _NAN = float("nan")
 
 
 class _NewVector:
-    """What is searched of a delta's feature, checked, with the list it belongs to, and the feature's hash."""
+    """What is searched of a delta's feature, checked, with the list it belongs to, the feature's hash and colours."""
 
-    __slots__ = ("array", "code", "hash", "list_number")
+    __slots__ = ("array", "code", "colours", "hash", "list_number")
 
     def __init__(
-        self, hashed: bytes, array: NDArray[np.float32], list_number: int, code: NDArray[np.float32] | None
+        self,
+        hashed: bytes,
+        array: NDArray[np.float32],
+        list_number: int,
+        code: NDArray[np.float32] | None,
+        colours: int,
     ) -> None:
         self.array = array
         self.code = code
+        self.colours = colours
         self.hash = hashed
         self.list_number = list_number
 
@@ -76,8 +83,11 @@ class DeltaWriter:
             positions, contents = [*compress(positions, finite)], [*compress(contents, finite)]
             matrix = matrix[finite]
         numbers, codes = self._state.lists.placed(matrix)
+        colours = colour_codes(contents, look.features_id)
         return {
-            i: _NewVector(vector_hash(contents[j]), matrix[j], numbers[j], None if codes is None else codes[j])
+            i: _NewVector(
+                vector_hash(contents[j]), matrix[j], numbers[j], None if codes is None else codes[j], colours[j]
+            )
             for j, i in enumerate(positions)
         }
 
@@ -105,18 +115,26 @@ class DeltaWriter:
             row = self._with_identity(row, image_id, batch.product_id[i] or "", batch.url[i] or "")
         if new_vector:
             assert vector is not None
-            row = row._replace(vector_seq=batch.vector_seq[i], vector_hash=vector.hash)
+            row = row._replace(
+                vector_seq=batch.vector_seq[i],
+                vector_hash=vector.hash,
+                flags=row.flags & ~COLOURS | vector.colours << COLOURS_SHIFT,
+            )
         elif forgets_vector:
             # A register with nothing in it: older vectors lose against it as against any newer one.
-            row = row._replace(vector_seq=erased_seq, vector_hash=NO_VECTOR)
+            row = row._replace(vector_seq=erased_seq, vector_hash=NO_VECTOR, flags=row.flags & ~COLOURS)
         attributes = (batch.attributes[i] or b"") if new_state else None
         row = row._replace(digest=self._state.digest_of(row, attributes) if row.flags & VALID else NO_VECTOR)
         moved = number is None or row.attributes_offset != old.attributes_offset
         changed = attributes if moved or row.attributes_size != old.attributes_size else None
+        cells = changed
+        if changed is None and row.colours != old.colours:
+            # The attributes stayed, but what the picture tells where they say nothing is another.
+            cells = self._state.forward.texts.read(row.attributes_offset, row.attributes_size)
         if vector is not None and new_vector and vector.hash != old.vector_hash:
-            number = self._write_vector(number, old, row, vector, changed)
+            number = self._write_vector(number, old, row, vector, cells)
         else:
-            number = self._write_state(number, row, changed)
+            number = self._write_state(number, row, cells)
         if new_state and self._state.attributes is not None:
             self._state.attributes.note_words(number, row, changed)
         self._state.account(old, row)
@@ -141,7 +159,7 @@ class DeltaWriter:
             attributes_size=size,
             category=self._state.categories.code(batch.category[i] or ""),
             brand=self._state.brands.code(batch.brand[i] or ""),
-            flags=VALID if batch.valid[i] else 0,
+            flags=old.flags & COLOURS | (VALID if batch.valid[i] else 0),
         )
 
     def _erased(self, row: Row, image_id: bytes, new_state: bool) -> Row:
@@ -190,7 +208,7 @@ class DeltaWriter:
         )
 
     def _write_state(self, number: int | None, row: Row, changed: bytes | None) -> int:
-        """Returns the row's number; `changed`: its attributes where they are others than before."""
+        """Returns the row's number; `changed`: its attributes where its cells are others than before."""
         if number is None:
             number = self._state.forward.append(row)
             self._state.validity.reserve(number + 1)

@@ -20,11 +20,13 @@ class Indexed:
     """`fields`: filtered, counted and ranked by. `text_attributes`: read for words, beside title, brand and so on.
 
     `language`: of the texts, as Snowball names it; "": words are found as they stand.
+    `picture_colours`: colours that a picture shows are filtered and counted by where the shop gives none.
     """
 
     fields: Fields = field(default_factory=Fields)
     text_attributes: tuple[str, ...] = ()
     language: str = ""
+    picture_colours: bool = True
 
     def texts(self, attributes: Mapping[str, Any]) -> list[tuple[int, str]]:
         """(weight, text) of what words are searched for in."""
