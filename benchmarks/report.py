@@ -17,6 +17,7 @@ from benchmarks.rows.row import Result, Row
 from benchmarks.rows.serving import (
     colours,
     hung,
+    printed,
     queries,
     retrieval,
     robust,
@@ -72,6 +73,7 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "scenes": scenes,
     "robust": robust,
     "colours": colours,
+    "printed": printed,
     "chaos": chaos,
     "soak": soak,
     "start": start,

@@ -190,6 +190,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     picture_colours: bool = True
     """Products whose events give no `colour` or `colours` are filtered and counted by those that their pictures show
     (docs/search.md), with an encoder of base features (`..._blocks`). May change at any time; searchers read it."""
+    picture_words: bool = False
+    """Words in the pictures of products are read while these are extracted, and found as those of a title, below it
+    (docs/search.md): 0.14 s of one core a picture. Needs `vitrine[ocr]` and an encoder of base features."""
     text_attributes: list[str] = []
     """Attributes that words are searched for in, besides title, brand, category, colour, type and labels."""
     text_language: str = ""

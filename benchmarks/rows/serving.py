@@ -230,6 +230,22 @@ def colours(result: Result) -> list[Row]:
     ]
 
 
+def printed(result: Result) -> list[Row]:
+    rows: list[Row] = []
+    for side, found in result["figures"].items():
+        read = ", ".join(f"{share:.2f} of {float(height):.0%}" for height, share in found["read"].items())
+        rows.append(
+            (
+                f"words printed on pictures of apparel, read at {side} pixels, by their height",
+                "",
+                f"{read} of the picture's; of clothes as they are, some printed, "
+                + ", ".join(f"{share:.2f} of {name}" for name, share in found["unprinted"].items()),
+                f"{found['ms']:.0f} ms of one core a picture",
+            )
+        )
+    return rows
+
+
 def start(result: Result) -> list[Row]:
     runs = result["figures"]["runs"]
     quickest = min(runs, key=lambda run: float(run["start_processor_s"]))

@@ -11,11 +11,13 @@ from indexing.build.spool import Spool, TextSpool
 from indexing.look.looks import Look
 from indexing.rows.digest import vector_hash
 from indexing.rows.forward import ROW_DTYPE
-from indexing.rows.usable import COLOURS_SHIFT, VALID
+from indexing.rows.usable import COLOURS_SHIFT, VALID, WORDS_SHIFT
 from indexing.shard.state import NameCodes
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import RejectedError
 from schemas.features.colours.told import colour_codes
+from schemas.features.stored import is_of_length
+from schemas.features.words import words_behind
 
 _NAN = float("nan")
 _UNKNOWN = -1
@@ -72,7 +74,7 @@ class RowBuilder:
         for i, (vector, vector_seq) in enumerate(zip(batch.vector, batch.vector_seq, strict=True)):
             if not vector or not vector_seq or vector_seq < 0:
                 continue
-            if batch.extractor_id != look.features_id or len(vector) != look.length:
+            if batch.extractor_id != look.features_id or not is_of_length(vector, look.length, look.features_id):
                 self.ignored_vectors += 1
                 continue
             usable[i] = True
@@ -105,16 +107,19 @@ class RowBuilder:
         ]
         texts: list[tuple[int, int, int, int, int, int, int]] = []
         placed: dict[bytes, int] = {}
-        for product_id, image_url, category, brand, displayed in zip(
-            product_ids, batch.url, batch.category, batch.brand, batch.attributes, strict=True
+        length, words_sizes = self._look.length, []
+        for product_id, image_url, category, brand, displayed, feature, use in zip(
+            product_ids, batch.url, batch.category, batch.brand, batch.attributes, batch.vector, usable, strict=True
         ):
+            words = words_behind(feature or b"", length) if use else b""
+            words_sizes.append(len(words))
             product, url, attributes = (product_id or "").encode(), (image_url or "").encode(), displayed or b""
             place = placed.get(attributes)
             if place is None:
                 place = placed[attributes] = self._texts.append(attributes)
             texts.append(
                 (
-                    self._texts.append(product + url),
+                    self._texts.append(product + url + words),
                     place,
                     len(product),
                     len(url),
@@ -129,7 +134,7 @@ class RowBuilder:
         columns = np.array(texts, dtype=np.int64).T
         for name, column in zip(_TEXT_COLUMNS, columns, strict=True):
             records[name] = column
-        records["flags"] = np.where(valid, VALID, 0)
+        records["flags"] = np.where(valid, VALID, 0) | np.array(words_sizes) << WORDS_SHIFT
         return records
 
     def rows(self) -> NDArray[np.void]:

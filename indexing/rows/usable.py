@@ -12,6 +12,9 @@ VALID = 1
 SUPERSEDED = 2
 """Flag: the image got a new vector, hence another row; this one is dead for good."""
 
+WORDS_SHIFT = 2
+"""Above these: how many bytes of words that were read in the picture lie behind the row's URL."""
+WORDS = 0x3FFF << WORDS_SHIFT
 COLOURS_SHIFT = 16
 """Above these: the colours that the picture of the row's vector shows, a code of `schemas.features.colours`."""
 COLOURS = 0x7FFF << COLOURS_SHIFT
@@ -44,6 +47,14 @@ def colours_of_rows(rows: NDArray[Any]) -> NDArray[np.uint32]:
     usable = (vector_seq > 0) & (vector_seq >= rows["image_seq"])
     codes: NDArray[np.uint32] = np.where(usable, rows["flags"] >> COLOURS_SHIFT, 0)
     return codes
+
+
+def identity_sizes(rows: NDArray[Any]) -> NDArray[np.int64]:
+    """`forward.Row.identity_size` of each, shape (n,)."""
+    words: NDArray[np.int64] = ((rows["flags"] & WORDS) >> WORDS_SHIFT).astype(np.int64)
+    words += rows["product_size"]
+    words += rows["url_size"]
+    return words
 
 
 def searchable_rows(rows: NDArray[Any]) -> NDArray[np.bool_]:

@@ -11,6 +11,8 @@ from schemas.query.fields import Fields
 _WEIGHTS = {"title": 2, "brand": 2, "category": 1, "colour": 1, "type": 1, "labels": 1}
 """What a word in an attribute counts for, of those that are always read."""
 _FURTHER = 1
+PICTURE_WEIGHT = 1
+"""What a word counts for that was read in a picture."""
 MAX_TEXT = 20_000
 """Characters of one attribute that are read for words."""
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from schemas.features.blocks import COLOUR, blocks_of, spans
 from schemas.features.coded import coded_length
+from schemas.features.stored import bare_features
 
 NAMES = ("black", "white", "grey", "red", "green", "yellow", "blue", "brown", "orange", "pink", "purple")
 """The basic colour terms of English (Berlin and Kay, "Basic Color Terms", 1969)."""
@@ -34,7 +35,7 @@ WORN = 60
 
 
 def colour_codes(features: Sequence[bytes], extractor_id: str) -> list[int]:
-    """Of each of these features, of one length. 0 for all where an extractor tells no colours.
+    """Of each of these features, of one length but for words. 0 for all where an extractor tells no colours.
 
     In whole numbers: equal features have equal colours, whatever is beside them and whoever computes it.
     """
@@ -42,7 +43,8 @@ def colour_codes(features: Sequence[bytes], extractor_id: str) -> list[int]:
     if place is None or not features:
         return [0] * len(features)
     length, block = place
-    table = np.frombuffer(b"".join(features), np.int8).reshape(len(features), length)
+    bare = bare_features(features, extractor_id)
+    table = np.frombuffer(b"".join(bare), np.int8).reshape(len(features), length)
     # Of the block's greatest number: what it is does not matter to shares.
     return codes_of(table[:, block].astype(np.int64) ** 2)
 
