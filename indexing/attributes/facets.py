@@ -23,6 +23,9 @@ from schemas.query.fields import COLOUR, COLOURS, FieldKind
 from schemas.query.filters import Filter
 from schemas.query.scopes import scope_of
 
+_MARKED = 1 << 24
+"""Up to so many numbers are told apart by a mark for each, a third of the time that sorting takes."""
+
 
 def distinct_products(columns: Columns, rows: NDArray[np.int64]) -> int:
     """How many products these rows are of. Any thread."""
@@ -160,11 +163,19 @@ def _of_any_row(
     else:
         per_code, having = column.counts(plain)
     span = max(len(per_code), int(codes.max(initial=0)) + 1)
-    pairs = np.unique(of * span + codes) % span
     total = np.zeros(span, np.int64)
     total[: len(per_code)] += per_code
-    total += np.bincount(pairs, minlength=span)
-    return _named(facet.field, column.names, total, having + len(np.unique(of)))
+    total += np.bincount(_distinct(of * span + codes, len(first) * span) % span, minlength=span)
+    return _named(facet.field, column.names, total, having + len(_distinct(of, len(first))))
+
+
+def _distinct(numbers: NDArray[np.intp], end: int) -> NDArray[np.intp]:
+    """Those that there are of these numbers from 0 to below `end`, each once."""
+    if end > _MARKED:
+        return np.unique(numbers)
+    seen = np.zeros(end, np.bool_)
+    seen[numbers] = True
+    return np.flatnonzero(seen)
 
 
 def _named(field: str, names: Names, per_code: NDArray[np.int64], products: int) -> FacetCounts:

@@ -131,7 +131,8 @@ class DeltaWriter:
         moved = number is None or row.attributes_offset != old.attributes_offset
         changed = attributes if moved or row.attributes_size != old.attributes_size else None
         cells = changed
-        if changed is None and row.colours != old.colours:
+        repictured = new_vector or forgets_vector or row.image_seq != old.image_seq
+        if changed is None and repictured and row.colours != old.colours:
             # The attributes stayed, but what the picture tells where they say nothing is another.
             cells = self._state.forward.texts.read(row.attributes_offset, row.attributes_size)
         if vector is not None and new_vector and vector.hash != old.vector_hash:
@@ -140,7 +141,7 @@ class DeltaWriter:
             number = self._write_state(number, row, cells)
         if new_state and self._state.attributes is not None:
             self._state.attributes.note_words(number, row, changed)
-        if (old.words_size or row.words_size) and self._state.attributes is not None:
+        if (old.flags | row.flags) & WORDS and self._state.attributes is not None:
             self._state.attributes.note_picture(number, row)
         self._state.account(old, row)
         refusals.count += refusals.concern(row) - refused
