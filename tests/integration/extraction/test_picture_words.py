@@ -1,23 +1,33 @@
-"""Words on pictures, from the file to the stored feature: read once, by the real process and its real networks."""
+"""Words on pictures, from the file to what finds them: by the real stage, its real process and its real networks."""
 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from feature_store.open import feature_store
+from indexing.look.first import first_look
+from indexing.shard.question import ShardQuestion
+from indexing.shard.shard import Shard
 from jobs.pipeline.extraction.config import ExtractionConfig
 from jobs.pipeline.extraction.extractors import ExtractorSpec
-from jobs.pipeline.extraction.supervisor import ChildSupervisor
-from jobs.pipeline.extraction.worker import ExtractionWorker
+from jobs.pipeline.extraction.stage import ExtractionStage
+from jobs.pipeline.stage import Out, Record
+from schemas.deltas.check import DeltaCheck
+from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
-from schemas.features.record import FeatureRecord
-from schemas.features.stored import cannot_be, feature_length
+from schemas.events.extract_request import ExtractRequest, decode_requests, encode_request
+from schemas.features.record import decode_feature, encode_feature
+from schemas.features.stored import feature_length
 from schemas.features.words import words_behind
-from schemas.ids import image_key
+from schemas.ids import image_id, image_key
+from schemas.query.filters import AnyOf
+from schemas.query.indexed import Indexed
 from schemas.settings import Settings
+from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
 from tests.support.metrics import CountingMetrics
 from tests.support.printed import printed
 from vision.decode import ImageLimits
@@ -34,7 +44,24 @@ def spec(encoder: str) -> ExtractorSpec:
     return ExtractorSpec(extractor_id(encoder), encoder)
 
 
-def test_words_of_a_picture_are_stored_with_its_feature_and_read_once(tmp_path: Path) -> None:
+def extracted(stage: ExtractionStage, requests: list[ExtractRequest]) -> list[Out]:
+    """What comes of them; what goes round is fed again until nothing does."""
+    out: list[Out] = []
+    for _ in range(1000):
+        now_ms = time.time_ns() // 1_000_000
+        records = stage.process([Record(b"0", encode_request(each), 0, n, now_ms) for n, each in enumerate(requests)])
+        requests = [each for r in records if r.topic == EXTRACT_REQUESTS for each in decode_requests(r.value)]
+        out += [record for record in records if record.topic != EXTRACT_REQUESTS]
+        if not requests:
+            return out
+    raise AssertionError(f"still going round: {requests}")
+
+
+def test_words_of_a_picture_are_read_once_and_find_its_product(tmp_path: Path) -> None:
+    pictures = {"printed": ("SUNRISE", "coffee club"), "plain": (), "copy": ("SUNRISE", "coffee club")}
+    urls = {product: (tmp_path / f"{product}.png").as_uri() for product in pictures}
+    for product, lines in pictures.items():
+        (tmp_path / f"{product}.png").write_bytes(printed(*lines))
     config = ExtractionConfig(
         store_folder=str(tmp_path / "features"),
         feature_partitions=1,
@@ -43,34 +70,47 @@ def test_words_of_a_picture_are_stored_with_its_feature_and_read_once(tmp_path: 
         policy=FetchPolicy(allowed_folders=(str(tmp_path),)),
         words=True,
     )
-    pictures = {
-        "printed": printed("SUNRISE", "coffee club"),
-        "plain": printed(),
-        "copy": printed("SUNRISE", "coffee club"),
-    }
-    for name, data in pictures.items():
-        (tmp_path / f"{name}.png").write_bytes(data)
-    child, metrics = ChildSupervisor(config.configure()), CountingMetrics()
-    features = feature_store(Path(config.store_folder), 1).writer()
-    worker = ExtractionWorker(child, features, config.main.extractor_id, metrics)
+    name = config.main.extractor_id
+    wanted = [
+        ExtractRequest(
+            product_id=product,
+            image_id=image_id(product, url).hex(),
+            image_key=image_key(url).hex(),
+            url=url,
+            vector_seq=5,
+            extractor_id=name,
+        )
+        for product, url in urls.items()
+    ]
+    metrics, stage = CountingMetrics(), ExtractionStage(config)
+    stage.open(metrics)
     try:
-        urls = {bytes(image_key(url)): url for url in ((tmp_path / f"{name}.png").as_uri() for name in pictures)}
-        worker.begin(urls)
-        while worker.waits(120.0):
-            worker.advance(0.1)
-        found = {Path(urls[key]).stem: record for key, record in worker.end().items()}
-        stored = features.get_many([image_key(url) for url in urls.values()], config.main.extractor_id)
+        out = extracted(stage, wanted)
+        again = extracted(stage, wanted)
     finally:
-        child.close()
-        features.close()
-    length = feature_length(config.main.extractor_id, 0)
-    words = {}
-    for name, record in found.items():
-        assert isinstance(record, FeatureRecord) and not cannot_be([record.vector], record.extractor_id)[0]
-        words[name] = words_behind(record.vector, length).decode()
-    assert words == {"printed": "SUNRISE coffee club", "plain": "", "copy": "SUNRISE coffee club"}
-    assert sorted(record.vector for record in stored if record) == sorted(record.vector for record in found.values())  # type: ignore[union-attr]
-    assert metrics.counts["extracted"] == 2 and metrics.counts["reused_by_content"] == 1
+        stage.close()
+    features = [decode_feature(record.value) for record in out if record.topic == IMAGE_FEATURES]
+    words = {record.url: words_behind(record.vector, feature_length(name, 0)).decode() for record in features}
+    assert words == {url: " ".join(pictures[product]) for product, url in urls.items()}
+    assert sorted(r.value for r in again if r.topic == IMAGE_FEATURES) == sorted(map(encode_feature, features))
+    assert (metrics.counts["extracted"], metrics.counts["reused_by_content"]) == (2, 1)
+    look = first_look(name, tmp_path / "first-look")
+    shard = Shard(look.extractor_id, look.dimension, look)
+    shard.open_attributes(Indexed())
+    for product, url in urls.items():
+        batch = DeltaBatch(name)
+        batch.add(image_id(product, url), product, state_seq=5, valid=True, image_seq=5, url=url)
+        shard.apply(batch)
+    for record in out:
+        if record.topic == INDEX_DELTAS:
+            taken = DeltaCheck(1, 1).admit(record.value, 0)
+            assert not taken.refused
+            shard.apply(taken.batch)
+    nothing = np.empty((0, look.dimension), np.float32)
+    answer = shard.answer(ShardQuestion(nothing, 1, words="coffee ", list_limit=9))
+    assert sorted(hit.product_id for hit in answer.listed) == ["copy", "printed"]
+    blue = shard.answer(ShardQuestion(nothing, 1, tree=AnyOf("colour", ("blue",)), listing=True, list_limit=9))
+    assert sorted(hit.product_id for hit in blue.listed) == ["copy", "plain", "printed"]
 
 
 def test_words_are_refused_where_there_are_no_base_features() -> None:
