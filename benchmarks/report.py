@@ -14,7 +14,19 @@ from benchmarks.harness.result import REPOSITORY, RESULTS
 from benchmarks.rows.asking import doubles, filters, meaning, ranking, words
 from benchmarks.rows.index import build, churn, delisted, scale, shard
 from benchmarks.rows.row import Result, Row
-from benchmarks.rows.serving import hung, queries, retrieval, robust, scenes, serving, serving_soak, start, swap
+from benchmarks.rows.serving import (
+    colours,
+    hung,
+    printed,
+    queries,
+    retrieval,
+    robust,
+    scenes,
+    serving,
+    serving_soak,
+    start,
+    swap,
+)
 from benchmarks.rows.stream import chaos, extraction, freshness, hosts, recovery, soak, stores, updates
 
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
@@ -60,6 +72,8 @@ RENDERERS: dict[str, Callable[[Result], list[Row]]] = {
     "retrieval-blocks": retrieval,
     "scenes": scenes,
     "robust": robust,
+    "colours": colours,
+    "printed": printed,
     "chaos": chaos,
     "soak": soak,
     "start": start,

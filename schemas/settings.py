@@ -195,6 +195,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     filter_attributes: list[str] = []
     """Attributes that products are filtered, counted and ranked by, besides the built-in ones: NAME:KIND with a kind of
     keyword, path, list, number or time. May change at any time; searchers and the blender read it at their start."""
+    picture_colours: bool = True
+    """Products whose events give no `colour` or `colours` are filtered and counted by those that their pictures show
+    (docs/search.md), with an encoder of base features (`..._blocks`). May change at any time; searchers read it."""
+    picture_words: bool = False
+    """Words in the pictures of products are read while these are extracted, and found as those of a title, below it
+    (docs/search.md): 0.14 s of one core a picture. Needs `vitrine[ocr]` and an encoder of base features."""
     text_attributes: list[str] = []
     """Attributes that words are searched for in, besides title, brand, category, colour, type and labels."""
     text_language: str = ""
@@ -339,7 +345,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def indexed(self) -> Indexed:
         """What searchers keep of products, and blenders ask for. Raises `OperatorError` for what is no declaration."""
-        return Indexed(Fields.declared(self.filter_attributes), tuple(self.text_attributes), self.text_language)
+        fields = Fields.declared(self.filter_attributes)
+        return Indexed(fields, tuple(self.text_attributes), self.text_language, self.picture_colours)
 
     @property
     def profiles(self) -> dict[str, RankProfile]:

@@ -33,11 +33,11 @@ class ColourHistogram(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         level = torch.arange(32, dtype=torch.float64) * 8 + 4
-        lab = _lab(torch.stack(torch.meshgrid(level, level, level, indexing="ij"), -1).reshape(-1, 3))
-        unit = torch.stack([lab[:, 0] / 100, *((lab[:, c] + _RANGE_AB) / (2 * _RANGE_AB) for c in (1, 2))], 1)
+        seen = lab(torch.stack(torch.meshgrid(level, level, level, indexing="ij"), -1).reshape(-1, 3))
+        unit = torch.stack([seen[:, 0] / 100, *((seen[:, c] + _RANGE_AB) / (2 * _RANGE_AB) for c in (1, 2))], 1)
         cell = (unit * _CELLS).long().clamp(0, _CELLS - 1)
         index = (cell[:, 0] * _CELLS + cell[:, 1]) * _CELLS + cell[:, 2]
-        white = torch.linalg.vector_norm(lab - torch.tensor([100.0, 0.0, 0.0]), dim=1) <= _WHITE_DISTANCE
+        white = torch.linalg.vector_norm(seen - torch.tensor([100.0, 0.0, 0.0]), dim=1) <= _WHITE_DISTANCE
         self.register_buffer("table", torch.where(white, _CELLS**3, index), persistent=False)
         centre = (torch.arange(_CELLS) + 0.5) * _BINS / _CELLS
         weight = torch.exp(-0.5 * ((centre[:, None] - torch.arange(_BINS) - 0.5) / _SMOOTHING) ** 2)
@@ -59,7 +59,7 @@ class ColourHistogram(nn.Module):
         return torch.nn.functional.normalize(grid.reshape(n, -1).sqrt())
 
 
-def _lab(rgb: Tensor) -> Tensor:
+def lab(rgb: Tensor) -> Tensor:
     """sRGB (n, 3) 0..255 to CIE Lab under D65."""
     value = rgb / 255
     linear = torch.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)

@@ -215,6 +215,37 @@ def robust(result: Result) -> list[Row]:
     return rows
 
 
+def colours(result: Result) -> list[Row]:
+    figures = result["figures"]
+    found = figures["others"]
+    return [
+        (
+            "colours told by a picture's features, apparel, the half that nothing was chosen by",
+            "",
+            f"the shop's is among {found['names_a_picture']:.1f} told for {found['named']:.2f} of the pictures; "
+            f"{found['of_one_colour']:.2f} are said to be of one, which is the shop's for {found['main_right']:.2f} ± "
+            f"{found['main_right_error']:.2f} of them",
+            f"{figures['us_a_picture']:.0f} us of one core a picture",
+        )
+    ]
+
+
+def printed(result: Result) -> list[Row]:
+    rows: list[Row] = []
+    for side, found in result["figures"].items():
+        read = ", ".join(f"{share:.2f} of {float(height):.0%}" for height, share in found["read"].items())
+        rows.append(
+            (
+                f"words printed on pictures of apparel, read at {side} pixels, by their height",
+                "",
+                f"{read} of the picture's; of clothes as they are, some printed, "
+                + ", ".join(f"{share:.2f} of {name}" for name, share in found["unprinted"].items()),
+                f"{found['ms']:.0f} ms of one core a picture",
+            )
+        )
+    return rows
+
+
 def start(result: Result) -> list[Row]:
     runs = result["figures"]["runs"]
     quickest = min(runs, key=lambda run: float(run["start_processor_s"]))

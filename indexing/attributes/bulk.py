@@ -10,25 +10,26 @@ from numpy.typing import NDArray
 from indexing.attributes.columns import Columns
 from indexing.attributes.encoder import Encoded
 from indexing.rows.forward import ForwardIndex
-from indexing.rows.usable import SUPERSEDED, searchable_rows, valid_rows
+from indexing.rows.usable import SUPERSEDED, colours_of_rows, searchable_rows, valid_rows
 from schemas.query.fields import MEASURES, Fields
 
 _TEXTS_AT_ONCE = 4096
 
 
-def load_columns(fields: Fields, forward: ForwardIndex) -> Columns:
+def load_columns(fields: Fields, forward: ForwardIndex, picture_colours: bool = True) -> Columns:
     """Columns over these rows, which nobody writes meanwhile; superseded rows stand for nothing.
 
     Rows whose image ids begin with the same 8 bytes are of one product, and
-    products are numbered anew. Each text is read once, however many rows refer
-    to it. By chunks of rows and of texts, so that no call holds the GIL for
+    products are numbered anew. Each text is read once for each set of colours
+    of the rows that refer to it. By chunks of rows and of texts, so that no call holds the GIL for
     long: queries of another shard are answered meanwhile.
     """
-    columns = Columns(fields)
+    columns = Columns(fields, picture_colours)
     columns.reserve(len(forward))
     valid, searchable = np.zeros(len(forward), np.bool_), np.zeros(len(forward), np.bool_)
     numbers, hashes = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
     offsets, sizes = [np.empty(0, np.uint64)], [np.empty(0, np.uint32)]
+    colours = [np.empty(0, np.uint32)]
     for first, part in forward.parts():
         valid[first : first + len(part)] = valid_rows(part)
         searchable[first : first + len(part)] = searchable_rows(part)
@@ -40,11 +41,13 @@ def load_columns(fields: Fields, forward: ForwardIndex) -> Columns:
         hashes.append(np.ascontiguousarray(part["image_id"][alive]).view("<u8")[::2])
         offsets.append(part["attributes_offset"][alive])
         sizes.append(part["attributes_size"][alive])
+        colours.append(colours_of_rows(part)[alive])
     rows = np.concatenate(numbers)
     product = np.full(len(forward), -1, np.int32)
     product[rows] = np.unique(np.concatenate(hashes), return_inverse=True)[1]
     columns.fill_states(valid, searchable, product)
-    _fill_attributes(columns, forward, rows, np.concatenate(offsets), np.concatenate(sizes))
+    shown = np.concatenate(colours)
+    _fill_attributes(columns, forward, rows, np.concatenate(offsets), np.concatenate(sizes), shown)
     return columns
 
 
@@ -54,21 +57,24 @@ def _fill_attributes(
     rows: NDArray[np.int64],
     offsets: NDArray[np.uint64],
     sizes: NDArray[np.uint32],
+    colours: NDArray[np.uint32],
 ) -> None:
-    """Of these rows, (n,), from the texts that they refer to, each with its offset and size."""
+    """Of these rows, (n,), from the texts that they refer to, each with its offset and size, and from their colours."""
     # In the order of the texts: the rows of one lie together, and so do texts in memory.
-    used = np.flatnonzero(sizes)
-    order = used[np.argsort(offsets[used], kind="stable")]
-    rows, offsets, sizes = rows[order], offsets[order], sizes[order]
-    begins = np.flatnonzero(np.concatenate(([True], offsets[1:] != offsets[:-1]))[: len(rows)])
+    used = np.flatnonzero((sizes > 0) | (colours > 0))
+    order = used[np.lexsort((colours[used], offsets[used]))]
+    rows, offsets, sizes, colours = rows[order], offsets[order], sizes[order], colours[order]
+    others = (offsets[1:] != offsets[:-1]) | (sizes[1:] != sizes[:-1]) | (colours[1:] != colours[:-1])
+    begins = np.flatnonzero(np.concatenate(([True], others))[: len(rows)])
     counts = np.diff(begins, append=len(rows))
     for start in range(0, len(begins), _TEXTS_AT_ONCE):
         firsts, repeats = begins[start : start + _TEXTS_AT_ONCE], counts[start : start + _TEXTS_AT_ONCE]
         encoded = []
-        for offset, size in zip(offsets[firsts].tolist(), sizes[firsts].tolist(), strict=True):
+        of_texts = zip(offsets[firsts].tolist(), sizes[firsts].tolist(), colours[firsts].tolist(), strict=True)
+        for offset, size, code in of_texts:
             text = forward.texts.read(offset, size)
             assert text is not None, "the texts of living rows are there"
-            encoded.append(columns.encoder.encode(text))
+            encoded.append(columns.encoder.encode(text, code))
         _fill(columns, rows[firsts[0] : firsts[-1] + repeats[-1]], encoded, repeats)
 
 

@@ -39,10 +39,11 @@ _BY_NUMBER = 4
 class Columns:
     """One column a field, and three for every row: `valid`, `searchable`, `product`."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: Fields, picture_colours: bool = True) -> None:
+        """picture_colours: a row has the colours that its picture shows where its attributes say nothing of them."""
         self.fields = fields
         self.columns: Mapping[str, Column] = {field.name: _column(field) for field in fields}
-        self.encoder = Encoder(fields, self.columns)
+        self.encoder = Encoder(fields, self.columns, picture_colours)
         """For the writer thread."""
         self._valid: Cells[np.bool_] = Cells(np.bool_)
         self._searchable: Cells[np.bool_] = Cells(np.bool_)
@@ -91,9 +92,12 @@ class Columns:
         """The row is written. Must follow, whatever happens in between."""
         self._writes.row = -1
 
-    def write(self, row: int, attributes: bytes, price: float, sales: int, praise: float) -> None:
-        """A row's whole state. attributes: a JSON object, b"" for none. Numbers as in `write_measures`."""
-        encoded = self.encoder.encode(attributes)
+    def write(self, row: int, attributes: bytes, price: float, sales: int, praise: float, colours: int = 0) -> None:
+        """A row's whole state. attributes: a JSON object, b"" for none. Numbers as in `write_measures`.
+
+        colours: a code of what the picture shows, see `schemas.features.colours`.
+        """
+        encoded = self.encoder.encode(attributes, colours)
         outer = self._begin(row)
         try:
             self._write_encoded(row, encoded)

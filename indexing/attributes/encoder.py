@@ -12,7 +12,19 @@ from indexing.attributes.figures import FigureColumn
 from indexing.attributes.keyword_lists import ListColumn
 from indexing.attributes.keywords import KeywordColumn
 from indexing.attributes.names import NONE, Names
-from schemas.query.fields import MAX_VALUES, MEASURES, Field, FieldKind, Fields, number_of, seconds_of, texts_of
+from schemas.features.colours.told import main_colour, shown_colours
+from schemas.query.fields import (
+    COLOUR,
+    COLOURS,
+    MAX_VALUES,
+    MEASURES,
+    Field,
+    FieldKind,
+    Fields,
+    number_of,
+    seconds_of,
+    texts_of,
+)
 
 Column: TypeAlias = KeywordColumn | FigureColumn | ListColumn
 
@@ -32,7 +44,8 @@ class Encoder:
     no attributes and have no part in it.
     """
 
-    def __init__(self, fields: Fields, columns: Mapping[str, Column]) -> None:
+    def __init__(self, fields: Fields, columns: Mapping[str, Column], picture_colours: bool = True) -> None:
+        """picture_colours: those of a picture stand where the shop says nothing, see `schemas.query.fields`."""
         read = [field for field in fields if field.name not in MEASURES]
         keywords = [field for field in read if field.kind in (FieldKind.KEYWORD, FieldKind.PATH)]
         figures = [field for field in read if field.kind.numeric]
@@ -46,15 +59,21 @@ class Encoder:
         self._keyword_names = [(field, _names(columns[field.name])) for field in keywords]
         self._list_names = [(field, _names(columns[field.name])) for field in self.lists]
         self._keyword_code = [names.codes.get for _, names in self._keyword_names]
+        self._seen_by = self._places() if picture_colours else None
         self._last: tuple[bytes, Encoded] | None = None
         self.nothing = self._encoded((None,) * len(names))
         """Of a product without attributes."""
 
-    def encode(self, attributes: bytes) -> Encoded:
+    def encode(self, attributes: bytes, colours: int = 0) -> Encoded:
         """What columns hold of these attributes; nothing where they are no JSON object.
 
-        The images of a product come one behind the other with the same bytes: the last ones are known.
+        colours: the code of what the picture shows (`schemas.features.colours`), which stands where the shop's are
+        not. The images of a product come one behind the other with the same bytes: the last ones are known.
         """
+        encoded = self._of(attributes)
+        return self._seen(encoded, colours) if colours else encoded
+
+    def _of(self, attributes: bytes) -> Encoded:
         last = self._last
         if last is not None and (last[0] is attributes or last[0] == attributes):
             return last[1]
@@ -68,6 +87,26 @@ class Encoder:
                 encoded = self._encoded(values)
         self._last = (attributes, encoded)
         return encoded
+
+    def _seen(self, encoded: Encoded, colours: int) -> Encoded:
+        """The same with the picture's colours where the shop gave none."""
+        if self._seen_by is None:
+            return encoded
+        one, several = self._seen_by
+        cells, lists = encoded.cells, encoded.lists
+        main = main_colour(colours)
+        if main and cells[one] == NONE:
+            cells = [*cells]
+            cells[one] = self._keyword_names[one][1].code(main)
+        if several is not None and not lists[several]:
+            lists = [*lists]
+            lists[several] = tuple([self._list_names[several][1].code(name) for name in shown_colours(colours)])
+        return Encoded(cells, lists)
+
+    def _places(self) -> tuple[int, int | None]:
+        """Of the fields that pictures fill among `cells` and `lists`; a shop may have declared the second otherwise."""
+        one = next(place for place, field in enumerate(self.dense) if field.name == COLOUR)
+        return one, next((place for place, field in enumerate(self.lists) if field.name == COLOURS), None)
 
     def forget(self) -> None:
         """Holds no product's bytes any more, nor codes of names that may go."""

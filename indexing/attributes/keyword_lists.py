@@ -201,6 +201,21 @@ class ListColumn:
         per_code = np.bincount(view.codes[:count], weights=per_set.take(view.owners[:count]))
         return per_code.astype(np.int64), int(np.count_nonzero(numbers))
 
+    def sets(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Of each of these rows, (n,), a number that is the same for equal lists, mostly; 0 of an empty one."""
+        numbers: NDArray[np.int32] = self._view.cells.array.take(rows)
+        return numbers
+
+    def entries(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Every code of each of these rows, (n,): (the row's place among them, the code), (entries,) each."""
+        view = self._view
+        numbers = view.cells.array.take(rows)
+        first = view.starts.take(numbers)
+        sizes = view.starts.take(numbers + 1) - first
+        places = np.repeat(np.arange(len(rows)), sizes)
+        within = np.arange(len(places)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return places, view.codes.take(first[places] + within).astype(np.intp)
+
 
 def _copy(cells: Cells[np.int32]) -> Cells[np.int32]:
     copy: Cells[np.int32] = Cells(np.int32)

@@ -32,6 +32,12 @@ class KeywordColumn:
         text = self.names.text(self.cells.memory[row])
         return (text,) if text else ()
 
+    def entries(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Of those of these rows, (n,), that have a keyword: (the row's place among them, its code). Any thread."""
+        codes = self.cells.array.take(rows).astype(np.intp)
+        places = np.flatnonzero(codes != NONE)
+        return places, codes[places]
+
     def fulfilling(self, condition: Condition, rows: slice | NDArray[np.int64]) -> NDArray[np.bool_]:
         """See `masks.Conditional`. Any thread."""
         codes = self.cells.array[rows]

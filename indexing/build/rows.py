@@ -11,10 +11,13 @@ from indexing.build.spool import Spool, TextSpool
 from indexing.look.looks import Look
 from indexing.rows.digest import vector_hash
 from indexing.rows.forward import ROW_DTYPE
-from indexing.rows.usable import VALID
+from indexing.rows.usable import COLOURS_SHIFT, VALID, WORDS_SHIFT
 from indexing.shard.state import NameCodes
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import RejectedError
+from schemas.features.colours.told import colour_codes
+from schemas.features.stored import is_of_length
+from schemas.features.words import words_behind
 
 _NAN = float("nan")
 _UNKNOWN = -1
@@ -50,8 +53,9 @@ class RowBuilder:
                     "image_without_state", f"image {image_id.hex()}: a build takes whole images, state and vector"
                 )
         if len(batch):
-            usable, hashes = self._usable_vectors(batch)
+            usable, hashes, colours = self._usable_vectors(batch)
             records = self._records(batch, usable)
+            records["flags"][usable] |= np.array(colours, np.uint32) << COLOURS_SHIFT
             if self._look.changes:
                 records["vector_hash"][usable] = np.frombuffer(b"".join(hashes), "V16")
             self._rows.append(records.tobytes())
@@ -59,8 +63,8 @@ class RowBuilder:
             self.refusals |= {i: seq for i, seq in zip(batch.image_id, batch.refused_seq, strict=True) if seq}
             self.count += len(batch)
 
-    def _usable_vectors(self, batch: DeltaBatch) -> tuple[NDArray[np.bool_], list[bytes]]:
-        """Which rows have a feature that a shard would take, (n,), and their hashes where the look changes them.
+    def _usable_vectors(self, batch: DeltaBatch) -> tuple[NDArray[np.bool_], list[bytes], list[int]]:
+        """Which rows have a feature that a shard would take, (n,); their hashes where the look changes them; colours.
 
         Appends their vectors.
         """
@@ -70,7 +74,7 @@ class RowBuilder:
         for i, (vector, vector_seq) in enumerate(zip(batch.vector, batch.vector_seq, strict=True)):
             if not vector or not vector_seq or vector_seq < 0:
                 continue
-            if batch.extractor_id != look.features_id or len(vector) != look.length:
+            if batch.extractor_id != look.features_id or not is_of_length(vector, look.length, look.features_id):
                 self.ignored_vectors += 1
                 continue
             usable[i] = True
@@ -82,7 +86,8 @@ class RowBuilder:
             usable[usable] = finite
             matrix, features = matrix[finite], [*compress(features, finite)]
         self._vectors.append(np.ascontiguousarray(matrix).reshape(-1).view(np.uint8).data)
-        return usable, [vector_hash(feature) for feature in features] if look.changes else []
+        hashes = [vector_hash(feature) for feature in features] if look.changes else []
+        return usable, hashes, colour_codes(features, look.features_id)
 
     def _records(self, batch: DeltaBatch, usable: NDArray[np.bool_]) -> NDArray[np.void]:
         records = np.zeros(len(batch), dtype=ROW_DTYPE)
@@ -102,16 +107,19 @@ class RowBuilder:
         ]
         texts: list[tuple[int, int, int, int, int, int, int]] = []
         placed: dict[bytes, int] = {}
-        for product_id, image_url, category, brand, displayed in zip(
-            product_ids, batch.url, batch.category, batch.brand, batch.attributes, strict=True
+        length, words_sizes = self._look.length, []
+        for product_id, image_url, category, brand, displayed, feature, use in zip(
+            product_ids, batch.url, batch.category, batch.brand, batch.attributes, batch.vector, usable, strict=True
         ):
+            words = words_behind(feature or b"", length) if use else b""
+            words_sizes.append(len(words))
             product, url, attributes = (product_id or "").encode(), (image_url or "").encode(), displayed or b""
             place = placed.get(attributes)
             if place is None:
                 place = placed[attributes] = self._texts.append(attributes)
             texts.append(
                 (
-                    self._texts.append(product + url),
+                    self._texts.append(product + url + words),
                     place,
                     len(product),
                     len(url),
@@ -126,7 +134,7 @@ class RowBuilder:
         columns = np.array(texts, dtype=np.int64).T
         for name, column in zip(_TEXT_COLUMNS, columns, strict=True):
             records[name] = column
-        records["flags"] = np.where(valid, VALID, 0)
+        records["flags"] = np.where(valid, VALID, 0) | np.array(words_sizes) << WORDS_SHIFT
         return records
 
     def rows(self) -> NDArray[np.void]:

@@ -15,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.rows.text_buffer import TextBuffer
-from indexing.rows.usable import SUPERSEDED, is_searchable, is_usable, is_valid
+from indexing.rows.usable import (
+    COLOURS_SHIFT,
+    SUPERSEDED,
+    WORDS,
+    WORDS_SHIFT,
+    identity_sizes,
+    is_searchable,
+    is_usable,
+    is_valid,
+)
 from schemas.found import Hit
 
 ROW_FIELDS: list[tuple[str, str, str]] = [
@@ -52,7 +61,7 @@ _CHUNK_MASK = CHUNK_ROWS - 1
 
 
 class Row(NamedTuple):
-    """One record. `identity_offset`: product id and URL, one behind the other, in the text buffer."""
+    """One record. `identity_offset`: product id, URL and words in the picture, in one piece, in the text buffer."""
 
     image_id: bytes
     state_seq: int
@@ -78,6 +87,21 @@ class Row(NamedTuple):
         return is_usable(self.vector_seq, self.image_seq)
 
     @property
+    def colours(self) -> int:
+        """The code of what colours the image shows (`schemas.features.colours`), 0 while its vector is not there."""
+        return self.flags >> COLOURS_SHIFT if self.usable_vector else 0
+
+    @property
+    def words_size(self) -> int:
+        """Bytes of the words that were read in the picture of its vector."""
+        return (self.flags & WORDS) >> WORDS_SHIFT
+
+    @property
+    def identity_size(self) -> int:
+        """Bytes of the text at `identity_offset`."""
+        return self.product_size + self.url_size + self.words_size
+
+    @property
     def searchable(self) -> bool:
         """A search may return this row."""
         return is_searchable(self.flags, self.vector_seq, self.image_seq)
@@ -89,6 +113,7 @@ class Texts(NamedTuple):
     product_id: bytes
     url: bytes
     attributes: bytes
+    words: bytes
 
 
 class ForwardIndex:
@@ -134,11 +159,12 @@ class ForwardIndex:
 
     def texts_of(self, row: Row) -> Texts | None:
         """The row's texts, or None when they moved since the row was read: read it again. Any thread."""
-        identity = self.texts.read(row.identity_offset, row.product_size + row.url_size)
+        identity = self.texts.read(row.identity_offset, row.identity_size)
         attributes = self.texts.read(row.attributes_offset, row.attributes_size)
         if identity is None or attributes is None:
             return None
-        return Texts(identity[: row.product_size], identity[row.product_size :], attributes)
+        words = row.product_size + row.url_size
+        return Texts(identity[: row.product_size], identity[row.product_size : words], attributes, identity[words:])
 
     def hit(self, number: int, score: float, longest: int, listed: bool = False) -> Hit | None:
         """The row as an answer to a search, None when a search may not return it (any more). Any thread.
@@ -243,7 +269,7 @@ class ForwardIndex:
         for _, part in self.parts():
             alive = part[part["flags"] & SUPERSEDED == 0]
             offsets += [alive["identity_offset"], alive["attributes_offset"]]
-            sizes += [alive["product_size"].astype(np.int64) + alive["url_size"], alive["attributes_size"]]
+            sizes += [identity_sizes(alive), alive["attributes_size"]]
         return np.concatenate(offsets), np.concatenate(sizes).astype(np.int64)
 
     def scrub_texts(self) -> None:
@@ -262,7 +288,7 @@ class ForwardIndex:
             return
         moved: dict[int, int] = {}
         for first, part in self.parts():
-            inside = (part["identity_offset"] >> 32 == chunk) & (part["product_size"] + part["url_size"] > 0)
+            inside = (part["identity_offset"] >> 32 == chunk) & (identity_sizes(part) > 0)
             inside |= (part["attributes_offset"] >> 32 == chunk) & (part["attributes_size"] > 0)
             inside &= part["flags"] & SUPERSEDED == 0
             for number in np.nonzero(inside)[0].tolist():
@@ -275,10 +301,10 @@ class ForwardIndex:
         texts = self.texts_of(row)
         assert texts is not None, "a chunk is dropped only when no row points into it"
         identity, attributes = row.identity_offset, row.attributes_offset
-        identity_size = row.product_size + row.url_size
+        identity_size = row.identity_size
         if identity_size and identity >> 32 == chunk:
             self.texts.release(identity, identity_size)
-            identity = self.texts.append(texts.product_id + texts.url)
+            identity = self.texts.append(texts.product_id + texts.url + texts.words)
         if row.attributes_size and attributes >> 32 == chunk:
             self.texts.release(attributes, row.attributes_size)
             place = moved.get(attributes)

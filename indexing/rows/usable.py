@@ -1,4 +1,4 @@
-"""Which vectors may be searched: one rule, for one row and for an array of them."""
+"""What a row's flags say, and which vectors may be searched: one rule, for one row and for an array of them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ VALID = 1
 """Flag: the state says that the image is on sale."""
 SUPERSEDED = 2
 """Flag: the image got a new vector, hence another row; this one is dead for good."""
+
+WORDS_SHIFT = 2
+"""Above these: how many bytes of words that were read in the picture lie behind the row's URL."""
+WORDS = 0x3FFF << WORDS_SHIFT
+COLOURS_SHIFT = 16
+"""Above these: the colours that the picture of the row's vector shows, a code of `schemas.features.colours`."""
+COLOURS = 0x7FFF << COLOURS_SHIFT
 
 
 def is_usable(vector_seq: int, image_seq: int) -> bool:
@@ -32,6 +39,22 @@ def valid_rows(rows: NDArray[Any]) -> NDArray[np.bool_]:
     """Rows that stand for images on sale, shape (n,); `rows`: records of `forward.ROW_DTYPE`, mapped ones too."""
     valid: NDArray[np.bool_] = rows["flags"] & (VALID | SUPERSEDED) == VALID
     return valid
+
+
+def colours_of_rows(rows: NDArray[Any]) -> NDArray[np.uint32]:
+    """`forward.Row.colours` of each, shape (n,)."""
+    vector_seq = rows["vector_seq"]
+    usable = (vector_seq > 0) & (vector_seq >= rows["image_seq"])
+    codes: NDArray[np.uint32] = np.where(usable, rows["flags"] >> COLOURS_SHIFT, 0)
+    return codes
+
+
+def identity_sizes(rows: NDArray[Any]) -> NDArray[np.int64]:
+    """`forward.Row.identity_size` of each, shape (n,)."""
+    words: NDArray[np.int64] = ((rows["flags"] & WORDS) >> WORDS_SHIFT).astype(np.int64)
+    words += rows["product_size"]
+    words += rows["url_size"]
+    return words
 
 
 def searchable_rows(rows: NDArray[Any]) -> NDArray[np.bool_]:

@@ -17,9 +17,9 @@ from indexing.attributes.bulk import load_columns
 from indexing.attributes.cells import Cells
 from indexing.rows.forward import ForwardIndex, Row
 from indexing.rows.row_map import RowMap
-from indexing.rows.usable import SUPERSEDED, VALID, is_valid, valid_rows
+from indexing.rows.usable import SUPERSEDED, VALID, WORDS, is_valid, searchable_rows, valid_rows
 from indexing.words.index import WordIndex
-from schemas.query.indexed import Indexed
+from schemas.query.indexed import PICTURE_WEIGHT, Indexed
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -32,12 +32,13 @@ class ProductAttributes:
         self.indexed = indexed
         self._forward = forward
         self._rows = rows
-        self.columns = load_columns(indexed.fields, forward)
+        self.columns = load_columns(indexed.fields, forward, indexed.picture_colours)
         self._hashes: Cells[np.uint64] = Cells(np.uint64)
         self._text_seqs: Cells[np.int64] = Cells(np.int64)
         self._text_rows: Cells[np.int32] = Cells(np.int32)
         """Whose attributes a product is found by: its valid image with the latest state; 0 in `_text_seqs`: none."""
         self._last_text: tuple[int, bytes] = (-1, b"")
+        self._pictures_have_words = False
         self.words = self._load()
 
     def _load(self) -> WordIndex:
@@ -60,8 +61,20 @@ class ProductAttributes:
         on_sale = np.flatnonzero(latest >= 0)
         self._text_rows.array[on_sale] = latest[on_sale]
         chosen = zip(on_sale.tolist(), latest[on_sale].tolist(), strict=True)
-        texts = ((product, self._texts_of(row)) for product, row in chosen)
+        pictures = self._picture_words()
+        texts = ((product, self._texts_of(row) + _weighed(pictures.get(product, set()))) for product, row in chosen)
         return WordIndex.bulk(texts, self.indexed.language)
+
+    def _picture_words(self) -> dict[int, set[str]]:
+        """By product, the words in its pictures that are shown."""
+        found: dict[int, set[str]] = {}
+        for first, part in self._forward.parts():
+            for place in np.flatnonzero(searchable_rows(part) & (part["flags"] & WORDS != 0)).tolist():
+                texts = self._forward.texts_of(self._forward.read(first + place))
+                assert texts is not None, "nothing is written meanwhile"
+                found.setdefault(int(self.columns.product[first + place]), set()).add(texts.words.decode())
+        self._pictures_have_words = bool(found)
+        return found
 
     def _texts_of(self, number: int) -> list[tuple[int, str]]:
         texts = self._forward.texts_of(self._forward.read(number))
@@ -96,11 +109,11 @@ class ProductAttributes:
         self._text_rows.reserve(products)
 
     def write(self, number: int, row: Row, attributes: bytes | None) -> None:
-        """A row's numbers, and its attributes where they are others than before (else None)."""
+        """A row's numbers, and its attributes where they, or its colours, are others than before (else None)."""
         if attributes is None:
             self.columns.write_measures(number, row.price, row.sales, row.praise)
         else:
-            self.columns.write(number, attributes, row.price, row.sales, row.praise)
+            self.columns.write(number, attributes, row.price, row.sales, row.praise, row.colours)
 
     def note_words(self, number: int, row: Row, attributes: bytes | None) -> None:
         """The row is written: its product has these words, or none when it is on sale no more."""
@@ -117,7 +130,17 @@ class ProductAttributes:
             return
         if attributes is None:
             attributes = self._forward.texts.read(row.attributes_offset, row.attributes_size) or b""
-        self._put(product, attributes)
+        self._put(product, attributes, row.image_id)
+
+    def note_picture(self, number: int, row: Row) -> None:
+        """The row is written, and had or has words in its picture: they are its product's while it is shown."""
+        self._pictures_have_words = True
+        product = int(self.columns.product[number])
+        if self._text_seqs.memory[product]:
+            bearer = self._forward.read(self._text_rows.memory[product])
+            self._last_text = (-1, b"")
+            attributes = self._forward.texts.read(bearer.attributes_offset, bearer.attributes_size) or b""
+            self._put(product, attributes, row.image_id)
 
     def _has_texts_of(self, row: Row, bearer: int) -> bool:
         """Whether the row, whose attributes stayed, has those that the product's words are from."""
@@ -139,13 +162,24 @@ class ProductAttributes:
             return
         seq, number, row = max(alive)
         self._text_seqs.memory[product], self._text_rows.memory[product] = seq, number
-        self._put(product, self._forward.texts.read(row.attributes_offset, row.attributes_size) or b"")
+        attributes = self._forward.texts.read(row.attributes_offset, row.attributes_size) or b""
+        self._put(product, attributes, image_id)
 
-    def _put(self, product: int, attributes: bytes) -> None:
+    def _put(self, product: int, attributes: bytes, image_id: bytes) -> None:
         # The images of a product come one behind the other, with one object of attributes.
         if self._last_text != (product, attributes):
             self._last_text = (product, attributes)
-            self.words.put(product, self._texts(attributes))
+            self.words.put(product, self._texts(attributes) + _weighed(self._words_in_pictures(image_id)))
+
+    def _words_in_pictures(self, image_id: bytes) -> set[str]:
+        """Those of the pictures that are shown of the image's product."""
+        words: set[str] = set()
+        if self._pictures_have_words:
+            for number in self._rows.of_product(image_id[:8]):
+                row = self._forward.read(number)
+                if row.words_size and row.searchable and (texts := self._forward.texts_of(row)) is not None:
+                    words.add(texts.words.decode())
+        return words
 
     def scrub(self, dead: list[int]) -> None:
         """Overwrites what erased products have left: the cells of these rows, names that no row has, replaced texts."""
@@ -177,3 +211,7 @@ class ProductAttributes:
         """Bytes of memory held."""
         products = (self._hashes, self._text_seqs, self._text_rows)
         return self.columns.allocated + self.words.allocated + sum(cells.array.nbytes for cells in products)
+
+
+def _weighed(words: set[str]) -> list[tuple[int, str]]:
+    return [(PICTURE_WEIGHT, text) for text in sorted(words)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import compress
 
 import numpy as np
@@ -9,25 +10,27 @@ from numpy.typing import NDArray
 
 from indexing.rows.digest import NO_VECTOR, vector_hash
 from indexing.rows.forward import Row
-from indexing.rows.usable import SUPERSEDED, VALID
+from indexing.rows.row_texts import RowTexts
+from indexing.rows.usable import COLOURS, COLOURS_SHIFT, SUPERSEDED, VALID, WORDS
 from indexing.shard.state import NEW_ROW, ShardState
 from schemas.deltas.delta import DeltaBatch
+from schemas.features.colours.told import colour_codes
+from schemas.features.stored import is_of_length
+from schemas.features.words import words_behind
 
 _NAN = float("nan")
 
 
+@dataclass(frozen=True, slots=True)
 class _NewVector:
-    """What is searched of a delta's feature, checked, with the list it belongs to, and the feature's hash."""
+    """What is searched of a delta's feature, checked, with its list; and what the feature itself tells."""
 
-    __slots__ = ("array", "code", "hash", "list_number")
-
-    def __init__(
-        self, hashed: bytes, array: NDArray[np.float32], list_number: int, code: NDArray[np.float32] | None
-    ) -> None:
-        self.array = array
-        self.code = code
-        self.hash = hashed
-        self.list_number = list_number
+    hash: bytes
+    array: NDArray[np.float32]
+    list_number: int
+    code: NDArray[np.float32] | None
+    colours: int
+    words: bytes
 
 
 class DeltaWriter:
@@ -35,12 +38,12 @@ class DeltaWriter:
 
     def __init__(self, state: ShardState) -> None:
         self._state = state
-        self._placed: dict[bytes, int] = {}
+        self._places = RowTexts(state.forward, state.rows)
 
     def apply(self, batch: DeltaBatch) -> None:
         """See `Shard.apply`."""
         vectors = self._usable_vectors(batch)
-        self._placed.clear()
+        self._places = RowTexts(self._state.forward, self._state.rows)
         for i, image_id in enumerate(batch.image_id):
             if not isinstance(image_id, bytes) or len(image_id) != 16:
                 self._state.ignored_rows += 1
@@ -60,7 +63,7 @@ class DeltaWriter:
         for i, (vector, vector_seq) in enumerate(zip(batch.vector, batch.vector_seq, strict=True)):
             if not vector or not vector_seq or vector_seq < 0:
                 continue
-            if batch.extractor_id != look.features_id or len(vector) != look.length:
+            if batch.extractor_id != look.features_id or not is_of_length(vector, look.length, look.features_id):
                 self._state.ignored_vectors += 1
                 continue
             row = self._state.rows.get(batch.image_id[i])
@@ -76,8 +79,16 @@ class DeltaWriter:
             positions, contents = [*compress(positions, finite)], [*compress(contents, finite)]
             matrix = matrix[finite]
         numbers, codes = self._state.lists.placed(matrix)
+        colours = colour_codes(contents, look.features_id)
         return {
-            i: _NewVector(vector_hash(contents[j]), matrix[j], numbers[j], None if codes is None else codes[j])
+            i: _NewVector(
+                vector_hash(contents[j]),
+                matrix[j],
+                numbers[j],
+                None if codes is None else codes[j],
+                colours[j],
+                words_behind(contents[j], look.length),
+            )
             for j, i in enumerate(positions)
         }
 
@@ -99,26 +110,39 @@ class DeltaWriter:
         if erased_seq:
             row = self._erased(row, image_id, new_state)
         elif number is None or not row.product_size:
-            row = self._with_identity(row, image_id, batch.product_id[i] or "", batch.url[i] or "")
+            row = self._places.identified(row, image_id, batch.product_id[i] or "", batch.url[i] or "")
         elif new_state and not old.url_size and batch.url[i]:
             # Known from its vector or a tombstone alone until now: the URL comes with the first valid state.
-            row = self._with_identity(row, image_id, batch.product_id[i] or "", batch.url[i] or "")
+            row = self._places.identified(row, image_id, batch.product_id[i] or "", batch.url[i] or "")
         if new_vector:
             assert vector is not None
-            row = row._replace(vector_seq=batch.vector_seq[i], vector_hash=vector.hash)
+            row = row._replace(
+                vector_seq=batch.vector_seq[i],
+                vector_hash=vector.hash,
+                flags=row.flags & ~COLOURS | vector.colours << COLOURS_SHIFT,
+            )
         elif forgets_vector:
             # A register with nothing in it: older vectors lose against it as against any newer one.
-            row = row._replace(vector_seq=erased_seq, vector_hash=NO_VECTOR)
+            row = row._replace(vector_seq=erased_seq, vector_hash=NO_VECTOR, flags=row.flags & ~COLOURS)
+        if new_vector or forgets_vector:
+            row = self._places.with_words(row, vector.words if vector is not None and new_vector else b"")
         attributes = (batch.attributes[i] or b"") if new_state else None
         row = row._replace(digest=self._state.digest_of(row, attributes) if row.flags & VALID else NO_VECTOR)
         moved = number is None or row.attributes_offset != old.attributes_offset
         changed = attributes if moved or row.attributes_size != old.attributes_size else None
+        cells = changed
+        repictured = new_vector or forgets_vector or row.image_seq != old.image_seq
+        if changed is None and repictured and row.colours != old.colours:
+            # The attributes stayed, but what the picture tells where they say nothing is another.
+            cells = self._state.forward.texts.read(row.attributes_offset, row.attributes_size)
         if vector is not None and new_vector and vector.hash != old.vector_hash:
-            number = self._write_vector(number, old, row, vector, changed)
+            number = self._write_vector(number, old, row, vector, cells)
         else:
-            number = self._write_state(number, row, changed)
+            number = self._write_state(number, row, cells)
         if new_state and self._state.attributes is not None:
             self._state.attributes.note_words(number, row, changed)
+        if (old.flags | row.flags) & WORDS and self._state.attributes is not None:
+            self._state.attributes.note_picture(number, row)
         self._state.account(old, row)
         refusals.count += refusals.concern(row) - refused
         if row.usable_vector:
@@ -129,7 +153,7 @@ class DeltaWriter:
         offset, size = old.attributes_offset, old.attributes_size
         if size != len(attributes) or self._state.forward.texts.read(offset, size) != attributes:
             self._state.forward.texts.release(offset, size)
-            offset, size = self._place(image_id, attributes), len(attributes)
+            offset, size = self._places.attributes(image_id, attributes), len(attributes)
         price, sales, praise = batch.price[i], batch.sales[i], batch.praise[i]
         return old._replace(
             state_seq=batch.state_seq[i],
@@ -141,7 +165,7 @@ class DeltaWriter:
             attributes_size=size,
             category=self._state.categories.code(batch.category[i] or ""),
             brand=self._state.brands.code(batch.brand[i] or ""),
-            flags=VALID if batch.valid[i] else 0,
+            flags=old.flags & (COLOURS | WORDS) | (VALID if batch.valid[i] else 0),
         )
 
     def _erased(self, row: Row, image_id: bytes, new_state: bool) -> Row:
@@ -149,48 +173,12 @@ class DeltaWriter:
         self._state.note_erased(image_id)
         if not new_state:
             return row._replace(image_id=image_id)
-        self._state.forward.texts.release(row.identity_offset, row.product_size + row.url_size)
-        return row._replace(
-            image_id=image_id, identity_offset=0, product_size=0, url_size=0, attributes_offset=0, category=-1, brand=-1
-        )
-
-    def _place(self, image_id: bytes, attributes: bytes) -> int:
-        """Where these attributes lie: the images of a product refer to one text, also those that come later."""
-        if not attributes:
-            return 0
-        texts = self._state.forward.texts
-        place = self._placed.get(attributes)
-        if place is None:
-            place = self._of_sibling(image_id, attributes)
-        if place is None:
-            place = texts.append(attributes)
-        else:
-            texts.share(place, len(attributes))
-        self._placed[attributes] = place
-        return place
-
-    def _of_sibling(self, image_id: bytes, attributes: bytes) -> int | None:
-        """Where the product's first or last image has the same attributes."""
-        siblings = self._state.rows.of_product(image_id[:8])
-        for number in {*siblings[:1], *siblings[-1:]}:
-            row = self._state.forward.read(number)
-            offset, size = row.attributes_offset, row.attributes_size
-            if size == len(attributes) and self._state.forward.texts.read(offset, size) == attributes:
-                return offset
-        return None
-
-    def _with_identity(self, row: Row, image_id: bytes, product_id: str, url: str) -> Row:
-        product, address = product_id.encode(), url.encode()
-        self._state.forward.texts.release(row.identity_offset, row.product_size + row.url_size)
-        return row._replace(
-            image_id=image_id,
-            identity_offset=self._state.forward.texts.append(product + address),
-            product_size=len(product),
-            url_size=len(address),
-        )
+        self._state.forward.texts.release(row.identity_offset, row.identity_size)
+        row = row._replace(identity_offset=0, product_size=0, url_size=0, flags=row.flags & ~WORDS)
+        return row._replace(image_id=image_id, attributes_offset=0, category=-1, brand=-1)
 
     def _write_state(self, number: int | None, row: Row, changed: bytes | None) -> int:
-        """Returns the row's number; `changed`: its attributes where they are others than before."""
+        """Returns the row's number; `changed`: its attributes where its cells are others than before."""
         if number is None:
             number = self._state.forward.append(row)
             self._state.validity.reserve(number + 1)

@@ -126,5 +126,5 @@ def _best(
     elif limit is not None and limit < len(keys):
         least = np.partition(bits, len(bits) - limit)[len(bits) - limit]
         keys = keys[bits >= least]
-    keys = np.sort(keys)[::-1]
+    keys = np.sort(keys)[::-1][:limit]  # of equal scores there may be too many
     return (_ALL_BITS - (keys & _ALL_BITS)).astype(np.int32), (keys >> np.uint64(32)).astype(np.uint32).view(np.float32)

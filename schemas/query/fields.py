@@ -61,12 +61,19 @@ BUILT_IN = (
     Field("type", FieldKind.KEYWORD),
     Field("licence", FieldKind.KEYWORD),
     Field("labels", FieldKind.LIST),
+    Field("colours", FieldKind.LIST),
     Field("price", FieldKind.NUMBER),
     Field("sales", FieldKind.NUMBER),
     Field("praise", FieldKind.NUMBER),
     Field("listed", FieldKind.TIME),
 )
 """Fields that every index has."""
+
+COLOUR, COLOURS = "colour", "colours"
+"""Fields that a picture fills where the shop says nothing of them: the colour that it is of, and those that it shows.
+
+`colours` may be declared as well, as any kind: a list is filled all the same, another kind is the shop's alone.
+"""
 
 MEASURES = ("price", "sales", "praise")
 """Fields that a delta carries as columns of their own, not among the attributes."""
@@ -86,7 +93,7 @@ class Fields:
     def declared(cls, texts: Iterable[str]) -> Fields:
         """From the setting: "material:keyword", ... Raises `OperatorError` for what is no declaration."""
         fields: dict[str, Field] = {}
-        built_in = {field.name for field in BUILT_IN}
+        built_in = {field.name for field in BUILT_IN} - {COLOURS}
         for text in texts:
             name, _, kind = text.rpartition(":")
             name = name.strip()

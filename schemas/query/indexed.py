@@ -11,6 +11,8 @@ from schemas.query.fields import Fields
 _WEIGHTS = {"title": 2, "brand": 2, "category": 1, "colour": 1, "type": 1, "labels": 1}
 """What a word in an attribute counts for, of those that are always read."""
 _FURTHER = 1
+PICTURE_WEIGHT = 1
+"""What a word counts for that was read in a picture."""
 MAX_TEXT = 20_000
 """Characters of one attribute that are read for words."""
 
@@ -20,11 +22,13 @@ class Indexed:
     """`fields`: filtered, counted and ranked by. `text_attributes`: read for words, beside title, brand and so on.
 
     `language`: of the texts, as Snowball names it; "": words are found as they stand.
+    `picture_colours`: colours that a picture shows are filtered and counted by where the shop gives none.
     """
 
     fields: Fields = field(default_factory=Fields)
     text_attributes: tuple[str, ...] = ()
     language: str = ""
+    picture_colours: bool = True
 
     def texts(self, attributes: Mapping[str, Any]) -> list[tuple[int, str]]:
         """(weight, text) of what words are searched for in."""

@@ -20,6 +20,7 @@ HOMES = {
     "torch": "vision",
     "torchvision": "vision",
     "openvino": "vision/openvino",
+    "rapidocr": "vision/words",
     "rocksdict": "feature_store/rocks",
     "redis": "feature_store/server",
     "boto3": "objects",

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.protocol import Configure
 from schemas.access.store import StoreServer
+from schemas.errors import OperatorError
+from schemas.features.blocks import blocks_of
 from schemas.settings import Settings
 from vision.fetching.policy import FetchPolicy
+from vision.words.installed import check_readable
 
 NICENESS = 10
 FURTHER_NICENESS = 15
@@ -25,6 +28,7 @@ class ExtractionConfig:
     shared out, see `jobs.pipeline.extraction.rooms`. `backoff_s`: wait after
     the first failure, doubled after each further one. `extractors`: whose
     requests are served, the main one first. `server`: keeps the feature store; the folder is then not used.
+    `words`: those in pictures are read, by extractors of base features.
     """
 
     store_folder: str
@@ -44,10 +48,21 @@ class ExtractionConfig:
     max_pixels: int = 50_000_000
     policy: FetchPolicy = field(default_factory=FetchPolicy)
     server: StoreServer | None = None
+    words: bool = False
 
     @classmethod
     def from_settings(cls, settings: Settings, extractors: Sequence[ExtractorSpec]) -> ExtractionConfig:
-        """`extractors`: as `jobs.pipeline.extraction.extractors.configured` gives them, the main one first."""
+        """`extractors`: as `jobs.pipeline.extraction.extractors.configured` gives them, the main one first.
+
+        Raises `OperatorError` where words in pictures are asked for and cannot be read.
+        """
+        if settings.picture_words:
+            check_readable()
+            if not any(blocks_of(spec.encoder) for spec in extractors):
+                raise OperatorError(
+                    f"picture_words needs base features, and {settings.encoder} gives none: take an encoder that ends "
+                    "in _blocks, or unset picture_words"
+                )
         return cls(
             store_folder=str(settings.layout.feature_store),
             feature_partitions=settings.feature_partitions,
@@ -62,6 +77,7 @@ class ExtractionConfig:
             max_pixels=settings.image_max_pixels,
             policy=FetchPolicy.from_settings(settings),
             server=settings.store_server,
+            words=settings.picture_words,
         )
 
     @property
@@ -84,4 +100,5 @@ class ExtractionConfig:
             max_pixels=self.max_pixels,
             policy=self.policy,
             niceness=NICENESS if spec == self.main else FURTHER_NICENESS,
+            words=self.words and bool(blocks_of(spec.encoder)),
         )

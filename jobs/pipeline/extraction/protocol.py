@@ -12,7 +12,7 @@ from vision.fetching.policy import FetchPolicy
 
 class Configure(msgspec.Struct, tag=True, array_like=True, frozen=True):
     """The first message to the child. `extractor_id`: what the network must turn out to be. `niceness`: how much
-    nicer than its parent it is to be.
+    nicer than its parent it is to be. `words`: those in pictures are read as well.
     """
 
     extractor_id: str
@@ -27,6 +27,7 @@ class Configure(msgspec.Struct, tag=True, array_like=True, frozen=True):
     max_pixels: int
     policy: FetchPolicy
     niceness: int
+    words: bool = False
 
 
 class Fetch(msgspec.Struct, tag=True, array_like=True, frozen=True):

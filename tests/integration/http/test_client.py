@@ -217,7 +217,7 @@ async def test_what_is_refused_says_why(ask: Ask) -> None:
         await ask("similar", "nobody")
     assert missing.value.status == 404
     with pytest.raises(sdk.Refused) as refused:
-        await ask("search", text="x", filter={"colours": "red"})
+        await ask("search", text="x", filter={"tints": "red"})
     assert (refused.value.reason, refused.value.status) == ("invalid_filter", 422)
     assert "colour" in refused.value.detail
     with pytest.raises(sdk.TooLarge):

@@ -1,0 +1,68 @@
+"""Where the texts of rows lie: attributes once for all images of a product, of each image its identity and words."""
+
+from __future__ import annotations
+
+from indexing.rows.forward import ForwardIndex, Row
+from indexing.rows.row_map import RowMap
+from indexing.rows.usable import WORDS, WORDS_SHIFT
+
+
+class RowTexts:
+    """Of the rows of one batch of deltas. Writer thread only."""
+
+    def __init__(self, forward: ForwardIndex, rows: RowMap) -> None:
+        self._forward = forward
+        self._rows = rows
+        self._placed: dict[bytes, int] = {}
+
+    def attributes(self, image_id: bytes, attributes: bytes) -> int:
+        """Where these attributes lie: the images of a product refer to one text, also those that come later."""
+        if not attributes:
+            return 0
+        texts = self._forward.texts
+        place = self._placed.get(attributes)
+        if place is None:
+            place = self._of_sibling(image_id, attributes)
+        if place is None:
+            place = texts.append(attributes)
+        else:
+            texts.share(place, len(attributes))
+        self._placed[attributes] = place
+        return place
+
+    def _of_sibling(self, image_id: bytes, attributes: bytes) -> int | None:
+        """Where the product's first or last image has the same attributes."""
+        siblings = self._rows.of_product(image_id[:8])
+        for number in {*siblings[:1], *siblings[-1:]}:
+            row = self._forward.read(number)
+            offset, size = row.attributes_offset, row.attributes_size
+            if size == len(attributes) and self._forward.texts.read(offset, size) == attributes:
+                return offset
+        return None
+
+    def identified(self, row: Row, image_id: bytes, product_id: str, url: str) -> Row:
+        """The row of this image; the words of its picture stay."""
+        words = self._identity(row)[2]
+        return self._placed_anew(row._replace(image_id=image_id), product_id.encode(), url.encode(), words)
+
+    def with_words(self, row: Row, words: bytes) -> Row:
+        """The row with the words of its new picture."""
+        if not words and not row.words_size:
+            return row
+        product, url, old = self._identity(row)
+        return row if words == old else self._placed_anew(row, product, url, words)
+
+    def _identity(self, row: Row) -> tuple[bytes, bytes, bytes]:
+        """(product id, URL, words)"""
+        texts = self._forward.texts_of(row._replace(attributes_size=0))
+        assert texts is not None, "the writer never reads a text that it dropped"
+        return texts.product_id, texts.url, texts.words
+
+    def _placed_anew(self, row: Row, product: bytes, url: bytes, words: bytes) -> Row:
+        self._forward.texts.release(row.identity_offset, row.identity_size)
+        return row._replace(
+            identity_offset=self._forward.texts.append(product + url + words),
+            product_size=len(product),
+            url_size=len(url),
+            flags=row.flags & ~WORDS | len(words) << WORDS_SHIFT,
+        )
