@@ -114,7 +114,7 @@ def _scored(
 def _best(
     products: NDArray[np.intp], scores: NDArray[np.float32], limit: int | None
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The best of these products, in order.
+    """The best of these products, in order; all that score as the last of `limit` does, since others decide among them.
 
     Score and product make one number: the bits of a float32 above 0 are in the
     order of its value, so that one partition and one sort settle ties as well.
@@ -126,5 +126,5 @@ def _best(
     elif limit is not None and limit < len(keys):
         least = np.partition(bits, len(bits) - limit)[len(bits) - limit]
         keys = keys[bits >= least]
-    keys = np.sort(keys)[::-1][:limit]  # of equal scores there may be too many
+    keys = np.sort(keys)[::-1]
     return (_ALL_BITS - (keys & _ALL_BITS)).astype(np.int32), (keys >> np.uint64(32)).astype(np.uint32).view(np.float32)
