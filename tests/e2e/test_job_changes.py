@@ -91,7 +91,9 @@ def test_new_code_goes_on_where_the_old_was_ended_amid_events(growing: System, t
     growing.produce(b"poison", key=b"2")
     growing.wait_settled()
     equals(growing, truth)
-    assert stages_of_letters(growing) == ["catalogue", "catalogue of the next version"]
+    first, *others = stages_of_letters(growing)
+    # The first one's event may come again, since letters are sent at least once: its position need not be committed.
+    assert (first, set(others)) == ("catalogue", {"catalogue of the next version"})
     assert all(replica.price == 3.0 for replica in growing.product("grown-125").replicas)
 
 
