@@ -15,9 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
+from schemas.ids import shard_of_product
 from tests.support.serving.http_world import over, picture, ready, serving
 from tests.support.serving.shop import FIELDS, PROFILES, shop
-from tests.support.serving.world import direction
+from tests.support.serving.world import apply, batch, direction, listed, near
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +39,11 @@ PYTHON = [
 async def server(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     (tmp_path / "photo.jpg").write_bytes(picture(5))
     (tmp_path / "vector.f32").write_bytes(direction(7).tobytes())
-    async with serving(over(*shop()), fields=FIELDS, profiles=PROFILES) as client:
+    searchers = shop()
+    # The colours of this one are the shop's: the world's encoder tells none.
+    seen = listed(batch(), "seen", [near(direction(7), 500, 0.5)], title="Rain boot", colours=["green", "white"])
+    apply(searchers[shard_of_product("seen", 2)], seen)
+    async with serving(over(*searchers), fields=FIELDS, profiles=PROFILES) as client:
         await ready(client)
         yield client
 
