@@ -54,7 +54,7 @@ def codec_of(kind: IndexKind, dimension: int, parameters: NDArray[np.float32]) -
 
 def train_codec(kind: IndexKind, sample: NDArray[np.float32], seed: int) -> Codec:
     """A codec for vectors like those of the sample, the same for the same sample and seed."""
-    return ByteProjection.train(sample) if kind is IndexKind.IVF_PCA else Quantiser.train(kind, sample, seed)
+    return ByteProjection.train(sample, seed) if kind is IndexKind.IVF_PCA else Quantiser.train(kind, sample, seed)
 
 
 def code_bytes(kind: IndexKind, dimension: int) -> int:

@@ -42,7 +42,6 @@ faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
 _LOCATION_SHIFT = 32
 _LOCATION_MASK = (1 << _LOCATION_SHIFT) - 1
 _BUILD_BATCH = 1 << 14
-_GATHERED = 3072
 
 
 Part: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -264,10 +263,10 @@ class InvertedLists:
         # The view after the locations: whatever they say has a place in it.
         return self._view.entries(locations >> _LOCATION_SHIFT, locations & _LOCATION_MASK)
 
-    @property
-    def gathered(self) -> int:
-        """Rows up to which `compare` costs less than a scan that passes by all others."""
-        return _GATHERED
+    narrows = False
+    """Whether `compare` heeds `most`."""
+    gathered = 3072
+    """Rows up to which `compare` costs less than a scan that passes by all others."""
 
     def nearest(self, query: NDArray[np.float32], rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
         """`most` of these rows, ascending as they are: in the lists nearest to the query (dimension,). Any thread.
@@ -286,18 +285,12 @@ class InvertedLists:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """As `scan`, among these rows alone, each of which must have a vector. Any thread.
 
-        most: see `nearest`.
+        most: of more rows, so many of those in the nearest lists, where it `narrows`; 0: all of them.
         """
         if not len(rows):
             # There may be no list at all yet.
             return best_of(np.empty((len(vectors), 0), dtype=np.float32), rows, k)
-        if not 0 < most < len(rows):
-            return best_of(vectors @ self.vectors(rows).T, rows, k)
-        found = []
-        for i, query in enumerate(vectors):
-            near = self.nearest(query, rows, most)
-            found.append(best_of(vectors[i : i + 1] @ self.vectors(near).T, near, k))
-        return np.concatenate([scores for scores, _ in found]), np.concatenate([numbers for _, numbers in found])
+        return best_of(vectors @ self.vectors(rows).T, rows, k)
 
     def scan(
         self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int, most: int = 0

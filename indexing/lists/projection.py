@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.lists.kinds import IndexKind
+from indexing.lists.quantisation import Quantiser
 from indexing.lists.view import flat_index
 
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
@@ -79,7 +80,7 @@ class Projection:
 
 
 class ByteProjection:
-    """A `Codec`: the projection in bytes, each number's range divided into 255 steps, as faiss's QT_8bit does.
+    """A `Codec`: the projection in bytes, each number's range divided into steps by faiss's 8-bit form.
 
     Where the projection has no multiple of four numbers there are zeros at the
     end, since codes are whole words.
@@ -88,33 +89,33 @@ class ByteProjection:
     kind = IndexKind.IVF_PCA
 
     def __init__(self, dimension: int, parameters: NDArray[np.float32]) -> None:
-        """parameters: the axes, one behind the other, then the lowest of each number, then the ranges.
+        """parameters: the axes, one behind the other, then those of the `Quantiser`, a lowest and a range a number.
 
         Raises `ValueError` for another number of them.
         """
         self.dimension = dimension
-        self._numbers = byte_width(dimension)
-        self.width = self._numbers // _WORD
+        numbers = byte_width(dimension)
         self.parameters = parameters
-        if len(parameters) != (dimension + 2) * self._numbers:
-            expected = (dimension + 2) * self._numbers
+        if len(parameters) != (dimension + 2) * numbers:
+            expected = (dimension + 2) * numbers
             raise ValueError(f"{len(parameters)} parameters of a projection in bytes instead of {expected}")
-        self._transform = _transform(dimension, parameters[: dimension * self._numbers])
-        self._ranges = np.ascontiguousarray(parameters[dimension * self._numbers :], dtype=np.float32)
-        lowest, span = self._ranges.reshape(2, -1)
+        self._transform = _transform(dimension, parameters[: dimension * numbers])
+        ranges = np.ascontiguousarray(parameters[dimension * numbers :], dtype=np.float32)
+        self._bytes = Quantiser(IndexKind.IVF_SQ8, numbers, ranges)
+        self.width = self._bytes.width
+        lowest, span = ranges.reshape(2, -1)
         self._step = span / np.float32(_LEVELS)
         # A byte stands for the middle of its step.
         self._at_zero = lowest + self._step / 2
-        self._encoder = self.make_index(faiss.IndexFlatIP(self._numbers), self.width, 1)
 
     @classmethod
-    def train(cls, sample: NDArray[np.float32]) -> ByteProjection:
+    def train(cls, sample: NDArray[np.float32], seed: int) -> ByteProjection:
         dimension = sample.shape[1]
         axes = np.zeros((byte_width(dimension), dimension), dtype=np.float32)
         axes[: min(PROJECTED, dimension)] = principal_axes(sample)[:, : min(PROJECTED, dimension)].T
-        quantizer = faiss.ScalarQuantizer(len(axes), faiss.ScalarQuantizer.QT_8bit)
-        quantizer.train(_transform(dimension, axes.ravel()).apply(np.ascontiguousarray(sample)))
-        return cls(dimension, np.concatenate([axes.ravel(), faiss.vector_to_array(quantizer.trained)]))
+        projected = _transform(dimension, axes.ravel()).apply(np.ascontiguousarray(sample))
+        ranges = Quantiser.train(IndexKind.IVF_SQ8, projected, seed).parameters
+        return cls(dimension, np.concatenate([axes.ravel(), ranges]))
 
     def encode(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Codec.encode`. A number past its range is the end of it."""
@@ -122,13 +123,7 @@ class ByteProjection:
 
     def encode_scanned(self, scanned: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Codec.encode_scanned`."""
-        scanned = np.ascontiguousarray(scanned)
-        codes = np.empty((len(scanned), self.width), dtype=np.float32)
-        lists = np.zeros(len(scanned), dtype=np.int64)  # codes do not depend on the list
-        self._encoder.encode_vectors(
-            len(scanned), faiss.swig_ptr(scanned), faiss.swig_ptr(lists), faiss.swig_ptr(codes.view(np.uint8))
-        )
-        return codes
+        return self._bytes.encode(scanned)
 
     def scanned(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Codec.scanned`."""
@@ -137,21 +132,14 @@ class ByteProjection:
 
     def scores(self, query: NDArray[np.float32], codes: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Projection.scores`."""
-        steps = codes.view(np.uint8).reshape(len(codes), self._numbers).astype(np.float32)
+        steps = codes.view(np.uint8).reshape(len(codes), -1).astype(np.float32)
         found: NDArray[np.float32] = steps @ (query * self._step)
         found += np.float32(query @ self._at_zero)
         return found
 
     def make_index(self, quantizer: Any, width: int, lists: int) -> Any:
         """See `Codec.make_index`."""
-        if width != self.width:
-            raise ValueError(f"lists of {width} words a code, this codec has {self.width}")
-        kind = faiss.ScalarQuantizer.QT_8bit
-        product = faiss.METRIC_INNER_PRODUCT
-        index = faiss.IndexIVFScalarQuantizer(quantizer, self._numbers, lists, kind, product, False, False)
-        faiss.copy_array_to_vector(self._ranges, index.sq.trained)
-        index.is_trained = True
-        return index
+        return self._bytes.make_index(quantizer, width, lists)
 
 
 def byte_width(dimension: int) -> int:

@@ -131,9 +131,14 @@ class CodedLists:
         return self._ranked(vectors, k, candidates)
 
     @property
+    def narrows(self) -> bool:
+        """See `InvertedLists.narrows`: where a row's code is two cache lines, and compared as it lies there."""
+        return isinstance(self.codec, ByteProjection)
+
+    @property
     def gathered(self) -> int:
-        """See `InvertedLists.gathered`: more where a row's code is two cache lines and needs no decoding."""
-        return _GATHERED_CODES if isinstance(self.codec, ByteProjection) else self._vectors.gathered
+        """See `InvertedLists.gathered`."""
+        return _GATHERED_CODES if self.narrows else self._vectors.gathered
 
     def compare(
         self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64], most: int = 0
@@ -141,10 +146,10 @@ class CodedLists:
         """See `InvertedLists.compare`; of many rows the best by code are compared exactly, where codes can be."""
         candidates = self._candidates(k)
         if len(rows) <= candidates or not isinstance(self.codec, Projection | ByteProjection):
-            return self._vectors.compare(vectors, k, rows, most)
+            return self._vectors.compare(vectors, k, rows)
         found = np.empty((len(vectors), candidates), dtype=np.int64)
         for i, query in enumerate(self.codec.scanned(vectors)):
-            near = self._codes.nearest(query, rows, max(most, candidates) if most else 0)
+            near = self._codes.nearest(query, rows, max(most, candidates) if most and self.narrows else 0)
             scores = self.codec.scores(query, self._codes.vectors(near))
             found[i] = near[np.argpartition(scores, len(near) - candidates)[-candidates:]]
         return self._ranked(vectors, k, found)

@@ -62,7 +62,7 @@ class PassingRows:
         count = len(lists)
         most = math.ceil(max(LEAST_COMPARED, 4 * k, self._nprobe / max(1, count) * self._state.searchable))
         if mask.count <= lists.gathered:
-            most = 0 if again or mask.count <= most or lists.centroids is None else most
+            most = most if lists.narrows and most < mask.count and not again else 0
             said = f"the {most} in the nearest lists" if most else "all of them"
             self.plan = f"{mask.count} of {len(mask)} rows pass, {said} compared"
             return lists.compare(queries, k, mask.numbers, most)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def lists_over(codec: Projection | ByteProjection, vectors: NDArray[np.float32])
 @pytest.mark.parametrize("dimension", [3, 10, 200])
 def test_bytes_say_what_the_numbers_say_but_for_their_steps(dimension: int) -> None:
     vectors = clustered(500, dimension)
-    codec = ByteProjection.train(vectors)
+    codec = ByteProjection.train(vectors, 0)
     assert codec.encode(vectors).nbytes == 500 * byte_width(dimension)
     same = codec_of(IndexKind.IVF_PCA, dimension, codec.parameters)
     assert isinstance(same, ByteProjection)
@@ -64,7 +65,7 @@ def test_bytes_say_what_the_numbers_say_but_for_their_steps(dimension: int) -> N
 
 
 def test_gathered_codes_score_as_a_scan_scores_them() -> None:
-    codec = ByteProjection.train(clustered(500, 200))
+    codec = ByteProjection.train(clustered(500, 200), 0)
     encoded = codec.encode(clustered(500, 200))
     block = new_block(500, codec.width)
     block.codes[:], block.ids[:] = encoded, np.arange(500)
@@ -79,10 +80,26 @@ def test_gathered_codes_score_as_a_scan_scores_them() -> None:
         np.testing.assert_allclose(codec.scores(query, codes.vectors(rows[0])), scores[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("form", [Projection, ByteProjection])
-def test_of_many_rows_those_in_the_nearest_lists_are_compared(form: type[Projection] | type[ByteProjection]) -> None:
+def numbers(sample: NDArray[np.float32]) -> Projection:
+    return Projection.train(sample)
+
+
+def in_bytes(sample: NDArray[np.float32]) -> ByteProjection:
+    return ByteProjection.train(sample, 0)
+
+
+FORMS = [
+    pytest.param(numbers, "all of them", id="numbers"),
+    pytest.param(in_bytes, "the 1200 in the nearest lists", id="bytes"),
+]
+Form = Callable[[NDArray[np.float32]], Projection | ByteProjection]
+
+
+@pytest.mark.parametrize(("form", "said"), FORMS)
+def test_of_many_rows_the_nearest_are_found(form: Form, said: str) -> None:
     vectors = clustered(IMAGES, 300)
-    lists = lists_over(form.train(vectors), vectors)
+    lists = lists_over(form(vectors), vectors)
+    assert lists.narrows == ("nearest" in said)
     rows = np.flatnonzero(np.random.default_rng(3).random(IMAGES) < 0.5)
     queries = clustered(40, 300, seed=2)
     exact = np.sort(queries @ vectors[rows].T, axis=1)[:, ::-1][:, :10]
@@ -111,12 +128,12 @@ def ask(shard: Shard, queries: NDArray[np.float32]) -> ShardAnswer:
     return shard.answer(ShardQuestion(queries, 10, tree=parse_filter({"price": 1}, FIELDS)))
 
 
-@pytest.mark.parametrize("form", [Projection, ByteProjection])
+@pytest.mark.parametrize(("form", "said"), FORMS)
 def test_shard_by_either_form_finds_what_passes_and_comes_back_from_its_files(
-    form: type[Projection] | type[ByteProjection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    form: Form, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("indexing.shard.shard.default_kind", lambda _count, _dimension: IndexKind.IVF_PCA)
-    monkeypatch.setattr("indexing.shard.shard.train_codec", lambda _kind, sample, _seed: form.train(sample))
+    monkeypatch.setattr("indexing.shard.shard.train_codec", lambda _kind, sample, _seed: form(sample))
     vectors, queries = clustered(IMAGES, 300), clustered(40, 300, seed=2)
     shard = shard_of(vectors)
     monkeypatch.undo()
@@ -127,7 +144,7 @@ def test_shard_by_either_form_finds_what_passes_and_comes_back_from_its_files(
     restored.open_attributes(Indexed(FIELDS))
     for each in (shard, restored):
         answer = ask(each, queries)
-        assert answer.plan == f"{IMAGES // 2} of {IMAGES} rows pass, the 1200 in the nearest lists compared"
+        assert answer.plan == f"{IMAGES // 2} of {IMAGES} rows pass, {said} compared"
         assert np.mean([hit.score >= least - 1e-5 for hits, least in zip(answer.found, tenth, strict=True)
                         for hit in hits]) >= 0.99  # fmt: skip
         assert all(int(hit.product_id[1:]) % 2 for hits in answer.found for hit in hits)
