@@ -37,8 +37,8 @@ from indexing.build.rows import RowBuilder
 from indexing.build.sample import draw_keys, held_back_positions, refuse_doubled_images, training_positions
 from indexing.build.spool import Spool
 from indexing.lists.codec import Codec, code_bytes, train_codec
-from indexing.lists.inverted_lists import Part
 from indexing.lists.kinds import IndexKind, default_kind
+from indexing.lists.view import Part
 from indexing.look.looks import Look, Untuned
 from indexing.rows.usable import searchable_rows
 from indexing.rows.validity import ValidityBitmap

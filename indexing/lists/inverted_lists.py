@@ -19,8 +19,8 @@ of them probed: exact search, and growth copies nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import faiss as _faiss
 import numpy as np
@@ -31,6 +31,7 @@ from indexing.lists.view import (
     Block,
     ListView,
     MakeIndex,
+    Part,
     flat_index,
     new_block,
     segment_rows,
@@ -42,10 +43,6 @@ faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
 _LOCATION_SHIFT = 32
 _LOCATION_MASK = (1 << _LOCATION_SHIFT) - 1
 _BUILD_BATCH = 1 << 14
-
-
-Part: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
-"""Entries of one list: vectors (n, dimension) and row numbers (n,)."""
 
 
 def _flat(vectors: NDArray[np.float32]) -> Any:
@@ -99,7 +96,7 @@ class InvertedLists:
         cls,
         dimension: int,
         centroids: NDArray[np.float32],
-        parts: list[Part],
+        parts: Sequence[Part],
         dead: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
         headroom: float,
     ) -> InvertedLists:
@@ -160,7 +157,7 @@ class InvertedLists:
     def rebuilt(
         self,
         centroids: NDArray[np.float32],
-        parts: list[Part],
+        parts: Sequence[Part],
         dead: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
         headroom: float,
     ) -> InvertedLists:
@@ -314,11 +311,9 @@ class InvertedLists:
         """The best there are, as `scan`: every list is looked through. Any thread."""
         return self.scan(vectors, k, selector, max(1, len(self)))
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> Sequence[Part]:
         """Every list's entries as far as written now; not copied, never changes. Any thread."""
-        view = self._view
-        sizes = [min(int(size), block.capacity) for size, block in zip(view.table[:, 0], view.blocks, strict=True)]
-        return [(block.codes[:size], block.ids[:size]) for block, size in zip(view.blocks, sizes, strict=True)]
+        return self._view.parts()
 
 
 def best_of(

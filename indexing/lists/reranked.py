@@ -9,17 +9,17 @@ on disk; those that deltas bring are in memory until the next snapshot is loaded
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexing.lists.codec import Codec
-from indexing.lists.inverted_lists import InvertedLists, Part
+from indexing.lists.inverted_lists import InvertedLists
 from indexing.lists.kinds import IndexKind
 from indexing.lists.projection import ByteProjection, Projection
-from indexing.lists.view import Block, new_block
+from indexing.lists.view import Block, Part, new_block
 
 _CANDIDATES = {IndexKind.IVF_PCA: 4, IndexKind.IVF_SQ8: 4, IndexKind.IVF_PQ: 16}
 """How many times the wanted number of rows a scan by code brings to be ranked again."""
@@ -183,18 +183,18 @@ class CodedLists:
             scores[i, : len(order)], rows[i, : len(order)] = exact[order], found[order]
         return scores, rows
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> Sequence[Part]:
         """Every list's vectors as far as written now; not copied, never changes. Any thread."""
         return self._vectors.parts()
 
-    def code_parts(self) -> list[Part]:
+    def code_parts(self) -> Sequence[Part]:
         """Every list's codes, as words; writer idle: of the same rows as `parts`."""
         return self._codes.parts()
 
     def rebuilt(
         self,
         centroids: NDArray[np.float32],
-        parts: list[Part],
+        parts: Sequence[Part],
         dead: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
         headroom: float,
     ) -> CodedLists:

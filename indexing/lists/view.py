@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import faiss as _faiss
 import numpy as np
@@ -17,6 +17,10 @@ _ID_SIZE = 8
 
 MakeIndex: TypeAlias = Callable[[Any, int, int], Any]
 """(quantizer, float32 words of a code, lists) -> a trained faiss IndexIVF by inner product that scans such codes."""
+
+
+Part: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Entries of one list: vectors (n, dimension) and row numbers (n,)."""
 
 
 @dataclass(slots=True)
@@ -113,6 +117,10 @@ class ListView:
         first = int(starts.min())
         return first, np.asarray(_Memory(first, int(ends.max()) - first, size))
 
+    def parts(self) -> Sequence[Part]:
+        """Every block's entries as far as written now; not copied, never changes. Any thread."""
+        return _Parts(self.blocks, np.minimum(self.table[:, 0], self.table[:, 1]).tolist())
+
     def scan(
         self, vectors: NDArray[np.float32], k: int, selector: Any, nprobe: int, most: int = 0
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -133,6 +141,29 @@ class ListView:
             len(vectors), faiss.swig_ptr(vectors), k, faiss.swig_ptr(scores), faiss.swig_ptr(rows), parameters
         )
         return scores, rows
+
+
+class _Parts(Sequence[Part]):
+    """What blocks held at one moment, sliced only when it is read: a writer waits for their sizes alone."""
+
+    def __init__(self, blocks: Sequence[Block], sizes: Sequence[int]) -> None:
+        self._blocks = blocks
+        self._sizes = sizes
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    @overload
+    def __getitem__(self, number: int) -> Part: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Part]: ...
+
+    def __getitem__(self, number: int | slice) -> Part | Sequence[Part]:
+        if isinstance(number, slice):
+            return _Parts(self._blocks[number], self._sizes[number])
+        block, size = self._blocks[number], self._sizes[number]
+        return block.codes[:size], block.ids[:size]
 
 
 class _Memory:

@@ -43,24 +43,25 @@ class RowTexts:
     def identified(self, row: Row, image_id: bytes, product_id: str, url: str) -> Row:
         """The row of this image; the words of its picture stay."""
         words = self._identity(row)[2]
-        return self._placed_anew(row._replace(image_id=image_id), product_id.encode(), url.encode(), words)
+        return self._placed_anew(row, image_id, product_id.encode(), url.encode(), words)
 
     def with_words(self, row: Row, words: bytes) -> Row:
         """The row with the words of its new picture."""
         if not words and not row.words_size:
             return row
         product, url, old = self._identity(row)
-        return row if words == old else self._placed_anew(row, product, url, words)
+        return row if words == old else self._placed_anew(row, row.image_id, product, url, words)
 
     def _identity(self, row: Row) -> tuple[bytes, bytes, bytes]:
         """(product id, URL, words)"""
-        texts = self._forward.texts_of(row._replace(attributes_size=0))
-        assert texts is not None, "the writer never reads a text that it dropped"
-        return texts.product_id, texts.url, texts.words
+        identity = self._forward.identity_of(row)
+        assert identity is not None, "the writer never reads a text that it dropped"
+        return identity
 
-    def _placed_anew(self, row: Row, product: bytes, url: bytes, words: bytes) -> Row:
+    def _placed_anew(self, row: Row, image_id: bytes, product: bytes, url: bytes, words: bytes) -> Row:
         self._forward.texts.release(row.identity_offset, row.identity_size)
         return row._replace(
+            image_id=image_id,
             identity_offset=self._forward.texts.append(product + url + words),
             product_size=len(product),
             url_size=len(url),

@@ -164,15 +164,18 @@ class ShardState:
 
     def digest_of(self, row: Row, attributes: bytes | None = None) -> bytes:
         """Digest of the image as this row has it; `attributes`: its own, if they are at hand. Writer thread only."""
-        texts = self.forward.texts_of(row if attributes is None else row._replace(attributes_size=0))
-        assert texts is not None, "the writer never reads a text that it dropped"
+        identity = self.forward.identity_of(row)
+        if attributes is None:
+            attributes = self.forward.texts.read(row.attributes_offset, row.attributes_size)
+        assert identity is not None and attributes is not None, "the writer never reads a text that it dropped"
+        product_id, url, _ = identity
         return image_digest(
             row.image_id,
-            texts.product_id,
-            texts.url,
+            product_id,
+            url,
             self.categories.name(row.category),
             self.brands.name(row.brand),
-            texts.attributes if attributes is None else attributes,
+            attributes,
             state_seq=row.state_seq,
             image_seq=row.image_seq,
             price=row.price,

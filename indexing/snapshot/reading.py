@@ -18,8 +18,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.lists.inverted_lists import Part
-from indexing.lists.view import Block, block_bytes, block_over
+from indexing.lists.view import Block, Part, block_bytes, block_over
 from indexing.rows.forward import CHUNK_ROWS, ROW_DTYPE
 from schemas.errors import CorruptError
 from schemas.full_index.manifest import ShardFile

@@ -32,10 +32,10 @@ from numpy.typing import NDArray
 
 from disk.durable import sync_folder
 from indexing.lists.codec import codec_of
-from indexing.lists.inverted_lists import InvertedLists, Part
+from indexing.lists.inverted_lists import InvertedLists
 from indexing.lists.kinds import IndexKind
 from indexing.lists.reranked import CodedLists, Lists, codes_over
-from indexing.lists.view import Block
+from indexing.lists.view import Block, Part
 from indexing.look.looks import Look
 from indexing.rows.digest import digest_bytes, sum_digests
 from indexing.rows.forward import ForwardIndex

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,8 +11,8 @@ import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.lists.inverted_lists import Part
 from indexing.lists.kinds import IndexKind
+from indexing.lists.view import Part
 from indexing.training.kmeans import spherical_kmeans
 
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
@@ -47,7 +47,7 @@ def train_centroids(sample: NDArray[np.float32], nlist: int, seed: int) -> NDArr
     return spherical_kmeans(sample, nlist, _ITERATIONS, seed)
 
 
-def sample_vectors(parts: list[Part], wanted: int, seed: int) -> NDArray[np.float32]:
+def sample_vectors(parts: Sequence[Part], wanted: int, seed: int) -> NDArray[np.float32]:
     """`wanted` vectors of all lists, drawn without replacement (all of them when there are fewer)."""
     total = sum(len(ids) for _, ids in parts)
     dimension = parts[0][0].shape[1]
