@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import psutil
 
+from benchmarks.harness.yardstick import yardstick
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = REPOSITORY / "benchmarks" / "results"
 PROFILE = "VITRINE_BENCH_PROFILE"
@@ -53,7 +55,8 @@ def rounded(figures: Any) -> Any:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on. `load_1m`: other work that ran beside (the load average before writing)."""
+    """What the figures depend on. `load_1m`: other work that ran beside (the load average before writing); `speed`: see
+    `yardstick`."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -67,6 +70,7 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "python": platform.python_version(),
         "load_1m": round(os.getloadavg()[0], 2),
+        "speed": yardstick(),
     }
 
 
