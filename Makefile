@@ -1,5 +1,5 @@
 # Vitrine: `make run` runs it, `make test` tests it, `make help` says the rest.
-# Settings are VITRINE_* variables (schemas/settings.py), e.g. VITRINE_HTTP_PORT=8010 make run
+# Settings are VITRINE_* variables (schemas/settings/fields.py), e.g. VITRINE_HTTP_PORT=8010 make run
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

@@ -1,42 +1,20 @@
-"""Settings: one frozen object a process, from one file plus the environment, read once in `main.py`.
-
-Precedence: environment (`VITRINE_HTTP_PORT`), then `VITRINE_HOME/vitrine.toml`
-(`http_port = 8000`), then the default here; of the encoder what the home was
-started with comes before the default. An unknown key or a wrong type is an
-`OperatorError` that names it.
-"""
+"""Every setting: its meaning, unit, bounds and default."""
 
 from __future__ import annotations
 
-import os
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from schemas.access.addresses import is_file
-from schemas.access.blender import BlenderAccess
-from schemas.access.flink import FlinkNetwork, flink_network
-from schemas.access.kafka import KafkaAccess
-from schemas.access.objects import object_place
-from schemas.access.store import StoreServer, store_server
-from schemas.access.tier import TierAccess
-from schemas.errors import OperatorError
-from schemas.features.of_home import read_home_encoder
-from schemas.layout import Layout
-from schemas.query.fields import Fields
-from schemas.query.indexed import Indexed
-from schemas.query.rank import LEARNED, RankProfile, RankTable, declared_profiles
+from schemas.query.rank import RankTable
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=4096)]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every setting, with its meaning and unit."""
+class SettingFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be set, a field each; what follows from several of them is `Settings`."""
 
     home: str = ".vitrine"
     """Folder of all state: logs, stores, snapshots, process ids (VITRINE_HOME). Made absolute when read."""
@@ -285,167 +263,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     in front of it needs to send no more there."""
     http_max_upload_bytes: Annotated[int, Meta(ge=1)] = 64_000_000
     """Bytes of all photos and vectors that are being received or searched with; more are answered 503."""
-
-    @property
-    def layout(self) -> Layout:
-        """Where everything lies. Raises `OperatorError` for generations that are neither a folder nor s3://..."""
-        if not self.generations:
-            return Layout(Path(self.home))
-        return Layout(Path(self.home), object_place(self.generations, "generations") or Path(self.generations))
-
-    @property
-    def bootstrap(self) -> str:
-        """Kafka's address, to be shown; clients take `kafka`."""
-        return self.kafka_bootstrap or f"127.0.0.1:{self.kafka_port}"
-
-    @property
-    def kafka(self) -> KafkaAccess:
-        """Kafka's address and how one gets in. Raises `OperatorError` for settings that contradict each other.
-
-        The broker that `vitrine start` runs is open, on the loopback address.
-        """
-        if not self.kafka_bootstrap and self.kafka_security_protocol != "PLAINTEXT":
-            raise OperatorError(
-                "kafka_security_protocol is for a Kafka of your own: name it in kafka_bootstrap, or unset the protocol"
-            )
-        return KafkaAccess(
-            self.bootstrap,
-            protocol=self.kafka_security_protocol,
-            mechanism=self.kafka_sasl_mechanism,
-            username=self.kafka_sasl_username,
-            password_file=self.kafka_sasl_password_file,
-            ca=self.kafka_tls_ca,
-            certificate=self.kafka_tls_certificate,
-            key=self.kafka_tls_key,
-            flink_secrets=str(self.layout.kafka_secrets),
-        )
-
-    @property
-    def store_server(self) -> StoreServer | None:
-        """None: the stores lie in `home`. Raises `OperatorError` for a setting that names neither."""
-        return store_server(
-            self.store, password_file=self.store_password_file, ca=self.store_tls_ca, name=self.store_name
-        )
-
-    @property
-    def flink_network(self) -> FlinkNetwork | None:
-        """None: Flink has one machine. Raises `OperatorError` for settings that contradict each other."""
-        return flink_network(
-            self.flink_address,
-            self.host,
-            keystore=self.flink_tls_keystore_file,
-            password_file=self.flink_tls_password_file,
-        )
-
-    @property
-    def partitions_of_deltas(self) -> int:
-        """Partitions of index-deltas: where a product's deltas lie is `shard_of_product` of this number."""
-        return self.delta_partitions or self.shards
-
-    @property
-    def indexed(self) -> Indexed:
-        """What searchers keep of products, and blenders ask for. Raises `OperatorError` for what is no declaration."""
-        fields = Fields.declared(self.filter_attributes)
-        return Indexed(fields, tuple(self.text_attributes), self.text_language, self.picture_colours)
-
-    @property
-    def profiles(self) -> dict[str, RankProfile]:
-        """The rank profiles by name, the learned one included. Raises `OperatorError` for one that cannot be."""
-        declared = declared_profiles(self.rank_profiles, self.indexed.fields)
-        return {**declared, LEARNED: RankProfile(learned=True)} if self.learned_rank else declared
-
-    @property
-    def tier(self) -> TierAccess:
-        """Where broker and searchers are, and how one gets in. Raises `OperatorError` for an address that is none."""
-        return TierAccess(
-            self.host,
-            self.grpc_port,
-            replicas=self.replicas,
-            ca=self.grpc_tls_ca,
-            certificate=self.grpc_tls_certificate,
-            key=self.grpc_tls_key,
-            broker_address=self.broker_address,
-            searcher_address=self.searcher_address,
-        )
-
-    @property
-    def blender(self) -> BlenderAccess:
-        """Where the blender is."""
-        return BlenderAccess(self.host, self.http_port, self.tls_certificate)
-
-
-_FILES = frozenset(
-    (
-        *("kafka_sasl_password_file", "kafka_tls_ca", "kafka_tls_certificate", "kafka_tls_key"),
-        *("store_password_file", "store_tls_ca", "flink_tls_keystore_file", "flink_tls_password_file"),
-        *("grpc_tls_ca", "grpc_tls_certificate", "grpc_tls_key"),
-        *("api_keys_file", "tls_certificate", "tls_key", "database_mapping"),
-    )
-)
-"""Made absolute when read: processes that inherit them work in other folders."""
-_LISTS = frozenset(
-    (
-        *("fetch_allowed_hosts", "fetch_allowed_networks", "fetch_allowed_folders", "fetch_allowed_buckets"),
-        *("allowed_hosts", "filter_attributes", "text_attributes", "further_encoders"),
-    )
-)
-
-_TABLES = frozenset(("rank_profiles",))
-
-
-def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Reads, checks and freezes the settings. Raises `OperatorError` naming the wrong key and its source."""
-    environment = os.environ if environment is None else environment
-    home = Path(str(overrides.get("home") or environment.get("VITRINE_HOME") or ".vitrine")).expanduser().resolve()
-    values = chosen(home, environment)
-    values.update(overrides)
-    values["home"] = str(home)
-    if "encoder" not in values and (found := read_home_encoder(Layout(home))) is not None:
-        values = {"weights": found.weights} | values | {"encoder": found.encoder}
-    for name in _FILES & values.keys():
-        if values[name]:
-            values[name] = str(Path(str(values[name])).expanduser().resolve())
-    if is_file(searchers := str(values.get("searcher_address", ""))):
-        values["searcher_address"] = str(Path(searchers).expanduser().resolve())
-    try:
-        settings = msgspec.convert(values, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        file = home / "vitrine.toml"
-        raise OperatorError(f"setting not usable: {error}; see {file} and the VITRINE_* variables") from error
-    _ = settings.store_server  # before anything shows it: a password in it is refused
-    _ = settings.tier
-    _ = settings.layout
-    return settings
-
-
-def chosen(home: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    """What the home's file and the environment say, by setting. Raises `OperatorError` for what cannot be read."""
-    values: dict[str, Any] = {}
-    file = home / "vitrine.toml"
-    if file.exists():
-        try:
-            values.update(tomllib.loads(file.read_text()))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise OperatorError(f"{file} is not TOML: {error}; mend or remove the file") from error
-    for name in Settings.__struct_fields__:
-        text = environment.get(f"VITRINE_{name.upper()}")
-        if text is not None and text != "":
-            values[name] = _from_text(name, text)
-    return values
-
-
-def _from_text(name: str, text: str) -> Any:
-    """A variable's value; raises `OperatorError` where JSON is wanted and is not there."""
-    if name in _LISTS:
-        return [part for part in text.split(",") if part]
-    if name in _TABLES:
-        try:
-            return msgspec.json.decode(text)
-        except msgspec.DecodeError as error:
-            raise OperatorError(f"VITRINE_{name.upper()} is not JSON: {error}") from error
-    return text
-
-
-def settings_json(settings: Settings) -> str:
-    """For the start-up log line. No field holds a secret: what must not be seen lies in files that fields name."""
-    return msgspec.json.encode(settings).decode()
