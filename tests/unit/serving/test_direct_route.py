@@ -10,7 +10,7 @@ from schemas.errors import RejectedError
 from schemas.query.body import DEFAULT_LIMIT
 from schemas.query.fields import Fields
 from schemas.query.question import Question, question_from_parameters
-from serving.blender.http.direct import plain_options
+from serving.blender.http.routes.direct import plain_options
 
 WORDS = [
     *("limit=5", "limit=100", "limit=101", "limit=0", "limit=05", "limit=+5", "limit=5.0", "limit=", "limit"),

@@ -7,7 +7,7 @@ from typing import Any
 from schemas.events.event import MAX_PRODUCT_ID_BYTES
 from schemas.query.body import MAX_LIMIT, QuestionBody
 from schemas.query.parameters import PARAMETERS, PHOTO_PARAMETERS
-from serving.blender.http.documented import refers_to
+from serving.blender.http.documentation.documented import refers_to
 from serving.blender.http.uploads import VectorQuery
 
 MAX_QUERIES = 64

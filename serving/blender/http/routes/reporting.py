@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import FastAPI, Query, Response
 
 from schemas.errors import RejectedError
-from serving.blender.http.documented import documented, in_json
+from serving.blender.http.documentation.documented import documented, in_json
 from serving.blender.reports import MOST_DAYS, Reports
 from serving.blender.showing.answers import ReportAnswer
 

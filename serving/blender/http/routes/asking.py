@@ -18,7 +18,7 @@ from schemas.query.box import Box
 from schemas.query.parameters import read_photo_parameters
 from schemas.query.question import Question, decode_question, question_from_parameters, require_something
 from serving.blender.http.connection.leaving import while_connected
-from serving.blender.http.described import (
+from serving.blender.http.documentation.described import (
     BATCH_FORM,
     MAX_QUERIES,
     OF_ITEMS,
@@ -28,9 +28,9 @@ from serving.blender.http.described import (
     described,
     parameters_of,
 )
-from serving.blender.http.direct import DirectRoute, plain_options
-from serving.blender.http.documented import documented, in_json, refers_to, request_body
-from serving.blender.http.product_path import PRODUCT
+from serving.blender.http.documentation.documented import documented, in_json, refers_to, request_body
+from serving.blender.http.routes.direct import DirectRoute, plain_options
+from serving.blender.http.routes.product_path import PRODUCT
 from serving.blender.http.uploads import Uploads
 from serving.blender.service import BlenderService
 from serving.blender.showing.answers import BatchAnswer, BatchEntry, ErrorBody, SearchAnswer, Suggestions

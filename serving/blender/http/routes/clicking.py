@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from schemas.errors import RejectedError
 from schemas.events.event import MAX_PRODUCT_ID_BYTES
-from serving.blender.http.direct import DirectRoute
-from serving.blender.http.documented import documented, in_json, refers_to, request_body
+from serving.blender.http.documentation.documented import documented, in_json, refers_to, request_body
+from serving.blender.http.routes.direct import DirectRoute
 from serving.blender.http.uploads import Uploads
 from serving.blender.showing.answers import ClickAsked, ClicksAccepted
 from serving.blender.writing.clicks import Clicks
