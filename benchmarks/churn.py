@@ -23,7 +23,7 @@ from benchmarks.harness.result import rounded, write_result
 from benchmarks.load.shop import ADDITIONS, NEW_AMONG_ADDITIONS, REMOVALS
 from benchmarks.shard import EXTRACTOR, LIMIT, Catalogue, Truth, present_vectors, queries_per_second, scores_of
 from indexing.shard.shard import Shard
-from serving.searcher.training import TRAIN_AGAIN_FACTOR
+from serving.searcher.feeding.training import TRAIN_AGAIN_FACTOR
 
 faiss: Any = _faiss
 _BATCH = 100

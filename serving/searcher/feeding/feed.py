@@ -22,13 +22,13 @@ from messaging.consumer import Message
 from messaging.ranges import LogReader
 from schemas.deltas.check import UNDECODABLE, DeltaCheck
 from schemas.errors import OperatorError, TransientError, VitrineError
-from serving.searcher.full_index import FullIndex
+from serving.searcher.feeding.full_index import FullIndex
+from serving.searcher.feeding.refusals import Refusals
+from serving.searcher.feeding.snapshots import SnapshotKeeper
+from serving.searcher.feeding.training import Trainer
+from serving.searcher.feeding.warming import warm
 from serving.searcher.measured.takedowns import note_takedowns
-from serving.searcher.refusals import Refusals
 from serving.searcher.service import SearcherService
-from serving.searcher.snapshots import SnapshotKeeper
-from serving.searcher.training import Trainer
-from serving.searcher.warming import warm
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from indexing.snapshot import snapshot
 from schemas.errors import CorruptError, TransientError
 from schemas.full_index.generation import Generation
 from schemas.full_index.manifest import MANIFEST
-from serving.searcher.snapshots import Beginning
+from serving.searcher.feeding.snapshots import Beginning
 
 log = logging.getLogger(__name__)
 

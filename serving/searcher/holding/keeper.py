@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from generations.life import Life
 from schemas.errors import CorruptError, VitrineError
 from schemas.full_index.generation import LIVE, Alias, Generation
-from serving.searcher.slot import Held, Slot, is_generation, newest_first
+from serving.searcher.holding.slot import Held, Slot, is_generation, newest_first
 
 log = logging.getLogger(__name__)
 

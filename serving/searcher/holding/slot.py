@@ -18,11 +18,11 @@ from schemas.errors import CorruptError, OperatorError
 from schemas.full_index.generation import LIVE, Generation, check_name, decode_generation, encode_generation
 from schemas.full_index.learned import LearnedPart, checksum_of
 from schemas.settings import Settings
-from serving.searcher.feed import DeltaFeed, OpenReader
-from serving.searcher.full_index import FullIndex
+from serving.searcher.feeding.feed import DeltaFeed, OpenReader
+from serving.searcher.feeding.full_index import FullIndex
+from serving.searcher.feeding.warming import recorded
 from serving.searcher.metrics import SearcherMetrics
 from serving.searcher.service import SearcherService
-from serving.searcher.warming import recorded
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from schemas.deltas.check import DeltaCheck
 from schemas.errors import TransientError
 from schemas.full_index.manifest import decode_manifest, encode_manifest
 from schemas.ids import image_id, sequence, shard_of_product
-from serving.searcher.feed import DeltaFeed
+from serving.searcher.feeding.feed import DeltaFeed
 from serving.searcher.service import SearcherService
 from tests.support.serving.feed import error_of, fed, found, of, wait
 from tests.support.serving.world import (

@@ -20,7 +20,7 @@ from indexing.lists.kinds import IndexKind
 from schemas.errors import RejectedError, TransientError
 from schemas.full_index.generation import LIVE, Alias, encode_alias
 from schemas.settings import Settings
-from serving.searcher.keeper import GenerationKeeper
+from serving.searcher.holding.keeper import GenerationKeeper
 from tests.support.serving.found import hits
 from tests.support.serving.generations import (
     Searcher,

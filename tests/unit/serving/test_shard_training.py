@@ -9,7 +9,7 @@ from indexing.build.builder import BuildSettings, ShardBuilder
 from indexing.lists.kinds import IndexKind
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch
-from serving.searcher.training import Trainer
+from serving.searcher.feeding.training import Trainer
 from tests.support.serving.found import hits
 from tests.support.serving.world import DIMENSION, EXTRACTOR, apply, batch, direction, listed, query, ready_searcher
 

@@ -11,7 +11,7 @@ import pytest
 from indexing.look.looks import Untuned
 from schemas.features.recorded import recorded_file
 from schemas.features.stored import feature_bytes
-from serving.searcher import warming
+from serving.searcher.feeding import warming
 from tests.support.looks import FEATURES, base_rows, small_look
 from tests.support.serving.world import DIMENSION, batch, direction, listed, ready_searcher
 
