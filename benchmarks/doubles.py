@@ -44,9 +44,9 @@ from schemas.search_pb2 import Found
 from serving.blender.asking.questions import BEHIND
 from serving.blender.ranking.candidates import Candidates, products_wanted
 from serving.blender.ranking.ranking import Page, Ranking
-from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
 from vision.extractor import extractor_id
+from vision.pictures.decode import ImageLimits
 from vision.same_picture import least_likeness
 
 THRESHOLDS = (0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.965, 0.97, 0.975, 0.98, 0.985, 0.99, 0.995)

@@ -36,11 +36,11 @@ from jobs.pipeline.stage import Record
 from schemas.events.extract_request import ExtractRequest, decode_requests, encode_request
 from schemas.ids import feature_partition, image_id, image_key
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES
-from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
 from vision.environment import MALLOC_ENV
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
+from vision.pictures.decode import ImageLimits
 
 SIDE = 320
 PARTITIONS = 4

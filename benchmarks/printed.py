@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.harness.result import rounded, write_result
 from benchmarks.retrieval.catalogue import shared_data
 from schemas.errors import OperatorError
-from vision.decode import ImageLimits
+from vision.pictures.decode import ImageLimits
 from vision.words.reading import SIDE, WordReader
 
 SEED = 1

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.decode import ImageLimits
 from vision.embedder import Embedder
+from vision.pictures.decode import ImageLimits
 
 
 def embed_files(embedder: Embedder, files: Sequence[bytes], limits: ImageLimits) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vision.decode import ImageLimits, decode_image
+from vision.pictures.decode import ImageLimits, decode_image
 from vision.words.installed import check_readable
 
 SIDE = 480

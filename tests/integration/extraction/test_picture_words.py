@@ -30,9 +30,9 @@ from schemas.settings import Settings
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
 from tests.support.metrics import CountingMetrics
 from tests.support.printed import printed
-from vision.decode import ImageLimits
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
+from vision.pictures.decode import ImageLimits
 
 pytest.importorskip("rapidocr", reason="vitrine[ocr] is not installed")
 

@@ -16,8 +16,8 @@ from indexing.look.tuning import Tuning
 from sample import make_sample
 from schemas.settings import Settings
 from tests.support.embedding import embed_files
-from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
+from vision.pictures.decode import ImageLimits
 
 pytestmark = pytest.mark.integration
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from schemas.errors import RejectedError
 from tests.support.pictures import encoded, scene
-from vision.decode import ImageLimits, decode_image, held_pixels
+from vision.pictures.decode import ImageLimits, decode_image, held_pixels
 
 LIMITS = ImageLimits()
 REASONS = {"image_empty", "image_too_large", "image_too_many_pixels", "image_format", "image_broken"}

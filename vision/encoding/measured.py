@@ -1,4 +1,4 @@
-"""Embedding by PyTorch, or by whatever else its measuring finds the fastest (`vision.execution`)."""
+"""Embedding by PyTorch, or by whatever else its measuring finds the fastest (`vision.encoding.execution`)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from schemas.errors import OperatorError
-from vision.encoders import Backbone, build_backbone, build_head
-from vision.execution import choose_device, fastest
+from vision.encoding.encoders import Backbone, build_backbone, build_head
+from vision.encoding.execution import choose_device, fastest
 from vision.extractor import Extractor
 from vision.kept.embedding import Vectors
 

@@ -2,7 +2,7 @@
 
 Catalogue pictures and shoppers' photos come from anywhere: every refusal is a
 `RejectedError` with a stable reason. Size and structure are checked by
-`vision.picture_header` before Pillow sees the file (decompression bombs cost
+`vision.pictures.header` before Pillow sees the file (decompression bombs cost
 nothing), and of metadata Pillow parses none.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from schemas.errors import RejectedError
-from vision.picture_header import PictureHeader, decodable, orientation_of, read_header
+from vision.pictures.header import PictureHeader, decodable, orientation_of, read_header
 
 Image.MAX_IMAGE_PIXELS = None  # ours are the limits, and they are checked before Pillow sees the file
 warnings.filterwarnings("ignore", module=r"PIL\.")  # remarks on odd files; what matters is raised

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from vision.encoders import Backbone
+from vision.encoding.encoders import Backbone
 from vision.openvino.traced import OpenVinoBackbone
 
 logger = logging.getLogger(__name__)

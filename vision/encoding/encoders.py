@@ -21,9 +21,9 @@ from schemas.errors import OperatorError
 from schemas.features.blocks import blocks_of
 from vision import extractor
 from vision.blocks.head import BlocksHead, taps
-from vision.colour import COLOUR_BINS, ColourHistogram
-from vision.efficientnet_lite import HEAD_CHANNELS, SCALING, EfficientNetLite, Taps, block_shapes
-from vision.projection import sign_projection
+from vision.encoding.colour import COLOUR_BINS, ColourHistogram
+from vision.encoding.efficientnet_lite import HEAD_CHANNELS, SCALING, EfficientNetLite, Taps, block_shapes
+from vision.encoding.projection import sign_projection
 
 Backbone = Callable[[Tensor], tuple[Tensor, ...]]
 """Pixels (n, 3, size, size), RGB 0..255 as float32 or bfloat16, to one or more feature matrices (n, d)."""
@@ -35,7 +35,7 @@ def build_backbone(encoder: str, weights: str = "") -> nn.Module:
     """The network of `encoder` with its weights, in eval mode. Raises `OperatorError`."""
     if not extractor.is_efficientnet_lite(encoder):
         # Here, because torchvision takes seconds to import that the other encoders need not wait for.
-        from vision import torchvision_backbone
+        from vision.encoding import torchvision_backbone
 
         return torchvision_backbone.load(encoder, weights)
     facts = extractor.describe(encoder, weights)

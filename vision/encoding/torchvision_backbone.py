@@ -1,6 +1,6 @@
 """Any classification network of torchvision as an encoder: its last classifying layer taken off.
 
-`python -m vision.torchvision_backbone NAME` prints what an extractor id needs,
+`python -m vision.encoding.torchvision_backbone NAME` prints what an extractor id needs,
 for processes that must not import torch.
 """
 
