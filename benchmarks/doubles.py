@@ -28,7 +28,7 @@ from benchmarks.load.one_picture import ASIDE, COPIES, copies, one_thing
 from benchmarks.retrieval.catalogue import lines, shared_data
 from indexing.look.shipped import shipped_prior
 from indexing.look.training import prior_alone
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch
 from schemas.doubles import colour_of

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from benchmarks.harness.result import rounded, write_result
 from benchmarks.load.real import real_vectors
 from benchmarks.shard import EXTRACTOR, LIMIT, Catalogue, Truth, apply_rate, queries_per_second
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch
 from schemas.ids import image_id

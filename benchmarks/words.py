@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.result import rounded, write_result
 from benchmarks.shard import EXTRACTOR
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch
 from schemas.ids import image_id

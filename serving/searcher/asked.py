@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from schemas.errors import RejectedError
 from schemas.query.facets import decode_wanted
 from schemas.query.fields import Fields

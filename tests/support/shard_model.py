@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.rows.digest import NO_VECTOR, add_digest, digest_bytes, image_digest, vector_hash
-from indexing.shard.naming import Name
+from indexing.shard.questions.naming import Name
 from indexing.shard.shard import Shard
 from indexing.snapshot.snapshot import restore, save
 from indexing.words.query import parse_words

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from indexing.build.builder import ShardBuilder
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from indexing.build.builder import ShardBuilder
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch

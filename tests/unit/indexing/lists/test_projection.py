@@ -16,7 +16,7 @@ from indexing.lists.projection import ByteProjection, Projection, byte_width
 from indexing.lists.reranked import CodedLists
 from indexing.lists.view import new_block
 from indexing.rows.validity import ValidityBitmap
-from indexing.shard.question import ShardAnswer, ShardQuestion
+from indexing.shard.questions.question import ShardAnswer, ShardQuestion
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from indexing.attributes.facets import count_within
 from indexing.shard.attributes import ProductAttributes
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.state import ShardState
 from indexing.words.query import parse_words
 from schemas.query.facets import FacetCounts

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from indexing.attributes.facets import count_within, distinct_products
 from indexing.rows.results import ANSWER_ATTRIBUTES_BYTES, HIT_ATTRIBUTES_BYTES
 from indexing.shard.attributes import ProductAttributes
-from indexing.shard.listing import Listing
-from indexing.shard.naming import Name, names
 from indexing.shard.passing import PassingRows, hit_that_passes
-from indexing.shard.question import ShardAnswer, ShardQuestion
+from indexing.shard.questions.listing import Listing
+from indexing.shard.questions.naming import Name, names
+from indexing.shard.questions.question import ShardAnswer, ShardQuestion
 from indexing.shard.reader import ShardReader
 from indexing.shard.state import ShardState
 from schemas.found import Hit
