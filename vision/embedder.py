@@ -57,7 +57,7 @@ def create_embedder(
     bfloat16: bool = False,
     kept: bool = True,
 ) -> Embedder:
-    """Loads an encoder by name (`vision.encoding`): a moment where its network is kept for this machine (`vision.kept`).
+    """Loads an encoder by name (`vision.encoding`): a moment where its network is kept for here (`vision.kept`).
 
     Else PyTorch is loaded and measures how it runs best here, which takes some seconds.
 
