@@ -33,8 +33,8 @@ import psutil
 
 from benchmarks.harness.result import write_result
 from benchmarks.harness.system import bench_settings, temporary_home
+from benchmarks.index.shard import Catalogue
 from benchmarks.load.grpc import QueryClient, latencies, run_before_others
-from benchmarks.shard import Catalogue
 from cli.runtime.environment import child_environment
 from cli.runtime.programs import python
 from cli.runtime.progress import Progress
@@ -201,7 +201,7 @@ def _in_line(line: str, name: str) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.swap", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.answering.swap", description=__doc__)
     parser.add_argument("--images", type=int, default=200_000)
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--kind", default="ivf_flat", choices=[kind.value for kind in IndexKind])

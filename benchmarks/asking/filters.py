@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import rounded, write_result
+from benchmarks.index.shard import EXTRACTOR, LIMIT, Catalogue, Truth, apply_rate, queries_per_second
 from benchmarks.load.real import real_vectors
-from benchmarks.shard import EXTRACTOR, LIMIT, Catalogue, Truth, apply_rate, queries_per_second
 from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch
@@ -250,7 +250,7 @@ def updates(images: int, seed: int) -> dict[str, float]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.filters", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.asking.filters", description=__doc__)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--real-images", type=int, default=50_000, help="views of real pictures; 0: none")
     parser.add_argument("--dimension", type=int, default=768, help="of the synthetic vectors")

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import rounded, write_result
-from benchmarks.shard import EXTRACTOR
+from benchmarks.index.shard import EXTRACTOR
 from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch
@@ -235,7 +235,7 @@ def tantivy_changes(theirs: Tantivy, titles: Titles, count: int) -> dict[str, fl
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.words", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.asking.words", description=__doc__)
     parser.add_argument("--products", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=2000, help="of each kind")
     parser.add_argument("--changes", type=int, default=20_000)

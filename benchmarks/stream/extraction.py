@@ -1,6 +1,6 @@
 """Images per second through the extraction stage against the network alone, in the same run.
 
-    python -m benchmarks.extraction [--images 500] [--rounds 3] [--threads 1]
+    python -m benchmarks.stream.extraction [--images 500] [--rounds 3] [--threads 1]
 
 The stage is fed as Flink feeds it: batches of requests, file URLs, its child
 process, RocksDB, records out. The network alone embeds the very same pictures,
@@ -70,7 +70,9 @@ def main() -> None:
     if any(name not in os.environ for name in MALLOC_ENV):
         # The stage starts its child so; the network alone is to have the same.
         os.execve(
-            sys.executable, [sys.executable, "-m", "benchmarks.extraction", *sys.argv[1:]], os.environ | MALLOC_ENV
+            sys.executable,
+            [sys.executable, "-m", "benchmarks.stream.extraction", *sys.argv[1:]],
+            os.environ | MALLOC_ENV,
         )
     with tempfile.TemporaryDirectory(prefix="vitrine-bench-extraction-") as name:
         measure(Path(name), arguments)

@@ -1,6 +1,6 @@
 """Stores in the home and stores on a server, turn by turn in one run, one thread: the store's own calls, and the stage.
 
-    python -m benchmarks.stores [--products 20000]
+    python -m benchmarks.stream.stores [--products 20000]
 
 The server is Valkey on the loopback address, with an append-only file that is
 written out every second; it has a process of its own, whose processor time is
@@ -25,7 +25,7 @@ import psutil
 
 from benchmarks.harness.result import rounded, write_result
 from benchmarks.load.store_server import RunningServer
-from benchmarks.store import at_rest, product
+from benchmarks.stream.store import at_rest, product
 from feature_store.open import live_catalogue, make_stores
 from feature_store.products import ProductStore
 from jobs.pipeline.catalogue.config import CatalogueConfig

@@ -208,7 +208,7 @@ def measure(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.freshness", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stream.freshness", description=__doc__)
     parser.add_argument("--images", type=int, default=100_000, help="in the index before the measurement")
     parser.add_argument("--rates", type=float, nargs="+", default=[50.0, 500.0, 5000.0], help="events/s")
     parser.add_argument("--probes", type=float, default=20.0, help="probes/s among them")

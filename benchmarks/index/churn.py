@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import rounded, write_result
+from benchmarks.index.shard import EXTRACTOR, LIMIT, Catalogue, Truth, present_vectors, queries_per_second, scores_of
 from benchmarks.load.shop import ADDITIONS, NEW_AMONG_ADDITIONS, REMOVALS
-from benchmarks.shard import EXTRACTOR, LIMIT, Catalogue, Truth, present_vectors, queries_per_second, scores_of
 from indexing.shard.shard import Shard
 from serving.searcher.feeding.training import TRAIN_AGAIN_FACTOR
 
@@ -75,7 +75,7 @@ def measure(shard: Shard, asked: NDArray[np.float32]) -> dict[str, float | int]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.churn", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.index.churn", description=__doc__)
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--dimension", type=int, default=768)
     parser.add_argument("--touches", type=float, default=8.0, help="events an image in the week")

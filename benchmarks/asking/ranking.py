@@ -155,7 +155,7 @@ def cost(model: RankModel, seed: int, questions: int) -> dict[str, float]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ranking", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.asking.ranking", description=__doc__)
     parser.add_argument("--answers", type=int, default=8000, help="that are learned from and compared by")
     parser.add_argument("--questions", type=int, default=300, help="fresh ones that an order is judged by")
     parser.add_argument("--counts", type=int, nargs="*", default=[500, 1000, 2000, 4000])

@@ -31,10 +31,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.answering.hung import send
 from benchmarks.harness.balanced import BALANCER, HAPROXY, BalancedTier
 from benchmarks.harness.result import write_result
 from benchmarks.harness.system import bench_settings, temporary_home
-from benchmarks.hung import send
 from benchmarks.load.drawn import drawn_features
 from benchmarks.load.http import HttpLoad, post
 from benchmarks.load.paced import PacedLoad, Sent
@@ -180,7 +180,7 @@ def measure(home: Path, arguments: argparse.Namespace, progress: Progress) -> di
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.answering.serving", description=__doc__)
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=8.0, help="of each phase that lasts")
     parser.add_argument("--queries", type=float, default=0.0, help="a second that are full load; default: measured")

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import rounded, write_result
+from benchmarks.index.shard import LIMIT, Truth, present_vectors, scores_of
 from benchmarks.load.drawn import DrawnFeatures
-from benchmarks.shard import LIMIT, Truth, present_vectors, scores_of
 from indexing.lists.projection import PROJECTED
 from indexing.look.first import first_look
 from indexing.look.looks import Look
@@ -110,7 +110,7 @@ def measure(images: int, look: Look, queries: int, seed: int) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.index.scale", description=__doc__)
     parser.add_argument("--images", type=int, nargs="+", default=[10_000, 30_000, 100_000, 300_000, 1_000_000])
     parser.add_argument("--encoder", default=Settings().encoder, help="by name")
     parser.add_argument("--queries", type=int, default=500)

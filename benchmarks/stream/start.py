@@ -116,7 +116,7 @@ def started(home: Path, port: int, idle_s: float) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.start", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stream.start", description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--idle", type=float, default=20.0, help="seconds of rest after each start")
     parser.add_argument("--first-port", type=int, default=PORT)

@@ -129,7 +129,7 @@ def under_updates(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.queries", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.answering.queries", description=__doc__)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")

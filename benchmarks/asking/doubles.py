@@ -201,7 +201,7 @@ def least_ms(work: Callable[[], object]) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.doubles", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.asking.doubles", description=__doc__)
     parser.add_argument("--encoder", nargs="+", default=[COMPOSITE, "efficientnet_lite0_blocks"])
     parser.add_argument("--pictures", type=int, default=150, help="of each catalogue that copies are made of")
     parser.add_argument("--images", type=int, default=10_000, help="of the shard that the cost is measured on")

@@ -103,7 +103,7 @@ def pending_images(system: BenchSystem) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.updates", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stream.updates", description=__doc__)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--events", type=int, default=300_000, help="of the backlog")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each paced run")

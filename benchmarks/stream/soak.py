@@ -34,7 +34,6 @@ import httpx
 import numpy as np
 import psutil
 
-from benchmarks.freshness import PROBE_PRODUCTS, send_probes
 from benchmarks.harness.processes import CpuMeter, processes
 from benchmarks.harness.result import RESULTS, write_result
 from benchmarks.harness.slopes import Slope, slope
@@ -55,6 +54,7 @@ from benchmarks.load.shop import (
     draw_pictures,
     fill_feature_store,
 )
+from benchmarks.stream.freshness import PROBE_PRODUCTS, send_probes
 from cli.topics_view import topic_views
 from messaging.producer import EventProducer
 from schemas.errors import TransientError
@@ -300,7 +300,7 @@ def write_minutes(file: Path, at: Sequence[float], samples: Sequence[dict[str, f
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stream.soak", description=__doc__)
     parser.add_argument("--hours", type=float, default=1.0, help="after the index is filled, warm-up included")
     parser.add_argument("--warm-up", type=float, default=0.2, help="share of the time that is left out at the start")
     parser.add_argument("--images", type=int, default=300_000, help="in the index before")

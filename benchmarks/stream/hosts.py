@@ -1,6 +1,6 @@
 """How long a healthy host's new image takes while other hosts hang, and how fast images come when none hangs.
 
-    python -m benchmarks.hosts [--hanging 120] [--images 20] [--probes 20]
+    python -m benchmarks.stream.hosts [--hanging 120] [--images 20] [--probes 20]
 
 The extraction stage is fed from a queue in the topic's place, with real child
 process, network and store; hosts are real servers on loopback addresses. While
@@ -21,10 +21,10 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.extraction import Counters
 from benchmarks.harness.result import write_result
 from benchmarks.load.image_hosts import Behaviour, ImageHosts, drip, picture, silence
 from benchmarks.load.stage_loop import StageLoop
+from benchmarks.stream.extraction import Counters
 from jobs.pipeline.extraction.config import ExtractionConfig
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from vision.extractor import extractor_id

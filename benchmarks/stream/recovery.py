@@ -165,7 +165,7 @@ def _unix(moment: str | None) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.recovery", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stream.recovery", description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=5, help="of each part (5)")
     parser.add_argument("--parts", default=",".join(TARGETS_S), help="which, separated by commas (all)")
     parser.add_argument("--first-port", type=int, default=PORT, help=f"of the ports ({PORT})")

@@ -25,8 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import rounded, write_result
-from benchmarks.load.real import real_vectors
-from benchmarks.shard import (
+from benchmarks.index.shard import (
     EXTRACTOR,
     LIMIT,
     Catalogue,
@@ -36,6 +35,7 @@ from benchmarks.shard import (
     queries_per_second,
     scores_of,
 )
+from benchmarks.load.real import real_vectors
 from indexing.shard.shard import Shard
 from indexing.training.train import default_nlist
 
@@ -123,7 +123,7 @@ def compare(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.delisted", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.index.delisted", description=__doc__)
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--dimension", type=int, default=768, help="of the synthetic vectors")
     parser.add_argument("--rounds", type=int, default=30, help="turns of each side; the best counts")

@@ -1,6 +1,6 @@
 """The stores' speed in one thread: feature records and product records, by batch size and compression.
 
-    python -m benchmarks.store [--records 40000]
+    python -m benchmarks.stream.store [--records 40000]
 
 Puts are timed once over all records; every other figure is a median over
 rounds. Python's collector is frozen before each, as a stage's is whose

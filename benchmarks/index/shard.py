@@ -225,7 +225,7 @@ def apply_rate(shard: Shard, batches: list[DeltaBatch]) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.shard", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.index.shard", description=__doc__)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--nlist", type=int, default=None, help="number of inverted lists; default: from the count")

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import write_result
-from benchmarks.shard import EXTRACTOR, Catalogue
+from benchmarks.index.shard import EXTRACTOR, Catalogue
 from indexing.shard.shard import Shard
 from serving.hedging import Patience
 
@@ -200,7 +200,7 @@ def percentiles_ms(latencies: NDArray[np.float64]) -> dict[str, float]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tail", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.answering.tail", description=__doc__)
     parser.add_argument("--images", type=int, default=50_000, help="of the shard whose searches are timed")
     parser.add_argument("--dimension", type=int, default=768)
     parser.add_argument("--calls", type=int, default=2000, help="searches that are timed")

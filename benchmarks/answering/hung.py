@@ -157,7 +157,7 @@ def measure(home: Path, replicas: int, arguments: argparse.Namespace, progress: 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.hung", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.answering.hung", description=__doc__)
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--queries", type=float, default=50.0, help="a second")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each phase that lasts")

@@ -33,7 +33,7 @@ import numpy as np
 import psutil
 
 from benchmarks.harness.result import write_result
-from benchmarks.shard import Catalogue
+from benchmarks.index.shard import Catalogue
 
 EXTRACTOR = "efficientnet_lite0-00000000-p1-{dimension}"
 EVENT_PARTITIONS = FEATURE_PARTITIONS = 4
@@ -220,7 +220,7 @@ def measured(part: str, *arguments: object) -> tuple[float, PeakMemory, str]:
     environment = flink_environment(settings)
     environment["JVM_ARGS"] = "-Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
     began = time.perf_counter()
-    command = [sys.executable, "-m", "benchmarks.build", "--part", part, *(str(each) for each in arguments)]
+    command = [sys.executable, "-m", "benchmarks.index.build", "--part", part, *(str(each) for each in arguments)]
     with tempfile.TemporaryFile("w+") as output:
         child = subprocess.Popen(command, stdout=output, env=environment)
         memory = PeakMemory(child.pid)
@@ -285,7 +285,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments[:1] == ["--part"]:
         return run_part(arguments[1], arguments[2:])
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.build", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.index.build", description=__doc__)
     parser.add_argument("--images", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--shards", type=int, default=2)

@@ -1,6 +1,6 @@
 """Are words on a thing read, and what does it cost? Words printed on the pictures of `apparel`, by their height.
 
-    python -m benchmarks.printed [--pictures N]
+    python -m benchmarks.asking.printed [--pictures N]
 
 `read`: the share of the words that are read letter by letter, by the height of a line as a part of the picture's, and
 by the longer side that the reader works on (`vision.words.reading`). `unprinted`: lines that are read in pictures of
