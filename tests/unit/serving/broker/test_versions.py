@@ -17,7 +17,7 @@ from tests.support.serving.world import batch, direction, listed, product_of_sha
 
 pytestmark = pytest.mark.anyio
 TIMEOUT_S = 20.0
-OLD = (Path(__file__).parents[1] / "schemas/golden/search_response.0.pb").read_bytes()
+OLD = (Path(__file__).parents[2] / "schemas/golden/search_response.0.pb").read_bytes()
 """What such a searcher sends for one vector: the product `red` of the brand Acme, and no word of a filter."""
 
 
