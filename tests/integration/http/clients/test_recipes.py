@@ -22,7 +22,7 @@ from tests.support.serving.world import apply, batch, direction, listed, near
 
 pytestmark = pytest.mark.anyio
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 BASE = "http://127.0.0.1:8000"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ASKING = README.partition("\n## Asking\n")[2].partition("\n## ")[0]
