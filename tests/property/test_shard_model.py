@@ -20,7 +20,7 @@ from indexing.snapshot.snapshot import restore, save
 from schemas.deltas.delta import DeltaBatch, Progress, decode_deltas, encode_deltas
 from schemas.ids import image_id
 from schemas.query.filters import Filter
-from tests.support.shard_model import (
+from tests.support.index.shard_model import (
     DIMENSION,
     EXTRACTOR,
     FACETS,

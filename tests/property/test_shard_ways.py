@@ -14,7 +14,7 @@ from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.found import Hit
 from schemas.query.facets import FacetCounts
-from tests.support.shard_model import (
+from tests.support.index.shard_model import (
     DIMENSION,
     EXTRACTOR,
     FACETS,

@@ -29,7 +29,7 @@ from schemas.query.indexed import Indexed
 from schemas.settings import Settings
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
 from tests.support.metrics import CountingMetrics
-from tests.support.printed import printed
+from tests.support.pictures.printed import printed
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
 from vision.pictures.decode import ImageLimits

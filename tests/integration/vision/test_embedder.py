@@ -11,8 +11,8 @@ from PIL import Image
 from schemas.errors import OperatorError, RejectedError
 from schemas.features.blocks import blocks_of, spans
 from schemas.features.ids import dimension_of
-from tests.support.embedding import embed_files
-from tests.support.pictures import encoded, product, scene
+from tests.support.pictures.drawn import encoded, product, scene
+from tests.support.pictures.embedding import embed_files
 from vision.blocks.head import BlocksHead, logarithm, taps
 from vision.embedder import Embedder, create_embedder
 from vision.encoding.colour import ColourHistogram

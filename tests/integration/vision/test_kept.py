@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.embedding import embed_files
-from tests.support.pictures import encoded, product
+from tests.support.pictures.drawn import encoded, product
+from tests.support.pictures.embedding import embed_files
 from vision.embedder import create_embedder
 from vision.kept.embedding import kept_vectors
 from vision.kept.folder import NETWORK, kept_folder, read_manifest, write_manifest

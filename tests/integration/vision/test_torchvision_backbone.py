@@ -12,7 +12,7 @@ import torch
 from torchvision import models
 
 from schemas.errors import OperatorError
-from tests.support.pictures import encoded, product
+from tests.support.pictures.drawn import encoded, product
 from vision.embedder import create_embedder
 from vision.encoding import torchvision_backbone
 from vision.extractor import extractor_id, file_hash

@@ -20,7 +20,7 @@ from schemas.query.facets import FacetWanted
 from schemas.query.fields import values_of
 from schemas.query.filters import And, AnyOf, holds, parse_filter
 from schemas.query.indexed import Indexed
-from tests.support.catalogue import EXTRACTOR, random_vectors
+from tests.support.index.catalogue import EXTRACTOR, random_vectors
 
 DIMENSION = 16
 PRODUCTS = 200

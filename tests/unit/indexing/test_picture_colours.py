@@ -19,8 +19,8 @@ from schemas.query.facets import FacetWanted
 from schemas.query.fields import Fields
 from schemas.query.filters import parse_filter
 from schemas.query.indexed import Indexed
-from tests.support.colours import FOCAL, features_of, picture
-from tests.support.looks import FEATURES, small_look
+from tests.support.pictures.colours import FOCAL, features_of, picture
+from tests.support.pictures.looks import FEATURES, small_look
 
 LOOK = small_look(1)
 GOLD, BLUE, BOTH = features_of(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from schemas.errors import RejectedError
-from tests.support.pictures import encoded, scene
+from tests.support.pictures.drawn import encoded, scene
 from vision.pictures.decode import ImageLimits, decode_image, held_pixels
 
 LIMITS = ImageLimits()

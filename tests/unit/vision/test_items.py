@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from schemas.query.box import WHOLE, Box, checked_box
-from tests.support.pictures import encoded, product
+from tests.support.pictures.drawn import encoded, product
 from vision.items import cutting
 from vision.items.components import components
 from vision.items.cutting import cut

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.pictures import product, scene
+from tests.support.pictures.drawn import product, scene
 from vision.pictures.preprocess import fit_on_white, locate_item, model_input, remove_black_border
 
 

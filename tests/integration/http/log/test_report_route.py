@@ -13,8 +13,8 @@ from schemas.errors import OperatorError, TransientError
 from search_report.reading import SearchReport
 from serving.blender.reports import Reports
 from serving.searcher.service import SearcherService
-from tests.support.search_log import NOON_MS, report_from_memory
 from tests.support.serving.http_world import error, ids, over, post_vector, ready, serving
+from tests.support.shoppers.search_log import NOON_MS, report_from_memory
 
 pytestmark = pytest.mark.anyio
 

@@ -17,10 +17,10 @@ from schemas.topics import CLICKS, DAY_MS, SEARCH_LOG
 from search_report.reading import SearchLogDays, day_of, read_report
 from serving.blender.reports import Reports
 from serving.searcher.service import SearcherService
-from tests.support.meaning import stocked
-from tests.support.search_log import NOON_MS
 from tests.support.serving.generations import build_generation, settings_in
 from tests.support.serving.http_world import over, serving
+from tests.support.shoppers.meaning import stocked
+from tests.support.shoppers.search_log import NOON_MS
 from tests.system import system_settings
 
 pytestmark = pytest.mark.integration

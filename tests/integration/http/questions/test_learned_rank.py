@@ -18,13 +18,13 @@ from indexing.ranking.training import Learned
 from schemas.query.rank import LEARNED, RankProfile
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.ranking.models import LearnedRanks
-from tests.support.clicks import cheapest_first
-from tests.support.meaning import goods, stocked
 from tests.support.serving.generations import build_generation
 from tests.support.serving.http_world import error, ids, ready, serving
 from tests.support.serving.shop import PROFILES
 from tests.support.serving.tier import serves, tier_in
 from tests.support.serving.world import EXTRACTOR
+from tests.support.shoppers.clicks import cheapest_first
+from tests.support.shoppers.meaning import goods, stocked
 
 pytestmark = pytest.mark.anyio
 

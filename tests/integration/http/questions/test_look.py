@@ -21,7 +21,7 @@ from schemas.features.ids import tuned_id
 from schemas.features.stored import feature_bytes
 from schemas.ids import image_id
 from serving.searcher.service import SearcherService
-from tests.support.looks import FEATURES, base_rows, small_tuning
+from tests.support.pictures.looks import FEATURES, base_rows, small_tuning
 from tests.support.serving.http_world import GreyEmbedder, over, picture, ready, serving
 from tests.support.serving.world import EXTRACTOR, batch, ready_searcher
 

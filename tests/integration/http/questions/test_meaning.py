@@ -21,11 +21,11 @@ from schemas.full_index.generation import Generation
 from schemas.full_index.learned import LearnedPart
 from serving.blender.embedding.meanings import Meanings
 from serving.blender.metrics import BlenderMetrics
-from tests.support.meaning import COLOURS, goods, look, stocked
 from tests.support.serving.generations import build_generation
 from tests.support.serving.http_world import ids, ready, serving
 from tests.support.serving.tier import serves, tier_in
 from tests.support.serving.world import DIMENSION, EXTRACTOR, direction
+from tests.support.shoppers.meaning import COLOURS, goods, look, stocked
 from vision.text.encoder import TextEncoder, create_text_encoder
 
 pytestmark = pytest.mark.anyio

@@ -24,7 +24,7 @@ from schemas.ids import image_id
 from schemas.query.fields import Fields
 from schemas.query.filters import parse_filter
 from schemas.query.indexed import Indexed
-from tests.support.catalogue import EXTRACTOR, URL
+from tests.support.index.catalogue import EXTRACTOR, URL
 
 FIELDS = Fields.declared([])
 NLIST, IMAGES = 64, 6000

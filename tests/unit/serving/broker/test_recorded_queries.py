@@ -14,7 +14,7 @@ from schemas.features.recorded import read_features, read_vectors
 from schemas.features.stored import feature_bytes
 from serving.local import LocalBackend
 from serving.recorded import MOST_TUNINGS, RecordedQueries, Reservoir
-from tests.support.looks import FEATURES, base_rows
+from tests.support.pictures.looks import FEATURES, base_rows
 from tests.support.serving.broker_world import broker_over
 from tests.support.serving.world import DIMENSION, EXTRACTOR, direction, query, ready_searcher
 

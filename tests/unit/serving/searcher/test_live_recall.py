@@ -30,7 +30,7 @@ from serving.searcher.measured.recall import (
 from serving.searcher.measured.thread import Measuring
 from serving.searcher.metrics import SearcherMetricFamilies
 from serving.searcher.service import SearcherService
-from tests.support.catalogue import listed, random_vectors
+from tests.support.index.catalogue import listed, random_vectors
 from tests.support.serving import world
 from tests.unit.indexing.test_build import DIMENSION, build
 from tests.unit.indexing.test_shard import filled

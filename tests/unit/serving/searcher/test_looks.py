@@ -14,7 +14,7 @@ from schemas.features.stored import feature_bytes
 from schemas.ids import image_id, sequence
 from schemas.search_pb2 import SearchRequest
 from schemas.settings import Settings
-from tests.support.looks import FEATURES, base_rows, small_look
+from tests.support.pictures.looks import FEATURES, base_rows, small_look
 from tests.support.serving.found import hits
 from tests.support.serving.generations import (
     Searcher,

@@ -12,7 +12,7 @@ from indexing.look.looks import Untuned
 from schemas.features.recorded import recorded_file
 from schemas.features.stored import feature_bytes
 from serving.searcher.feeding import warming
-from tests.support.looks import FEATURES, base_rows, small_look
+from tests.support.pictures.looks import FEATURES, base_rows, small_look
 from tests.support.serving.world import DIMENSION, batch, direction, listed, ready_searcher
 
 

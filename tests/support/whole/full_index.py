@@ -15,8 +15,8 @@ import pytest
 from cli.runtime.environment import child_environment
 from generations.folder import Generations, new_name, seal_generation
 from schemas.full_index.generation import Alias, Generation
-from tests.e2e.pictures import write_pictures
-from tests.e2e.test_life_of_a_product import added
+from tests.support.whole.pictures import write_pictures
+from tests.support.whole.talking import added
 from tests.system import System
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from schemas.features.blocks import blocks_of, spans
 from schemas.features.stored import feature_bytes
-from tests.support.looks import FEATURES, base_rows
+from tests.support.pictures.looks import FEATURES, base_rows
 from vision.encoding.colour import ColourHistogram
 
 Colour = tuple[int, int, int]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.test_life_of_a_product import added
+from tests.support.whole.talking import added
 
 Event = dict[str, Any]
 

@@ -35,7 +35,7 @@ from serving.blender.showing.pictures import Pictures
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
-from tests.support.search_log import report_from_memory
+from tests.support.shoppers.search_log import report_from_memory
 from vision.extractor import extractor_id
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
