@@ -37,14 +37,12 @@ from serving.blender.showing.answers import (
     ClicksAccepted,
     ErasureAccepted,
     ErrorAnswer,
-    IndexStatus,
-    ProductReceipt,
-    Readiness,
     ReportAnswer,
     SearchAnswer,
     Suggestions,
 )
 from serving.blender.showing.examples import Examples, ExamplesAnswer
+from serving.blender.showing.of_index import IndexStatus, ProductReceipt, Readiness
 from serving.blender.showing.pictures import Pictures
 from serving.blender.writing.clicks import Clicks
 from serving.blender.writing.erasures import Erasures
