@@ -1,5 +1,5 @@
 # Vitrine: `make run` runs it, `make test` tests it, `make help` says the rest.
-# Settings are VITRINE_* variables (schemas/settings.py), e.g. VITRINE_HTTP_PORT=8010 make run
+# Settings are VITRINE_* variables (schemas/settings/fields.py), e.g. VITRINE_HTTP_PORT=8010 make run
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,6 +11,10 @@ PY := .venv/bin/python
 DONE := .cache/done
 CODE := disk schemas objects vision feature_store indexing messaging generations sample search_report jobs serving vitrine_client cli benchmarks
 BENCHES := freshness updates queries serving shard delisted churn scale swap hung store stores extraction retrieval scenes robust colours printed doubles filters words meaning ranking build hosts start recovery tail
+# The module of a benchmark: they lie in rooms by what they measure, the large ones in folders of their own.
+ROOMS := stream answering index asking
+BENCH = $(subst /,.,$(patsubst %/__main__,%,$(patsubst %.py,%,$(firstword \
+	$(wildcard $(ROOMS:%=benchmarks/%/$(1).py) benchmarks/$(1)/__main__.py benchmarks/$(1).py)))))
 UV := 0.13.8
 # Files are shared out among processes; one of them begins with the whole systems (tests/conftest.py).
 # BLAS has one thread in each, as in a searcher: with more than there are cores it spins for as long as it computes.
@@ -61,10 +65,10 @@ format: $(DONE)/packages-dev
 bench: $(BENCHES:%=bench-%)  ## every benchmark, one after the other
 
 profile-%: $(DONE)/packages-dev $(DONE)/jars  ## flame graphs of every Python process while a benchmark measures, in .cache/profile
-	VITRINE_BENCH_PROFILE=.cache/profile/$* $(PY) -m benchmarks.$*
+	VITRINE_BENCH_PROFILE=.cache/profile/$* $(PY) -m $(call BENCH,$*)
 
 $(BENCHES:%=bench-%): bench-%: $(DONE)/packages-dev $(DONE)/jars
-	$(PY) -m benchmarks.$*
+	$(PY) -m $(call BENCH,$*)
 
 # --- the long ones: SECONDS, KILLS and SEED, HOURS say how long ---
 
@@ -79,7 +83,7 @@ hosts: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev  ## a whole system on 
 	VITRINE_LONGEST_CUT_S=120 $(PY) -m pytest -s tests/hosts/test_whole.py
 
 soak: $(DONE)/packages-dev $(DONE)/jars  ## 500 events a second and queries (HOURS=1): does anything grow?
-	$(PY) -m benchmarks.soak --hours $(or $(HOURS),1)
+	$(PY) -m benchmarks.stream.soak --hours $(or $(HOURS),1)
 
 browser:  ## install Debian's Chromium for the tests of the page (as root)
 	@command -v chromium >/dev/null && exit 0; \

@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vitrine",
         description="Real-time visual product search: run it, look into it, feed it, ask it.",
-        epilog="Settings: VITRINE_* variables or VITRINE_HOME/vitrine.toml (see schemas/settings.py). "
+        epilog="Settings: VITRINE_* variables or VITRINE_HOME/vitrine.toml (see schemas/settings/fields.py). "
         "Exit codes: 0 done, 1 failed, 2 the set-up is wrong (the message says what to do).",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision import extractor
-from vision.decode import ImageLimits, decode_image
 from vision.kept.embedding import Vectors, kept_vectors
-from vision.photo import put_right
-from vision.preprocess import model_input
+from vision.pictures.decode import ImageLimits, decode_image
+from vision.pictures.photo import put_right
+from vision.pictures.preprocess import model_input
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Embedder:
         return model_input(decode_image(data, limits), self.image_size)
 
     def prepare_photo(self, data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
-        """`prepare` for what a shopper asks with, put right first (`vision.photo`)."""
+        """`prepare` for what a shopper asks with, put right first (`vision.pictures.photo`)."""
         return model_input(put_right(decode_image(data, limits)), self.image_size)
 
     def embed(self, inputs: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -57,20 +57,20 @@ def create_embedder(
     bfloat16: bool = False,
     kept: bool = True,
 ) -> Embedder:
-    """Loads an encoder (see `vision.encoders`): a moment where its network is kept for this machine (`vision.kept`).
+    """Loads an encoder by name (`vision.encoding`): a moment where its network is kept for here (`vision.kept`).
 
     Else PyTorch is loaded and measures how it runs best here, which takes some seconds.
 
     `device`: auto, cpu, cuda, cuda:1, ...; `threads`: CPU threads of the
     network in this whole process, 0 for PyTorch's default; `bfloat16`: may be
-    used where it is faster, at a loss of recall (`vision.execution`); `kept`: a
+    used where it is faster, at a loss of recall (`vision.encoding.execution`); `kept`: a
     kept network will do. Start the process with
     `vision.environment.MALLOC_ENV`. Raises `OperatorError`.
     """
     facts = extractor.describe(encoder, weights)
     vectors = kept_vectors(facts.extractor_id, device, threads) if kept and not bfloat16 else None
     if vectors is None:
-        from vision.measured import measured_vectors  # PyTorch: seconds
+        from vision.encoding.measured import measured_vectors  # PyTorch: seconds
 
         vectors = measured_vectors(facts, weights, device, threads, bfloat16=bfloat16)
     else:

@@ -50,7 +50,7 @@ EFFICIENTNET_LITE = {
 HEAD_CHANNELS = 1280
 COLOUR_BINS = 512
 COMPOSITE_DIMENSION = 768
-"""Length of a composite's vector after `vision.projection`."""
+"""Length of a composite's vector after `vision.encoding.projection`."""
 MIDDLE_WEIGHT = 0.6
 COLOUR_WEIGHT = 0.5
 """Weights, in a composite, of block 9 and the histogram beside the last layer's 1: more of either finds more exact
@@ -107,7 +107,7 @@ def describe(encoder: str, weights: str = "") -> Extractor:
     if is_external(encoder):
         return _describe_external(encoder, weights)
     if not re.fullmatch(r"[a-z0-9_]+", encoder):
-        raise OperatorError(f"encoder {encoder!r} is no name of an encoder; see vision/encoders.py")
+        raise OperatorError(f"encoder {encoder!r} is no name of an encoder; see vision/encoding/encoders.py")
     if not is_efficientnet_lite(encoder):
         return _describe_torchvision(encoder, weights)
     variant = EFFICIENTNET_LITE[network_of(encoder)]
@@ -151,7 +151,7 @@ def _packaged_weights(variant: Variant) -> Path:
 @cache
 def _describe_torchvision(encoder: str, weights: str) -> Extractor:
     if "torch" in sys.modules:
-        from vision.torchvision_backbone import describe as describe_network
+        from vision.encoding.torchvision_backbone import describe as describe_network
 
         facts = describe_network(encoder)
     else:
@@ -162,7 +162,7 @@ def _describe_torchvision(encoder: str, weights: str) -> Extractor:
 
 def _described_elsewhere(encoder: str) -> dict[str, Any]:
     """Asks torchvision in a process of its own, so that torch never enters this one."""
-    command = [sys.executable, "-m", "vision.torchvision_backbone", encoder]
+    command = [sys.executable, "-m", "vision.encoding.torchvision_backbone", encoder]
     root = Path(__file__).resolve().parent.parent
     result = subprocess.run(command, capture_output=True, text=True, cwd=root, timeout=300, check=False)
     if result.returncode == 2:

@@ -20,9 +20,9 @@ from PIL import Image, ImageColor, ImageDraw
 
 from schemas.features.blocks import blocks_of
 from vision import extractor
-from vision.decode import ImageLimits
 from vision.embedder import Embedder
-from vision.encoders import Head
+from vision.encoding.encoders import Head
+from vision.pictures.decode import ImageLimits
 
 _BATCH = 16
 _SIZE = (320, 400)

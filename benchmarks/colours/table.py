@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.colours.centroids import CENTROIDS
 from schemas.features.colours.told import NAMES
-from vision.colour import WHITE_CELL, ColourHistogram, lab
+from vision.encoding.colour import WHITE_CELL, ColourHistogram, lab
 
 _RIDGE = 1e-3
 _VIVID = 8.0

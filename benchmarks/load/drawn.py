@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.shard import CLUSTERS, Catalogue
+from benchmarks.index.shard import CLUSTERS, Catalogue
 from indexing.look.first import first_look
 from indexing.look.looks import Look, Tuned
 from indexing.look.tuning import TunedBlock

@@ -22,7 +22,7 @@ from benchmarks.harness.result import REPOSITORY
 from benchmarks.harness.system import COMPOSITE
 from benchmarks.retrieval.catalogue import shared_data
 from vision.embedder import Embedder, create_embedder
-from vision.preprocess import model_input
+from vision.pictures.preprocess import model_input
 
 _CACHE = REPOSITORY / ".cache" / "bench"
 _BATCH = 32

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.result import REPOSITORY
-from vision.decode import ImageLimits
 from vision.embedder import Embedder
+from vision.pictures.decode import ImageLimits
 
 _BATCH = 16
 

@@ -16,8 +16,8 @@ from benchmarks.harness.result import REPOSITORY
 from benchmarks.retrieval.catalogue import lines
 from sample import make_sample
 from vision.blocks.views import views
-from vision.decode import ImageLimits
 from vision.embedder import Embedder
+from vision.pictures.decode import ImageLimits
 
 MOST_VIEWED = 1_000
 """Pictures of a catalogue that views are made of: what a build's setting bounds."""

@@ -31,8 +31,8 @@ from indexing.look.prior import Prior
 from indexing.look.shipped import shipped_prior
 from indexing.look.training import prior_alone, train_tuning
 from schemas.features.blocks import Block, blocks_of
-from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
+from vision.pictures.decode import ImageLimits
 
 BLOCKS = "efficientnet_lite0_blocks"
 FIELDS = {"apparel": "product_id", "clothing": "category"}

@@ -34,10 +34,10 @@ from benchmarks.harness.system import COMPOSITE
 from benchmarks.retrieval.catalogue import Catalogue, lines, shared_data
 from benchmarks.scenes.drawing import DRAWN, Scene, cut_out, drawn_scene
 from schemas.query.box import WHOLE, Box
-from vision.decode import ImageLimits, decode_image
 from vision.embedder import Embedder, create_embedder
 from vision.items.cutting import cut, encoded
 from vision.items.finding import Item, find_items, searched_box
+from vision.pictures.decode import ImageLimits, decode_image
 
 KINDS = ("drawn", "photographs", "alone")
 SEED = 1

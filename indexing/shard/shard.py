@@ -14,54 +14,36 @@ that is removed, replaced, or whose state is not known.
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.lists.codec import train_codec
-from indexing.lists.inverted_lists import InvertedLists
-from indexing.lists.kinds import IndexKind, default_kind
 from indexing.lists.reranked import CodedLists, Lists
-from indexing.lists.view import Part
 from indexing.look.looks import Look, Untuned
 from indexing.rows.digest import digest_bytes
 from indexing.rows.forward import ForwardIndex
 from indexing.rows.results import ImageState, ProductState, ShardStats
-from indexing.shard.answering import Answering
 from indexing.shard.attributes import ProductAttributes
 from indexing.shard.contents import ShardContents
-from indexing.shard.naming import Name
 from indexing.shard.progress import SourceProgress
-from indexing.shard.question import ShardAnswer, ShardQuestion
+from indexing.shard.questions.answering import Answering
+from indexing.shard.questions.naming import Name
+from indexing.shard.questions.question import ShardAnswer, ShardQuestion
 from indexing.shard.reader import ShardReader
 from indexing.shard.recall import recalls
 from indexing.shard.refusals import Refusals
 from indexing.shard.state import NameCodes, ShardState
+from indexing.shard.training import LiveTrainer
 from indexing.shard.writer import DeltaWriter
-from indexing.training.probes import choose_live_probes
-from indexing.training.train import (
-    default_nlist,
-    omp_threads,
-    sample_size,
-    sample_vectors,
-    train_centroids,
-)
 from schemas.deltas.delta import DeltaBatch
 from schemas.found import Hit
 from schemas.full_index.manifest import ShardManifest
 from schemas.query.indexed import Indexed
 
 __all__ = ["Hit", "ImageState", "ProductState", "Shard", "ShardStats"]
-
-_log = logging.getLogger(__name__)
-
-_HEADROOM = 0.25
-_LAST_CATCH_UP = 256
 
 
 class Shard:
@@ -79,7 +61,7 @@ class Shard:
         self._reader = ShardReader(self._state)
         self._answering: Answering | None = None
         self._write_lock = threading.Lock()
-        self._train_lock = threading.Lock()
+        self._trainer = LiveTrainer(self._state, self._write_lock)
 
     @property
     def extractor_id(self) -> str:
@@ -167,7 +149,7 @@ class Shard:
         return self._answering.suggest(text, limit)
 
     def names(self, text: str, limit: int) -> list[Name]:
-        """Whole names of products on sale that the text may become, see `indexing.shard.naming`. Any thread."""
+        """Whole names of products on sale that the text may become, see `questions.naming`. Any thread."""
         if self._answering is None:
             raise ValueError("this shard knows no words: open_attributes comes first")
         return self._answering.names(text, limit)
@@ -238,49 +220,8 @@ class Shard:
         recall: float = 0.99,
         threads: int = 0,
     ) -> None:
-        """Builds inverted lists from what is there and swaps them in under running searches.
-
-        Call it from a thread of its own: it blocks for the k-means, while the
-        writer and the readers go on. What the writer added meanwhile is taken
-        over before the swap, the last of it under the writer's lock. Vectors of
-        dead rows are left behind. Needs the memory of the vectors twice while
-        it runs. nlist None: from the count; nprobe None: the smallest that
-        reaches `recall` @10 on held-back vectors; threads 0: all cores.
-
-        Raises `ValueError` when there are fewer vectors than lists.
-        """
-        with self._train_lock:
-            started = time.monotonic()
-            old, dead = self._state.lists, self._state.forward.superseded
-            taken: list[int] = []
-            parts = _parts_since(old, taken)
-            count = sum(len(ids) - int(dead(ids).sum()) for _, ids in parts)
-            kind = IndexKind(old.kind) if old.centroids is not None else default_kind(count, self.dimension)
-            nlist = min(default_nlist(count, kind), count) if nlist is None else nlist
-            if not 1 <= nlist <= count:
-                raise ValueError(f"{nlist} lists need at least as many vectors, there are {count}")
-            with omp_threads(threads):
-                sample = sample_vectors(parts, sample_size(nlist), seed)
-                centroids = train_centroids(sample, nlist, seed)
-                lists = old.rebuilt(centroids, parts, dead, _HEADROOM)
-                if kind.coded and isinstance(lists, InvertedLists):
-                    lists = CodedLists.over(train_codec(kind, sample, seed), lists)
-                training: dict[str, Any] = {"nlist": nlist, "seed": seed, "vectors": count}
-                if nprobe is None:
-                    chosen = choose_live_probes(lists, self._state.validity, recall, seed)
-                    nprobe = chosen.nprobe
-                    training |= {"recall_at_10": chosen.recall, "recall_wanted": recall, "queries": chosen.queries}
-                while _catch_up(lists, _parts_since(old, taken)) > _LAST_CATCH_UP:
-                    pass
-                with self._write_lock:
-                    _catch_up(lists, _parts_since(old, taken))
-                    self._state.lists, self._state.nprobe, self._state.training = lists, nprobe, training
-                    self._state.effort = 1.0
-                    # Vectors were copied that may have been erased since.
-                    self._state.unscrubbed |= bool(self._state.erased)
-            _log.info(
-                "trained vectors=%d nlist=%d nprobe=%d seconds=%.2f", count, nlist, nprobe, time.monotonic() - started
-            )
+        """Builds inverted lists and swaps them in under running searches: see `LiveTrainer.train`. Any thread."""
+        self._trainer.train(nlist, seed, nprobe=nprobe, recall=recall, threads=threads)
 
     # -- as a whole ----------------------------------------------------------------------------
 
@@ -359,25 +300,3 @@ class Shard:
         known = [number for image in state.refusals.images() if (number := state.rows.get(image)) is not None]
         state.refusals.recount(map(forward.read, known))
         return shard
-
-
-def _parts_since(lists: Lists, taken: list[int]) -> Sequence[Part]:
-    """Entries behind the first `taken[i]` of each list i; moves `taken` on."""
-    fresh = []
-    for number, (codes, ids) in enumerate(lists.parts()):
-        if number == len(taken):
-            taken.append(0)
-        codes, ids = codes[taken[number] :], ids[taken[number] :]
-        taken[number] += len(ids)
-        fresh.append((codes, ids))
-    return fresh
-
-
-def _catch_up(lists: Lists, parts: Sequence[Part]) -> int:
-    """Adds entries to lists that nobody searches yet; returns how many."""
-    count = 0
-    for codes, ids in parts:
-        for number, row, vector in zip(lists.assign(codes) if len(ids) else (), ids.tolist(), codes, strict=True):
-            lists.append(number, row, vector)
-            count += 1
-    return count

@@ -20,7 +20,7 @@ from serving.blender.asking.nearest import TIMEOUT_S
 from serving.blender.embedding.encoders import Encoders
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.publication import Publication
-from serving.blender.showing.answers import IndexStatus, Readiness
+from serving.blender.showing.of_index import IndexStatus, Readiness
 from serving.blender.showing.receipts import index_status, waiting_for
 
 log = logging.getLogger(__name__)

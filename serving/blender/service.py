@@ -34,13 +34,9 @@ from serving.blender.following import LOOK_S, Following
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.publication import Publication
 from serving.blender.ranking.models import LearnedRanks
-from serving.blender.showing.answers import (
-    ProductReceipt,
-    SearchAnswer,
-    Suggestion,
-    Suggestions,
-)
+from serving.blender.showing.answers import SearchAnswer, Suggestion, Suggestions
 from serving.blender.showing.categories import categories_told, with_categories
+from serving.blender.showing.of_index import ProductReceipt
 from serving.blender.showing.photos import photos_seen
 from serving.blender.showing.receipts import product_receipt
 from serving.blender.showing.telling import Telling

@@ -9,9 +9,9 @@ from messaging.consumer import PartitionsReader
 from schemas.errors import OperatorError
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
+from serving.searcher.holding.slot import Slot
 from serving.searcher.host import SearcherHost
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
-from serving.searcher.slot import Slot
 from vision.extractor import extractor_id
 
 

@@ -16,10 +16,10 @@ from schemas.search_pb2 import (
     StatusResponse,
 )
 from serving.backend import NOT_READY
-from serving.searcher.keeper import FORGET_AFTER_S, LOOK_S, GenerationKeeper
+from serving.searcher.holding.keeper import FORGET_AFTER_S, LOOK_S, GenerationKeeper
+from serving.searcher.holding.slot import Slot
 from serving.searcher.measured.thread import Measuring
 from serving.searcher.service import SearcherService
-from serving.searcher.slot import Slot
 
 
 class SearcherHost:

@@ -14,8 +14,6 @@ from indexing.shard.shard import Shard
 from serving.exposition import SECONDS
 from serving.searcher.measured.recall import LiveRecall
 
-"""Bucket bounds for latencies, shared by all services so that their histograms compare."""
-
 _LABELS = ("shard", "replica")
 _OF_GENERATION = (*_LABELS, "generation")
 

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TypeAlias
 
-import numpy as np
 from prometheus_client import CollectorRegistry
 
 from generations.life import Life, step
 from indexing.look.looks import Look
-from indexing.rows.results import ImageState
-from indexing.shard.question import ShardQuestion
 from indexing.shard.shard import Shard
-from schemas.errors import RejectedError, TransientError
+from schemas.errors import TransientError
 from schemas.found import encode_found
 from schemas.full_index.generation import LIVE
-from schemas.query.facets import decode_wanted, encode_counts
-from schemas.query.filters import decode_filter
+from schemas.query.facets import encode_counts
 from schemas.query.indexed import Indexed
 from schemas.search_pb2 import (
-    Detail,
     DetailsRequest,
     DetailsResponse,
-    ImageStatus,
     ProductRequest,
     ProductResponse,
-    ReplicaStatus,
     SearchRequest,
     SearchResponse,
     ShardStatus,
@@ -36,19 +28,15 @@ from schemas.search_pb2 import (
     Suggestion,
 )
 from serving.backend import (
-    EXTRACTOR_MISMATCH,
-    INVALID_QUERY,
     MAX_DETAILS,
-    MAX_IMAGES_PER_QUERY,
     NOT_READY,
     VERSION,
     is_plain,
 )
+from serving.searcher.asked import Vectors, question_of, vectors_of
 from serving.searcher.measured.recall import LiveRecall
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
-from serving.searcher.shown import bearer_of_attributes, trimmed
-
-Vectors: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+from serving.searcher.shown import product_details, product_status
 
 STALLED_S = 3.0
 """A feed that was not heard of for so long, in a process that was stopped, say, may lack what is removed since."""
@@ -183,7 +171,7 @@ class SearcherService:
             return self._answer(request)
         began = time.perf_counter()
         index = self._ready_index(request.generation)
-        vectors = self._vectors(request)
+        vectors = vectors_of(request, self.extractor_id, self.dimension)
         watermark_ms = index.watermark_ms()  # before the scan: the answer is at least as fresh as it says
         found = index.search(vectors, request.limit, request.nprobe)
         self._sample(vectors, request)
@@ -229,20 +217,7 @@ class SearcherService:
                 generation=self.generation,
                 version=VERSION,
             )
-        fields = self.indexed.fields
-        question = ShardQuestion(
-            vectors=self._vectors(request) if request.count else np.empty((0, self.dimension), np.float32),
-            limit=request.limit,
-            nprobe=request.nprobe,
-            tree=decode_filter(request.filter, fields),
-            words=request.words,
-            any_word=request.any_word,
-            listing=request.listing,
-            order_by=self._order_by(request.order_by),
-            list_limit=min(request.list_limit, MAX_IMAGES_PER_QUERY),
-            facets=decode_wanted(request.facets, fields),
-            with_vectors=request.with_vectors,
-        )
+        question = question_of(request, self.extractor_id, self.dimension, self.indexed.fields)
         watermark_ms = index.watermark_ms()
         answer = index.answer(question)
         if question.tree is None:
@@ -277,56 +252,20 @@ class SearcherService:
         if self.is_ready and self._index is not None:
             self.recall.measure(self._index)
 
-    def _order_by(self, name: str) -> str:
-        field = self.indexed.fields.get(name.removeprefix("-")) if name else None
-        if name and (field is None or not field.kind.numeric):
-            raise RejectedError(INVALID_QUERY, f"order_by {name!r}: no number of this index to order by")
-        return name
-
     def product(self, request: ProductRequest) -> ProductResponse:
         """Every image known of the product, tombstones too; none when the shard never heard of it."""
         index = self._ready_index(request.generation)
         watermark_ms = index.watermark_ms()  # before the look: the answer is at least as fresh as it says
-        states = index.product(request.product_id)
-        status = ReplicaStatus(
-            shard=self.shard,
-            replica=self.replica,
-            images=[_image(state) for state in states],
-            watermark_ms=watermark_ms,
-            price=float("nan"),
-            sales=-1,
-            praise=float("nan"),
-            generation=self.generation,
-        )
-        if (bearer := bearer_of_attributes(states)) is not None:
-            status.price, status.sales, status.praise = bearer.price, bearer.sales, bearer.praise
-            status.attributes = bearer.attributes
+        status = product_status(index.product(request.product_id))
+        status.shard, status.replica, status.generation = self.shard, self.replica, self.generation
+        status.watermark_ms = watermark_ms
         return ProductResponse(replicas=[status])
 
     def details(self, request: DetailsRequest) -> DetailsResponse:
         """What is shown of each product, its attributes trimmed once `max_bytes` are used up."""
         index = self._ready_index(request.generation)
-        room = request.max_bytes
-        details = []
-        for product_id in request.product_ids[:MAX_DETAILS]:
-            state = index.shown(product_id)
-            if state is None:
-                details.append(Detail(product_id=product_id, gone=True))
-                continue
-            whole = len(state.attributes) <= room
-            attributes = state.attributes if whole else trimmed(state.attributes)
-            room = max(0, room - len(attributes))
-            details.append(
-                Detail(
-                    product_id=product_id,
-                    price=state.price,
-                    sales=state.sales,
-                    praise=state.praise,
-                    attributes=attributes,
-                    trimmed=not whole,
-                )
-            )
-        return DetailsResponse(details=details)
+        shown = ((name, index.shown(name)) for name in request.product_ids[:MAX_DETAILS])
+        return DetailsResponse(details=product_details(shown, request.max_bytes))
 
     def status(self, request: StatusRequest | None = None) -> StatusResponse:
         """Answers in every phase; before the shard is there, with zeros. Who asks makes no difference here."""
@@ -367,33 +306,3 @@ class SearcherService:
                 raise TransientError(NOT_READY, f"{problem}, or its feed hangs; it answers once it has caught up")
             return self._index
         raise TransientError(NOT_READY, f"{self.name} is {self._problem or self._life.text}")
-
-    def _vectors(self, request: SearchRequest) -> Vectors:
-        if request.extractor_id and request.extractor_id != self.extractor_id:
-            raise RejectedError(
-                EXTRACTOR_MISMATCH,
-                f"the query's vector is of {request.extractor_id}, this index is of {self.extractor_id}; "
-                "embed with the index's extractor, or run blender and searchers with the same settings",
-            )
-        if not 1 <= request.limit <= MAX_IMAGES_PER_QUERY:
-            raise RejectedError(INVALID_QUERY, f"limit {request.limit}; ask for 1 to {MAX_IMAGES_PER_QUERY} images")
-        expected = request.count * self.dimension * 4
-        if request.count < 1 or len(request.vectors) != expected:
-            raise RejectedError(
-                INVALID_QUERY,
-                f"{len(request.vectors)} bytes for {request.count} vectors of {self.dimension} float32 "
-                f"({expected} bytes); send whole vectors of the index's dimension",
-            )
-        return np.frombuffer(request.vectors, dtype="<f4").reshape(request.count, self.dimension)
-
-
-def _image(state: ImageState) -> ImageStatus:
-    return ImageStatus(
-        image_id=state.image_id,
-        url=state.url,
-        valid=state.valid,
-        searchable=state.searchable,
-        state_seq=state.state_seq,
-        vector_seq=state.vector_seq,
-        vector=state.vector,
-    )

@@ -19,8 +19,8 @@ from schemas.errors import TransientError
 from schemas.features.ids import dimension_of
 from schemas.topics import PRODUCT_EVENTS
 from tests.chaos.oracle import Answer, Shown
-from tests.e2e.histories import History
-from tests.e2e.pictures import picture, write_pictures
+from tests.support.whole.histories import History
+from tests.support.whole.pictures import picture, write_pictures
 from tests.system import System
 from vision.extractor import extractor_id
 

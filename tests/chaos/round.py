@@ -16,7 +16,7 @@ from schemas.errors import OperatorError, TransientError
 from tests.chaos.load import PREFIX, Askers, Feeder
 from tests.chaos.oracle import Oracle
 from tests.chaos.parts import KILL, Fault, inflict, parts, plan
-from tests.e2e.pictures import write_pictures
+from tests.support.whole.pictures import write_pictures
 from tests.system import System, eventually
 
 _PROBE = f"{PREFIX}-probe"

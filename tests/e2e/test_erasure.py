@@ -21,10 +21,10 @@ from schemas.events.dead_letter import encode_dead_letter
 from schemas.features.record import FeatureRecord
 from schemas.ids import ImageKey, image_key
 from schemas.topics import DEAD_LETTERS
-from tests.e2e.damage import letters_about
-from tests.e2e.pictures import picture, write_pictures
-from tests.e2e.test_life_of_a_product import added, found
 from tests.e2e.test_replay import replayed, settled_digests
+from tests.support.whole.damage import letters_about
+from tests.support.whole.pictures import picture, write_pictures
+from tests.support.whole.talking import added, found
 from tests.system import System, eventually
 from vision.extractor import extractor_id
 

@@ -15,7 +15,8 @@ from indexing.build.builder import ShardBuilder
 from schemas.features.ids import features_of
 from schemas.full_index.generation import LIVE, GenerationShard
 from schemas.ids import shard_of_product
-from tests.e2e.full_index import (
+from tests.rebuilt import stream_equals_batch
+from tests.support.whole.full_index import (
     alias,
     build,
     copied,
@@ -29,10 +30,9 @@ from tests.e2e.full_index import (
     stock,
     vitrine,
 )
-from tests.e2e.pictures import picture
-from tests.e2e.test_life_of_a_product import asked, ids_of
-from tests.e2e.traffic import USUAL_S, Traffic
-from tests.rebuilt import stream_equals_batch
+from tests.support.whole.pictures import picture
+from tests.support.whole.talking import asked, ids_of
+from tests.support.whole.traffic import USUAL_S, Traffic
 from tests.system import System, eventually
 from vision.extractor import extractor_id
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.pictures import write_pictures
-from tests.e2e.test_life_of_a_product import added
 from tests.rebuilt import stream_equals_batch
+from tests.support.whole.pictures import write_pictures
+from tests.support.whole.talking import added
 from tests.system import KAFKA, TASK_MANAGER, System
 
 pytestmark = [pytest.mark.e2e, pytest.mark.drill]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import random
-import re
 import struct
 import zlib
 from typing import Any
@@ -22,36 +21,12 @@ from messaging.ranges import read_all
 from schemas.events.dead_letter import decode_dead_letter
 from schemas.ids import kafka_partition, routing_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
-from tests.e2e.pictures import picture, write_pictures
 from tests.rebuilt import rebuild, stream_equals_batch
+from tests.support.whole.pictures import picture, write_pictures
+from tests.support.whole.talking import added, asked, flink_counter, found, ids_of
 from tests.system import System, eventually
 
 pytestmark = pytest.mark.e2e
-
-
-def added(product_id: str, *urls: str, version: int | None = None, **product: object) -> dict[str, object]:
-    event: dict[str, object] = {
-        "type": "product_added",
-        "product_id": product_id,
-        "product": product,
-        "images": [{"url": url} for url in urls],
-    }
-    return event if version is None else {**event, "version": version}
-
-
-def found(system: System, photo: bytes) -> list[str]:
-    return [result["product_id"] for result in system.search(photo, 20)["results"]]
-
-
-def asked(system: System, **question: object) -> dict[str, Any]:
-    """The answer to a question of words, filters and counts."""
-    answer = httpx.post(f"{system.base}/v1/search", json={"limit": 100, **question}, timeout=60, trust_env=False)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
-def ids_of(answer: dict[str, Any]) -> list[str]:
-    return [result["product_id"] for result in answer["results"]]
 
 
 def suggested(system: System, text: str) -> list[str]:
@@ -61,18 +36,6 @@ def suggested(system: System, text: str) -> list[str]:
 
 def ends(system: System, topic: str) -> int:
     return sum(describe(system.bootstrap, [topic])[topic].ends)
-
-
-def flink_counter(system: System, name: str) -> int:
-    """The counter's value over all subtasks, from Flink's Prometheus reporter."""
-    total = 0.0
-    for port in range(system.settings.metrics_port, system.settings.metrics_port + 3):
-        try:
-            text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False, verify=False).text
-        except httpx.TransportError:
-            continue
-        total += sum(float(value) for value in re.findall(rf"^flink_\S*_{name}\{{[^}}]*\}} (\S+)$", text, re.M))
-    return int(total)
 
 
 def test_added_updated_removed_and_listed_again(system: System) -> None:

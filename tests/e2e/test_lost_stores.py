@@ -14,9 +14,9 @@ from messaging.admin import describe
 from messaging.ranges import read_range
 from schemas.features.record import decode_feature
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES
-from tests.e2e.pictures import write_pictures
-from tests.e2e.test_life_of_a_product import added, flink_counter
 from tests.rebuilt import stream_equals_batch
+from tests.support.whole.pictures import write_pictures
+from tests.support.whole.talking import added, flink_counter
 from tests.system import System
 
 pytestmark = [pytest.mark.e2e, pytest.mark.drill]

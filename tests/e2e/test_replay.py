@@ -17,12 +17,12 @@ import pytest
 from cli.runtime.environment import child_environment
 from jobs.full_index.replay.report import ReplayReport, decode_report
 from jobs.full_index.truth.live_log import wait_for_extraction
-from tests.e2e.damage import empty_shard
-from tests.e2e.full_index import digests
-from tests.e2e.pictures import write_pictures
-from tests.e2e.test_life_of_a_product import added
 from tests.hostile.doors.sockets import SOCKETS_OF_A_REGION, Door, doors_of_family
 from tests.rebuilt import rebuild
+from tests.support.whole.damage import empty_shard
+from tests.support.whole.full_index import digests
+from tests.support.whole.pictures import write_pictures
+from tests.support.whole.talking import added
 from tests.system import System, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.drill]

@@ -16,9 +16,9 @@ from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.jvm import task_manager_command
 from cli.runtime.flink.parts import flink_environment
 from cli.runtime.flink.rest import FlinkRest
-from tests.e2e.pictures import write_pictures
-from tests.e2e.test_life_of_a_product import added
 from tests.rebuilt import stream_equals_batch
+from tests.support.whole.pictures import write_pictures
+from tests.support.whole.talking import added
 from tests.system import System, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.drill]

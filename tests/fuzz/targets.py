@@ -46,7 +46,7 @@ from schemas.settings import load_settings
 from serving.blender.http.uploads import Uploads
 from tests.support.database.catalogue import FORMS, MAPPING, recorded
 from tests.support.hostile_events import hostile_events
-from vision.decode import ImageLimits, decode_image
+from vision.pictures.decode import ImageLimits, decode_image
 
 _EXTRACTOR = "test-0-p1-8"
 _LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=4_000_000)

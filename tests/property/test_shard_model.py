@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from indexing.snapshot.snapshot import restore, save
 from schemas.deltas.delta import DeltaBatch, Progress, decode_deltas, encode_deltas
 from schemas.ids import image_id
 from schemas.query.filters import Filter
-from tests.support.shard_model import (
+from tests.support.index.shard_model import (
     DIMENSION,
     EXTRACTOR,
     FACETS,

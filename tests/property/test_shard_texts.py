@@ -6,7 +6,7 @@ from indexing.rows.forward import ForwardIndex
 from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch
 from schemas.ids import image_id
-from tests.support.shard_model import DIMENSION, EXTRACTOR, URLS, loaded
+from tests.support.index.shard_model import DIMENSION, EXTRACTOR, URLS, loaded
 
 
 def test_text_chunks_are_emptied_where_images_share_their_attributes() -> None:

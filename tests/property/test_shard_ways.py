@@ -9,12 +9,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.found import Hit
 from schemas.query.facets import FacetCounts
-from tests.support.shard_model import (
+from tests.support.index.shard_model import (
     DIMENSION,
     EXTRACTOR,
     FACETS,

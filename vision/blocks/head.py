@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from vision.colour import ColourHistogram
-from vision.efficientnet_lite import Scaling, Taps, block_shapes
+from vision.encoding.colour import ColourHistogram
+from vision.encoding.efficientnet_lite import Scaling, Taps, block_shapes
 
 FAINTEST = 1e-2
 """Of the mean energy of a direction: what is fainter is noise."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from vision.preprocess import fit_on_white, locate_item
+from vision.pictures.preprocess import fit_on_white, locate_item
 
 Picture = NDArray[np.uint8]
 

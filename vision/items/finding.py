@@ -11,7 +11,7 @@ from PIL import Image
 from schemas.query.box import WHOLE, Box
 from vision.items.background import Plane, distances, small
 from vision.items.components import Component, components, grown, opened
-from vision.preprocess import WHITE
+from vision.pictures.preprocess import WHITE
 
 LEAST_SIDE = 64
 """Pixels; of a smaller photo nothing is looked for."""
@@ -79,8 +79,8 @@ def searched_box(image: Image.Image, items: Sequence[Item]) -> Box:
     """What to search by in a photo of these items where nobody says: the best one, or all of the photo.
 
     It is the best one where another stands apart from it: what is alone in a photo is what the photo is of, and its
-    surroundings do it little harm. A studio picture is whole: its white goes anyhow (`vision.preprocess`). An item
-    that fills most of the photo is the photo, and one that hardly stands out may be anything.
+    surroundings do it little harm. A studio picture is whole: its white goes anyhow (`vision.pictures.preprocess`). An
+    item that fills most of the photo is the photo, and one that hardly stands out may be anything.
     """
     if not items or items[0].score < _SURE or items[0].box.area > _OF_MANY:
         return WHOLE

@@ -23,7 +23,7 @@ _CUDA = Path("/dev/nvidiactl")
 
 
 def kept_vectors(extractor_id: str, device: str, threads: int) -> Vectors | None:
-    """What `vision.measured` would come to; None where no network is kept for here. Tenths of a second.
+    """What `vision.encoding.measured` would come to; None where no network is kept for here. Tenths of a second.
 
     `threads`: 0 for as many as PyTorch has.
     """

@@ -1,4 +1,4 @@
-"""The heads of `vision.encoders` without PyTorch: the same arithmetic on the same arrays."""
+"""The heads of `vision.encoding.encoders` without PyTorch: the same arithmetic on the same arrays."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class KeptHead:
         return _unit(joined.astype(np.float32, copy=False) @ self._projection)
 
     def _colour(self, images: NDArray[np.uint8]) -> Floats:
-        """See `vision.colour.ColourHistogram`."""
+        """See `vision.encoding.colour.ColourHistogram`."""
         cells = len(self._spread)
         grid = np.stack([self._counted(image) for image in images]).reshape(-1, cells, cells, cells)
         for _ in range(3):

@@ -15,12 +15,12 @@ from torch import nn
 from schemas.errors import OperatorError
 from vision import extractor
 from vision.blocks.head import FAINTEST, BlocksHead
-from vision.colour import LEAST_FOREGROUND, WHITE_CELL
-from vision.encoders import Head, build_backbone, build_head
-from vision.execution import choose_device, fastest, traced
+from vision.encoding.colour import LEAST_FOREGROUND, WHITE_CELL
+from vision.encoding.encoders import Head, build_backbone, build_head
+from vision.encoding.execution import choose_device, fastest, traced
+from vision.encoding.measured import vectors_of
 from vision.kept.embedding import read_vectors
 from vision.kept.folder import HEAD, NETWORK, here, kept_folder, write_manifest
-from vision.measured import vectors_of
 from vision.openvino.traced import OpenVinoBackbone, save
 
 log = logging.getLogger(__name__)

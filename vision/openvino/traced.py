@@ -32,7 +32,7 @@ _NOT_CONVERTED = (
 
 
 class OpenVinoBackbone:
-    """A `vision.encoders.Backbone` for float32 pixels on a CPU, with as many threads as PyTorch has. Any thread."""
+    """A `Backbone` (`vision.encoding`) for float32 pixels on a CPU, with as many threads as PyTorch has. Any thread."""
 
     def __init__(self, traced: torch.jit.ScriptModule, size: int) -> None:
         """traced: of (n, 3, size, size), frozen. Raises `RuntimeError` for a network that OpenVINO cannot run."""

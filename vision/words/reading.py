@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from vision.decode import ImageLimits, decode_image
+from vision.pictures.decode import ImageLimits, decode_image
 from vision.words.installed import check_readable
 
 SIDE = 480
-"""Pixels of the longer side that lines are looked for on: what more costs, and finds, says `benchmarks.printed`."""
+"""Pixels of the longer side that lines are looked for on: what more costs, and finds, says `make bench-printed`."""
 SURE = 0.8
 """Least confidence of a line. Folds of cloth are read as single signs, with less."""
 LEAST_LETTERS = 2

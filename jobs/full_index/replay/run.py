@@ -20,11 +20,12 @@ from pathlib import Path
 from pyflink.datastream import StreamExecutionEnvironment
 
 from disk.durable import write_durably
-from feature_store.open import catalogue_store, feature_store, live_features
+from feature_store.open import catalogue_store, feature_store
 from feature_store.products import ProductReader
 from generations.folder import Generations
 from jobs.full_index.replay.erasures import erased_features, send_erasures
 from jobs.full_index.replay.index import kept_beside, serving_index
+from jobs.full_index.replay.missing import MissingFeatures
 from jobs.full_index.replay.position import ReplayFolder, ReplayPosition
 from jobs.full_index.replay.range import Base, ReplayRange, choose_range
 from jobs.full_index.replay.report import (
@@ -45,7 +46,7 @@ from jobs.full_index.replay.stages import (
     ReplayLog,
     StoreCopies,
 )
-from jobs.full_index.truth.audit import MissingFeature, PartitionAudit, image_hex
+from jobs.full_index.truth.audit import PartitionAudit
 from jobs.full_index.truth.copies import (
     complete_catalogue,
     copy_catalogue,
@@ -53,7 +54,7 @@ from jobs.full_index.truth.copies import (
     copy_store,
     features_from_log,
 )
-from jobs.full_index.truth.live_log import given_up, log_state, wait_for_extraction, wait_for_stream
+from jobs.full_index.truth.live_log import log_state, wait_for_stream
 from jobs.full_index.truth.log_state import LogState
 from jobs.pipeline.catalogue.config import CatalogueConfig
 from jobs.pipeline.extraction.extractors import ExtractorSpec
@@ -61,10 +62,9 @@ from jobs.pipeline.flink.bounded import run_over_log, run_units
 from jobs.pipeline.log_range import LogRange
 from messaging.producer import EventProducer
 from schemas.errors import TransientError
-from schemas.events.extract_request import ExtractRequest, encode_request
-from schemas.ids import ImageKey, feature_partition, routing_key, sequence
+from schemas.ids import sequence
 from schemas.settings import Settings
-from schemas.topics import EXTRACT_REQUESTS, PRODUCT_EVENTS
+from schemas.topics import PRODUCT_EVENTS
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +121,7 @@ class Replay:
             sample=SampleResult(),
         )
         self._shards = ShardComparison(settings.tier, settings.kafka, index, self._report, options.wait_s)
+        self._missing = MissingFeatures(settings, index, extractors, self._report, options.wait_s)
 
     def execute(self) -> ReplayReport:
         """Raises what keeps it from knowing the truth; what it finds wrong is in the report."""
@@ -143,11 +144,11 @@ class Replay:
         self._shards.judge(state, span, audits)
         if not options.check_only:
             self._heal(state, span)
-            self._extract(self._missing(audits))
+            self._missing.extract(self._missing.judge(audits))
             self._erase_features(state)
             self._publish(state, span)
         else:
-            self._missing(audits)
+            self._missing.judge(audits)
             self._folder.sweep()
         report.took_s = round(time.monotonic() - began, 2)
         encoded = encode_report(report)
@@ -282,57 +283,6 @@ class Replay:
             report.healed_rows += healed.rows
         if whole:
             self._shards.await_healing(span)
-
-    def _missing(self, audits: list[PartitionAudit]) -> list[MissingFeature]:
-        """Images that extraction should try (again); those it gave up for good are counted only."""
-        verdict, serving = self._report.features, self._index.extractor_id
-        missing = [feature for audit in audits for feature in audit.missing_features]
-        letters = given_up(self._settings.kafka) if missing else {}
-        wanted = [feature for feature in missing if letters.get(feature.address, True)]
-        verdict.missing = len(wanted)
-        verdict.given_up = len(missing) - len(wanted)
-        verdict.retried = sum(feature.address in letters for feature in wanted)
-        verdict.examples = [f"{feature.product_id}: {feature.url}" for feature in wanted[:20]]
-        if any(spec.extractor_id == serving for spec in self._extractors):
-            return wanted
-        self._report.problems.append(
-            f"generation {self._index.generation} is of {serving}, which the streaming job does not extract: "
-            "add its encoder to VITRINE_FURTHER_ENCODERS, vitrine stop, vitrine start"
-        )
-        return [feature for feature in wanted if feature.extractor_id != serving]
-
-    def _extract(self, missing: list[MissingFeature]) -> None:
-        """Asks the owner of the live store for them, with one attempt each, and counts what came of it."""
-        if not missing:
-            return
-        settings = self._settings
-        with EventProducer(settings.kafka) as producer:
-            for feature in missing:
-                key = feature.key
-                request = ExtractRequest(
-                    product_id=feature.product_id,
-                    image_id=image_hex(feature),
-                    image_key=key.hex(),
-                    url=feature.url,
-                    vector_seq=feature.image_seq,
-                    extractor_id=feature.extractor_id,
-                    attempt=settings.fetch_max_attempts - 1,
-                )
-                owner = feature_partition(key, settings.feature_partitions)
-                producer.send(
-                    EXTRACT_REQUESTS, routing_key(owner, settings.feature_partitions), encode_request(request)
-                )
-        if not wait_for_extraction(settings.kafka, self._options.wait_s):
-            self._report.problems.append("extraction has not answered all requests yet; see vitrine status")
-        keys: dict[str, list[ImageKey]] = {}
-        for feature in missing:
-            keys.setdefault(feature.extractor_id, []).append(feature.key)
-        reader = live_features(settings).reader(catch_up_interval_ms=0)
-        try:
-            found = [record for name, asked in keys.items() for record in reader.get_many(asked, name)]
-        finally:
-            reader.close()
-        self._report.features.recovered = sum(record is not None for record in found)
 
     def _erase_features(self, state: LogState) -> None:
         """Features of products that were erased while the log goes back, unless another product has the picture."""

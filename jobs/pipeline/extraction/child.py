@@ -69,9 +69,9 @@ class ExtractingChild:
         if is_efficientnet_lite(configure.encoder):  # known in milliseconds, the network in seconds
             _check(extractor_id(configure.encoder, configure.weights), configure)
 
-        from vision.decode import ImageLimits, held_pixels
         from vision.embedder import create_embedder
         from vision.fetching.fetch import CONNECTIONS, Fetcher
+        from vision.pictures.decode import ImageLimits, held_pixels
 
         self._reports = reports
         self._lock = threading.Lock()

@@ -14,10 +14,10 @@ from serving.blender.embedding.decoding import BYTES_PER_COST, LARGE_COST, Lanes
 from serving.blender.embedding.encoders import DECODE_THREADS, MOST_WAITING
 from serving.blender.embedding.known import Known
 from serving.blender.embedding.memory import FreedMemory
-from vision.decode import ImageLimits, checked_header, decode_image
 from vision.items.cutting import cut, encoded
 from vision.items.finding import Item, find_items, searched_box
-from vision.photo import lit
+from vision.pictures.decode import ImageLimits, checked_header, decode_image
+from vision.pictures.photo import lit
 
 _MAKER = "items 1"
 

@@ -17,8 +17,8 @@ from schemas.features.ids import features_of
 from schemas.full_index.generation import LIVE
 from schemas.settings import Settings
 from serving.blender.embedding.photos import PhotoEmbedder
-from vision.decode import ImageLimits, checked_header
 from vision.extractor import describe, extractor_id
+from vision.pictures.decode import ImageLimits, checked_header
 
 log = logging.getLogger(__name__)
 

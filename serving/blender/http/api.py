@@ -17,16 +17,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from schemas.errors import RejectedError
 from schemas.events.event import MAX_PRODUCT_ID_BYTES, MAX_URL_BYTES
 from schemas.query.body import QuestionBody
-from serving.blender.http.asking import ProductId, add_search
-from serving.blender.http.clicking import add_clicks
-from serving.blender.http.docs_page import HEADERS, docs_page
-from serving.blender.http.documented import REF, documented, documented_picture, in_json
+from serving.blender.http.documentation.docs_page import HEADERS, docs_page
+from serving.blender.http.documentation.documented import REF, documented, documented_picture, in_json
 from serving.blender.http.errors import add_error_handlers
 from serving.blender.http.front_door import AllowedHosts, FrontDoor
 from serving.blender.http.keys import KeyCheck, KeyRing
-from serving.blender.http.page_files import PageFiles
-from serving.blender.http.product_path import PRODUCT
-from serving.blender.http.reporting import add_report
+from serving.blender.http.routes.asking import ProductId, add_search
+from serving.blender.http.routes.clicking import add_clicks
+from serving.blender.http.routes.page_files import PageFiles
+from serving.blender.http.routes.product_path import PRODUCT
+from serving.blender.http.routes.reporting import add_report
 from serving.blender.http.uploads import Uploads, VectorQuery
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.reports import Reports
@@ -37,14 +37,12 @@ from serving.blender.showing.answers import (
     ClicksAccepted,
     ErasureAccepted,
     ErrorAnswer,
-    IndexStatus,
-    ProductReceipt,
-    Readiness,
     ReportAnswer,
     SearchAnswer,
     Suggestions,
 )
 from serving.blender.showing.examples import Examples, ExamplesAnswer
+from serving.blender.showing.of_index import IndexStatus, ProductReceipt, Readiness
 from serving.blender.showing.pictures import Pictures
 from serving.blender.writing.clicks import Clicks
 from serving.blender.writing.erasures import Erasures

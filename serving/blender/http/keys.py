@@ -17,7 +17,7 @@ from schemas.access.api_keys import ApiKey, ApiKeys, Role, read_keys
 from schemas.errors import CorruptError, OperatorError
 from serving.blender.http.allowance import ALLOWANCE, Allowance, TooManyError
 from serving.blender.http.errors import refuse
-from serving.blender.http.product_path import PRODUCT
+from serving.blender.http.routes.product_path import PRODUCT
 
 log = logging.getLogger(__name__)
 

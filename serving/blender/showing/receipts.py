@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from schemas.features.ids import dimension_of
 from schemas.search_pb2 import ProductResponse, ReplicaStatus, ShardStatus, StatusResponse
-from serving.blender.showing.answers import (
+from serving.blender.showing.answers import rfc3339
+from serving.blender.showing.of_index import (
     GenerationStatus,
     ImageReceipt,
     IndexStatus,
     ProductReceipt,
     ReplicaReceipt,
     SearcherStatus,
-    rfc3339,
 )
 from serving.blender.showing.products import decode_attributes, known_or_none
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.browser import CHROMIUM, launched, opened
-from tests.e2e.shop import Shop
+from tests.support.page.browser import CHROMIUM, launched, opened
+from tests.support.page.shop import Shop
 
 
 @pytest.fixture(scope="package")

@@ -8,8 +8,8 @@ from importlib.resources import files
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import ask_words, first_is, opened, query, scene, upload
-from tests.e2e.shop import Shop
+from tests.support.page.browser import ask_words, first_is, opened, query, scene, upload
+from tests.support.page.shop import Shop
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 

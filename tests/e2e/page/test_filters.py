@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browser import ask_words, becomes, first_is, query, shown_ids, upload
-from tests.e2e.shop import Shop
+from tests.support.page.browser import ask_words, becomes, first_is, query, shown_ids, upload
+from tests.support.page.shop import Shop
 
 
 def opened_catalogue(page: Page, shop: Shop) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.e2e.page.test_access import findings
-from tests.e2e.shop import Shop
+from tests.support.page.shop import Shop
 
 
 def cells(page: Page, day: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import (
+from tests.support.page.browser import (
     big_photo,
     first_is,
     hand_over,
@@ -22,7 +22,7 @@ from tests.e2e.browser import (
     scene,
     upload,
 )
-from tests.e2e.shop import Shop
+from tests.support.page.shop import Shop
 from tests.support.serving.world import revive
 
 

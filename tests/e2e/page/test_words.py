@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.browser import ask_words, becomes, first_is, query, shown_ids, upload
-from tests.e2e.shop import Shop
+from tests.support.page.browser import ask_words, becomes, first_is, query, shown_ids, upload
+from tests.support.page.shop import Shop
 
 
 def having(shop: Shop, word: str) -> set[str]:

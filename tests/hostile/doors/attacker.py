@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Playwright
 
-from tests.e2e.browser import CHROMIUM
+from tests.support.page.browser import CHROMIUM
 
 FOREIGN_NAME = "attacker.example"
 REBOUND_NAME = "rebound.example"

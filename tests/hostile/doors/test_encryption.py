@@ -28,14 +28,14 @@ from schemas.access.grpc import channel
 from schemas.errors import OperatorError
 from schemas.search_pb2 import StatusRequest
 from schemas.search_pb2_grpc import SearchStub
-from tests.e2e.damage import letters_about
-from tests.e2e.full_index import digests
-from tests.e2e.pictures import picture, write_pictures
-from tests.e2e.test_life_of_a_product import added
 from tests.e2e.test_replay import history, replayed, settled_digests
 from tests.hostile.doors.authority import Authority
 from tests.hostile.doors.secure_kafka import PASSWORD, SecureKafka, add_scram_user, secure_kafka
 from tests.hostile.doors.sockets import processes_of
+from tests.support.whole.damage import letters_about
+from tests.support.whole.full_index import digests
+from tests.support.whole.pictures import picture, write_pictures
+from tests.support.whole.talking import added
 from tests.system import System, eventually
 
 pytestmark = [

@@ -16,7 +16,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from cli.runtime.flink.access import KEY_HEADER, FlinkAccess, flink_key
 from cli.runtime.flink.rest import FlinkRest
 from jobs.realtime_index import JOB_NAME
-from tests.e2e.browser import CHROMIUM, PATIENCE_MS
 from tests.hostile.doors.attacker import (
     ATTACK,
     EMBED,
@@ -26,6 +25,7 @@ from tests.hostile.doors.attacker import (
     browser_of_a_victim,
     foreign_site,
 )
+from tests.support.page.browser import CHROMIUM, PATIENCE_MS
 from tests.system import System
 
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine; make browser installs it")

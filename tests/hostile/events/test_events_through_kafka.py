@@ -14,9 +14,9 @@ from jobs.full_index.truth.live_log import wait_for_stream
 from messaging.admin import describe
 from messaging.producer import EventProducer
 from schemas.topics import PRODUCT_EVENTS
-from tests.e2e.pictures import picture, write_pictures
 from tests.rebuilt import rebuild, stream_equals_batch
 from tests.support.hostile_events import described_products, heavy_product, hostile_events, large_refused
+from tests.support.whole.pictures import picture, write_pictures
 from tests.system import System
 
 pytestmark = [pytest.mark.e2e, pytest.mark.drill]

@@ -33,7 +33,7 @@ from tests.support.serving.http_world import (
     ready,
     serving,
 )
-from vision.decode import checked_header, decode_image
+from vision.pictures.decode import checked_header, decode_image
 
 pytestmark = pytest.mark.anyio
 

@@ -16,9 +16,9 @@ from jobs.pipeline.extraction.supervisor import CRASHES
 from schemas.errors import RejectedError
 from tests.hostile.images.files import hostile_files
 from tests.support.metrics import CountingMetrics
-from vision.decode import ImageLimits, decode_image
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
+from vision.pictures.decode import ImageLimits, decode_image
 
 ENCODER = "efficientnet_lite0"
 FILES = hostile_files()

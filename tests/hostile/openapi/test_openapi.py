@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.e2e.pictures import write_pictures
+from tests.support.whole.pictures import write_pictures
 from tests.system import System
 
 pytestmark = [pytest.mark.e2e, pytest.mark.drill]

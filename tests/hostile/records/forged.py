@@ -16,7 +16,7 @@ from indexing.shard.deltas import ShardDeltas
 from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DELTA_SCHEMA, FORMAT, DeltaBatch, Progress
 from schemas.ids import EPOCH_SHIFT, image_id, sequence
-from serving.searcher.feed import DeltaFeed
+from serving.searcher.feeding.feed import DeltaFeed
 from serving.searcher.service import SearcherService
 from tests.support.serving.world import DIMENSION, EXTRACTOR, WATERMARK_MS, MemoryPartition, MemoryReader, direction
 

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import RejectedError

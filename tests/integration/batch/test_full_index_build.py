@@ -20,10 +20,6 @@ from jobs.full_index.truth.live_log import wait_for_extraction
 from schemas.errors import OperatorError
 from schemas.full_index.generation import Generation
 from schemas.ids import delta_partitions_of_shard, image_id, shard_of_image
-from tests.e2e.full_index import digests as running_digests
-from tests.e2e.histories import History
-from tests.e2e.pictures import write_pictures
-from tests.e2e.test_life_of_a_product import added
 from tests.integration.batch.builds import (
     build,
     catch_up,
@@ -37,6 +33,10 @@ from tests.integration.batch.builds import (
     start_client,
 )
 from tests.rebuilt import Rebuilt, rebuild
+from tests.support.whole.full_index import digests as running_digests
+from tests.support.whole.histories import History
+from tests.support.whole.pictures import write_pictures
+from tests.support.whole.talking import added
 from tests.system import System, eventually
 
 SEED = 20261121

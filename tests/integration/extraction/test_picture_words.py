@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from indexing.look.first import first_look
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from jobs.pipeline.extraction.config import ExtractionConfig
 from jobs.pipeline.extraction.extractors import ExtractorSpec
@@ -29,10 +29,10 @@ from schemas.query.indexed import Indexed
 from schemas.settings import Settings
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
 from tests.support.metrics import CountingMetrics
-from tests.support.printed import printed
-from vision.decode import ImageLimits
+from tests.support.pictures.printed import printed
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
+from vision.pictures.decode import ImageLimits
 
 pytest.importorskip("rapidocr", reason="vitrine[ocr] is not installed")
 

@@ -6,8 +6,8 @@ import pytest
 
 from messaging.admin import ensure_topics
 from schemas.topics import CLICKS, SEARCH_LOG
-from tests.support.search_log import write_old_log
 from tests.support.serving.fixtures import anyio_backend, client, searcher, settings, topic
+from tests.support.shoppers.search_log import write_old_log
 from tests.system import system_settings
 
 __all__ = ["anyio_backend", "client", "searcher", "settings", "topic"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.blender.http.page_files import CONTENT_SECURITY_POLICY
+from serving.blender.http.routes.page_files import CONTENT_SECURITY_POLICY
 from serving.blender.showing.examples import MAX_EXAMPLES, Example, Examples
 from tests.support.serving.http_world import error, over, picture, serving
 from tests.support.serving.world import ready_searcher

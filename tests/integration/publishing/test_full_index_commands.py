@@ -30,7 +30,7 @@ from schemas.errors import OperatorError
 from schemas.full_index.generation import LIVE
 from schemas.full_index.publish_report import LAST_PUBLISH
 from tests.ports import free_block
-from tests.support.publish_world import Shop, open_shop
+from tests.support.index.publish_world import Shop, open_shop
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from schemas.full_index.generation import Generation
 from schemas.full_index.publish_report import LAST_PUBLISH, PublishCheck, PublishReport
 from schemas.settings import Settings
 from tests.ports import free_block
-from tests.support.publish_world import Shop, open_shop
+from tests.support.index.publish_world import Shop, open_shop
 from tests.support.serving.tier import OTHER_EXTRACTOR, PRODUCTS
 from tests.support.serving.world import EXTRACTOR, batch, direction, listed, near, removed
 

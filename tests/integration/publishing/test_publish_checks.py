@@ -15,7 +15,7 @@ from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
 from schemas.full_index.generation import LIVE, Generation
 from schemas.full_index.publish_report import PUBLISH, PublishCheck, PublishReport, decode_publish_report
-from tests.support.publish_world import Shop, open_shop
+from tests.support.index.publish_world import Shop, open_shop
 from tests.support.serving.tier import PRODUCTS
 from tests.support.serving.world import batch, direction, listed, near, removed
 

@@ -12,8 +12,8 @@ import pytest
 from generations.publish import last_report
 from schemas.errors import OperatorError
 from schemas.full_index.publish_report import PUBLISH, decode_publish_report
+from tests.support.index.publish_world import Shop, open_shop
 from tests.support.objects.server import ObjectStore
-from tests.support.publish_world import Shop, open_shop
 
 _numbers = count()
 

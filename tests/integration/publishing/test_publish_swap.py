@@ -12,7 +12,7 @@ from generations.folder import Generations
 from schemas.errors import OperatorError
 from schemas.full_index.generation import LIVE, Alias
 from schemas.settings import Settings
-from tests.support.publish_world import Shop, open_shop
+from tests.support.index.publish_world import Shop, open_shop
 from tests.support.serving.generations import build_generation, settings_in
 from tests.support.serving.tier import stocked
 

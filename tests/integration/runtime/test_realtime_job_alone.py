@@ -19,8 +19,8 @@ from schemas.deltas.delta import decode_deltas
 from schemas.events.dead_letter import decode_dead_letter
 from schemas.settings import load_settings
 from schemas.topics import DEAD_LETTERS, INDEX_DELTAS, PRODUCT_EVENTS
-from tests.e2e.pictures import write_pictures
 from tests.support.database.catalogue import MAPPING, recorded
+from tests.support.whole.pictures import write_pictures
 from tests.system import eventually
 
 pytestmark = pytest.mark.integration

@@ -15,9 +15,9 @@ from indexing.look.looks import Tuned
 from indexing.look.tuning import Tuning
 from sample import make_sample
 from schemas.settings import Settings
-from tests.support.embedding import embed_files
-from vision.decode import ImageLimits
+from tests.support.pictures.embedding import embed_files
 from vision.embedder import Embedder, create_embedder
+from vision.pictures.decode import ImageLimits
 
 pytestmark = pytest.mark.integration
 

@@ -25,11 +25,11 @@ from schemas.events.event import Heartbeat, decode_event
 from schemas.ids import sequence, shard_of_product
 from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
 from tests.ports import free_block
-from tests.support.embedding import embed_files
+from tests.support.pictures.embedding import embed_files
 from tests.support.serving.world import WATERMARK_MS, listed, removed
-from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
 from vision.extractor import extractor_id
+from vision.pictures.decode import ImageLimits
 
 ENCODER = "efficientnet_lite0"
 SHARDS = 2

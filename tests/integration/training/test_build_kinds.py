@@ -18,7 +18,7 @@ from schemas.deltas.delta import DeltaBatch
 from schemas.errors import CorruptError, OperatorError
 from schemas.full_index.manifest import ShardManifest
 from schemas.ids import image_id
-from tests.support.catalogue import URL, add_image, listed, random_vectors
+from tests.support.index.catalogue import URL, add_image, listed, random_vectors
 from tests.unit.indexing.test_build import DIMENSION, build
 
 CODED = [IndexKind.IVF_PCA, IndexKind.IVF_SQ8, IndexKind.IVF_PQ]

@@ -26,7 +26,7 @@ from schemas.full_index.generation import Generation
 from schemas.full_index.learned import LearnedPart, checksum_of
 from schemas.ids import kafka_partition, sequence
 from schemas.settings import Settings
-from tests.support.looks import FEATURES, small_look
+from tests.support.pictures.looks import FEATURES, small_look
 from vision.extractor import extractor_id
 
 PARTITIONS = 2

@@ -23,9 +23,9 @@ from schemas.errors import CorruptError, OperatorError
 from schemas.full_index.generation import Generation, decode_generation
 from schemas.ids import product_hash
 from schemas.settings import Settings
-from tests.support.meaning import goods, stocked
 from tests.support.serving.generations import build_generation, generations, settings_in
 from tests.support.serving.world import EXTRACTOR
+from tests.support.shoppers.meaning import goods, stocked
 from vision.text.encoder import TextEncoder
 
 

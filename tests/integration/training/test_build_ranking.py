@@ -15,10 +15,10 @@ from jobs.full_index.build.ranking import with_lessons, with_ranking
 from schemas.errors import CorruptError
 from schemas.full_index.generation import Generation
 from schemas.settings import Settings
-from tests.support.clicks import simulated, taught
-from tests.support.meaning import stocked
 from tests.support.serving.generations import build_generation, generations, settings_in
 from tests.support.serving.world import EXTRACTOR
+from tests.support.shoppers.clicks import simulated, taught
+from tests.support.shoppers.meaning import stocked
 
 
 @cache

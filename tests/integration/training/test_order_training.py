@@ -12,7 +12,7 @@ from indexing.ranking.lessons import Lessons
 from indexing.ranking.model import encode_model
 from indexing.ranking.propensity import estimated
 from indexing.ranking.training import LEAST_CLICKED, Learned, too_few, train_model
-from tests.support.clicks import simulated, taught
+from tests.support.shoppers.clicks import simulated, taught
 
 
 @cache

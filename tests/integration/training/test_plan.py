@@ -15,7 +15,7 @@ from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
 from schemas.ids import image_id
-from tests.support.catalogue import EXTRACTOR, random_vectors
+from tests.support.index.catalogue import EXTRACTOR, random_vectors
 
 TEXT_BYTES = 200
 

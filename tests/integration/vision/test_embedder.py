@@ -11,12 +11,12 @@ from PIL import Image
 from schemas.errors import OperatorError, RejectedError
 from schemas.features.blocks import blocks_of, spans
 from schemas.features.ids import dimension_of
-from tests.support.embedding import embed_files
-from tests.support.pictures import encoded, product, scene
+from tests.support.pictures.drawn import encoded, product, scene
+from tests.support.pictures.embedding import embed_files
 from vision.blocks.head import BlocksHead, logarithm, taps
-from vision.colour import ColourHistogram
-from vision.decode import ImageLimits
-from vision.efficientnet_lite import (
+from vision.embedder import Embedder, create_embedder
+from vision.encoding.colour import ColourHistogram
+from vision.encoding.efficientnet_lite import (
     BATCH_NORM_EPSILON,
     SCALING,
     EfficientNetLite,
@@ -26,9 +26,9 @@ from vision.efficientnet_lite import (
     covariance_of,
     fold_batch_norm,
 )
-from vision.embedder import Embedder, create_embedder
+from vision.encoding.projection import sign_projection
 from vision.extractor import describe, extractor_id
-from vision.projection import sign_projection
+from vision.pictures.decode import ImageLimits
 
 LIMITS = ImageLimits()
 ENCODERS = ["efficientnet_lite0", "efficientnet_lite0_composite", "efficientnet_lite0_blocks"]

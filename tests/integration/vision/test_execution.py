@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vision.encoders import build_backbone
-from vision.execution import fastest
+from vision.encoding.encoders import build_backbone
+from vision.encoding.execution import fastest
 from vision.openvino.traced import OpenVinoBackbone
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.embedding import embed_files
-from tests.support.pictures import encoded, product
-from vision.decode import ImageLimits
+from tests.support.pictures.drawn import encoded, product
+from tests.support.pictures.embedding import embed_files
 from vision.embedder import create_embedder
 from vision.kept.embedding import kept_vectors
 from vision.kept.folder import NETWORK, kept_folder, read_manifest, write_manifest
 from vision.kept.keep import keep
+from vision.pictures.decode import ImageLimits
 
 ROOT = Path(__file__).resolve().parents[3]
 ENCODERS = ["efficientnet_lite0", "efficientnet_lite0_composite", "efficientnet_lite0_blocks"]

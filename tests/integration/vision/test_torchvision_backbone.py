@@ -12,11 +12,11 @@ import torch
 from torchvision import models
 
 from schemas.errors import OperatorError
-from tests.support.pictures import encoded, product
-from vision import torchvision_backbone
-from vision.decode import ImageLimits
+from tests.support.pictures.drawn import encoded, product
 from vision.embedder import create_embedder
+from vision.encoding import torchvision_backbone
 from vision.extractor import extractor_id, file_hash
+from vision.pictures.decode import ImageLimits
 
 
 def random_weights(encoder: str, file: Path) -> Path:

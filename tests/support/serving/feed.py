@@ -11,7 +11,7 @@ from indexing.look.looks import Untuned
 from indexing.shard.deltas import ShardDeltas
 from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DeltaBatch
-from serving.searcher.feed import DeltaFeed, OpenReader
+from serving.searcher.feeding.feed import DeltaFeed, OpenReader
 from serving.searcher.service import SearcherService
 from tests.support.serving.found import hits
 from tests.support.serving.world import (

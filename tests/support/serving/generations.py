@@ -22,10 +22,10 @@ from schemas.full_index.learned import LearnedPart, checksum_of
 from schemas.ids import shard_of_image
 from schemas.search_pb2 import SearchRequest, ShardStatus, StatusRequest
 from schemas.settings import Settings, load_settings
-from serving.searcher.feed import OpenReader
+from serving.searcher.feeding.feed import OpenReader
+from serving.searcher.holding.slot import Slot
 from serving.searcher.host import SearcherHost
 from serving.searcher.metrics import SearcherMetricFamilies
-from serving.searcher.slot import Slot
 from tests.support.serving.found import hits
 from tests.support.serving.world import DIMENSION, EXTRACTOR, MemoryTopic, batch, direction, listed, near, query
 

@@ -45,9 +45,9 @@ from serving.local import LocalBackend
 from serving.searcher.service import SearcherService
 from tests.support.serving.broker_world import broker_over
 from tests.support.serving.world import DIMENSION, EXTRACTOR, direction
-from vision.decode import ImageLimits, checked_header, decode_image
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
+from vision.pictures.decode import ImageLimits, checked_header, decode_image
 
 QUERY_MAX_BYTES = 200_000
 LIMITS = ImageLimits(max_bytes=QUERY_MAX_BYTES, max_pixels=1_000_000)

@@ -28,9 +28,9 @@ from schemas.search_pb2 import (
 from serving.backend import UNREACHABLE, SearchBackend
 from serving.broker.service import BrokerService
 from serving.local import LocalBackend
+from serving.searcher.holding.slot import Slot
 from serving.searcher.host import SearcherHost
 from serving.searcher.metrics import SearcherMetricFamilies
-from serving.searcher.slot import Slot
 from tests.support.serving.found import hits
 from tests.support.serving.generations import build_generation, settings_in
 from tests.support.serving.world import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.rows.stream import chaos, soak
-from benchmarks.soak import judged
+from benchmarks.stream.soak import judged
 from tests.chaos.report import figures
 from tests.chaos.round import Round
 

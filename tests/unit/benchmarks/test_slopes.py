@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.slopes import slope
-from benchmarks.soak import judged, write_minutes
+from benchmarks.stream.soak import judged, write_minutes
 
 _AT = [10.0 * number for number in range(360)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.tail import Simulation, Tier
+from benchmarks.answering.tail import Simulation, Tier
 
 
 def test_one_server_waits_as_an_m_m_1_queue_does() -> None:

@@ -22,7 +22,7 @@ from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError, OperatorError, RejectedError
 from schemas.full_index.manifest import ShardManifest
 from schemas.ids import image_id
-from tests.support.catalogue import EXTRACTOR, URL, add_image, listed, random_vectors
+from tests.support.index.catalogue import EXTRACTOR, URL, add_image, listed, random_vectors
 
 DIMENSION = 16
 IVF = BuildSettings(kind=IndexKind.IVF_FLAT, nlist=8, threads=1)

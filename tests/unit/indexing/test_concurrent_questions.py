@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch
 from schemas.found import Hit
@@ -20,7 +20,7 @@ from schemas.query.facets import FacetWanted
 from schemas.query.fields import values_of
 from schemas.query.filters import And, AnyOf, holds, parse_filter
 from schemas.query.indexed import Indexed
-from tests.support.catalogue import EXTRACTOR, random_vectors
+from tests.support.index.catalogue import EXTRACTOR, random_vectors
 
 DIMENSION = 16
 PRODUCTS = 200

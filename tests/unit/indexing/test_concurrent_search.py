@@ -13,7 +13,7 @@ import pytest
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch
-from tests.support.catalogue import EXTRACTOR, add_image, random_vectors
+from tests.support.index.catalogue import EXTRACTOR, add_image, random_vectors
 
 DIMENSION = 16
 PRODUCTS = 300

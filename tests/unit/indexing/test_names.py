@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from indexing.shard.naming import Name
+from indexing.shard.questions.naming import Name
 from indexing.shard.shard import Shard
 from schemas.deltas.delta import DeltaBatch
 from schemas.ids import image_id

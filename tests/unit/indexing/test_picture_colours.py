@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from indexing.build.builder import ShardBuilder
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch
@@ -19,8 +19,8 @@ from schemas.query.facets import FacetWanted
 from schemas.query.fields import Fields
 from schemas.query.filters import parse_filter
 from schemas.query.indexed import Indexed
-from tests.support.colours import FOCAL, features_of, picture
-from tests.support.looks import FEATURES, small_look
+from tests.support.pictures.colours import FOCAL, features_of, picture
+from tests.support.pictures.looks import FEATURES, small_look
 
 LOOK = small_look(1)
 GOLD, BLUE, BOTH = features_of(

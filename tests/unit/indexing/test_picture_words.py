@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from indexing.build.builder import ShardBuilder
-from indexing.shard.question import ShardQuestion
+from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch
@@ -17,7 +17,7 @@ from schemas.features.stored import feature_bytes
 from schemas.features.words import with_words
 from schemas.ids import image_id
 from schemas.query.indexed import Indexed
-from tests.support.looks import FEATURES, base_rows, small_look
+from tests.support.pictures.looks import FEATURES, base_rows, small_look
 
 LOOK = small_look(1)
 BARE = feature_bytes(base_rows(6, seed=4), FEATURES)

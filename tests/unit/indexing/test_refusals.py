@@ -12,7 +12,7 @@ from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
 from schemas.ids import image_id
-from tests.support.catalogue import EXTRACTOR, URL
+from tests.support.index.catalogue import EXTRACTOR, URL
 
 IMAGE = image_id("p", URL)
 VECTOR = np.array([1, 0, 0, 0], "<f4").tobytes()

@@ -11,7 +11,7 @@ from indexing.lists.inverted_lists import Part
 from indexing.shard.shard import Hit, Shard
 from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.ids import image_id, sequence
-from tests.support.catalogue import EXTRACTOR, URL, add_image, listed, random_vectors
+from tests.support.index.catalogue import EXTRACTOR, URL, add_image, listed, random_vectors
 
 DIMENSION = 8
 

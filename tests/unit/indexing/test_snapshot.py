@@ -13,7 +13,7 @@ from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.errors import CorruptError
 from schemas.full_index.manifest import decode_manifest
-from tests.support.catalogue import EXTRACTOR, add_image, listed, random_vectors
+from tests.support.index.catalogue import EXTRACTOR, add_image, listed, random_vectors
 
 DIMENSION = 7  # odd: row numbers behind the codes must stay aligned
 FILES = ["rows.bin", "validity.bin", "texts.bin", "lists.bin", "centroids.bin", "layout.json", "manifest.json"]

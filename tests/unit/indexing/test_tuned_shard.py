@@ -16,8 +16,8 @@ from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch
 from schemas.features.stored import feature_bytes
 from schemas.ids import image_id
-from tests.support.catalogue import URL
-from tests.support.looks import FEATURES, base_rows, small_look
+from tests.support.index.catalogue import URL
+from tests.support.pictures.looks import FEATURES, base_rows, small_look
 
 LOOK, OTHER = small_look(1), small_look(2, numbers=3)
 BASE = base_rows(120, seed=9)

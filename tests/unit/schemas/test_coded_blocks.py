@@ -8,7 +8,7 @@ import pytest
 from schemas.errors import CorruptError
 from schemas.features.blocks import spans
 from schemas.features.coded import coded_length, decode_base, encode_base
-from tests.support.looks import BLOCKS, views_of
+from tests.support.pictures.looks import BLOCKS, views_of
 
 ROWS = views_of(20, 2, seed=1)[0]
 

@@ -10,8 +10,8 @@ from schemas.features.blocks import COLOUR, blocks_of, spans
 from schemas.features.colours.told import NAMES, colour_codes, main_colour, shown_colours
 from schemas.features.stored import feature_bytes
 from schemas.query.fields import COLOURS, FieldKind, Fields
-from tests.support.colours import FOCAL, LEATHER, SKIN, Colour, features_of, picture
-from tests.support.looks import FEATURES, base_rows
+from tests.support.pictures.colours import FOCAL, LEATHER, SKIN, Colour, features_of, picture
+from tests.support.pictures.looks import FEATURES, base_rows
 
 
 def told(*parts: tuple[Colour, int]) -> tuple[str, tuple[str, ...]]:

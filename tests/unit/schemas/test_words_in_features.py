@@ -7,7 +7,7 @@ import numpy as np
 from schemas.features.colours.told import colour_codes
 from schemas.features.stored import cannot_be, feature_bytes, feature_length, feature_rows, is_of_length
 from schemas.features.words import MAX_WORDS_BYTES, with_words, words_behind
-from tests.support.looks import FEATURES, base_rows
+from tests.support.pictures.looks import FEATURES, base_rows
 
 LENGTH = feature_length(FEATURES, 0)
 BARE = feature_bytes(base_rows(3, seed=2), FEATURES)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from schemas.errors import RejectedError
-from tests.support.pictures import encoded, scene
-from vision.decode import ImageLimits, decode_image, held_pixels
+from tests.support.pictures.drawn import encoded, scene
+from vision.pictures.decode import ImageLimits, decode_image, held_pixels
 
 LIMITS = ImageLimits()
 REASONS = {"image_empty", "image_too_large", "image_too_many_pixels", "image_format", "image_broken"}

@@ -10,12 +10,12 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from schemas.query.box import WHOLE, Box, checked_box
-from tests.support.pictures import encoded, product
-from vision.decode import ImageLimits, decode_image
+from tests.support.pictures.drawn import encoded, product
 from vision.items import cutting
 from vision.items.components import components
 from vision.items.cutting import cut
 from vision.items.finding import Item, find_items, searched_box
+from vision.pictures.decode import ImageLimits, decode_image
 
 JACKET, BAG = Box(0.1, 0.2, 0.45, 0.8), Box(0.6, 0.3, 0.9, 0.7)
 SCENE = (400, 300)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from vision.photo import lit, put_right
+from vision.pictures.photo import lit, put_right
 
 GREEN, RED, GREY = (60, 140, 80), (190, 30, 40), (120, 120, 120)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.pictures import product, scene
-from vision.preprocess import fit_on_white, locate_item, model_input, remove_black_border
+from tests.support.pictures.drawn import product, scene
+from vision.pictures.preprocess import fit_on_white, locate_item, model_input, remove_black_border
 
 
 def framed(image: Image.Image, left: int, top: int, right: int, bottom: int, colour: int = 0) -> Image.Image:

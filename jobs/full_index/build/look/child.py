@@ -29,10 +29,10 @@ from schemas.errors import CorruptError, OperatorError, RejectedError, Transient
 from schemas.features.blocks import blocks_of
 from schemas.features.recorded import read_features
 from vision.blocks.views import views
-from vision.decode import ImageLimits
 from vision.embedder import Embedder, create_embedder
 from vision.fetching.fetch import Fetcher
 from vision.fetching.policy import FetchPolicy
+from vision.pictures.decode import ImageLimits
 
 log = logging.getLogger("jobs.look")
 

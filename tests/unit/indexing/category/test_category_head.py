@@ -8,7 +8,7 @@ import pytest
 from indexing.category.head import TERM, CategoryHead, clues, decode_head, encode_head
 from indexing.category.training import Learned, calibration_error, train_head
 from schemas.errors import CorruptError
-from tests.support.looks import BLOCKS, views_of
+from tests.support.pictures.looks import BLOCKS, views_of
 
 KINDS = ("bag", "boot", "hat")
 

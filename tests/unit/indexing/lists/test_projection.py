@@ -16,7 +16,7 @@ from indexing.lists.projection import ByteProjection, Projection, byte_width
 from indexing.lists.reranked import CodedLists
 from indexing.lists.view import new_block
 from indexing.rows.validity import ValidityBitmap
-from indexing.shard.question import ShardAnswer, ShardQuestion
+from indexing.shard.questions.question import ShardAnswer, ShardQuestion
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch
@@ -24,7 +24,7 @@ from schemas.ids import image_id
 from schemas.query.fields import Fields
 from schemas.query.filters import parse_filter
 from schemas.query.indexed import Indexed
-from tests.support.catalogue import EXTRACTOR, URL
+from tests.support.index.catalogue import EXTRACTOR, URL
 
 FIELDS = Fields.declared([])
 NLIST, IMAGES = 64, 6000

@@ -11,7 +11,7 @@ from indexing.look.stored import encode_tuning
 from indexing.look.training import prior_alone, train_tuning, with_query_log
 from indexing.look.tuning import Tuning
 from schemas.errors import CorruptError
-from tests.support.looks import BLOCKS, SIGNAL, found_first, views_of
+from tests.support.pictures.looks import BLOCKS, SIGNAL, found_first, views_of
 
 
 def learned(things: int = 200, prior: Prior | None = None) -> Tuning:

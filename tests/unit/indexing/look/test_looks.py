@@ -18,7 +18,7 @@ from schemas.features.ids import dimension_of, features_of, tuned_id
 from schemas.features.stored import cannot_be, feature_bytes, feature_length, feature_rows
 from schemas.full_index.generation import Generation
 from schemas.full_index.learned import LearnedPart, checksum_of
-from tests.support.looks import FEATURES, base_rows, small_look, small_tuning
+from tests.support.pictures.looks import FEATURES, base_rows, small_look, small_tuning
 
 VECTORS = "efficientnet_lite0-57934424-p1-1280"
 

@@ -14,7 +14,7 @@ from indexing.look.shipped import file_name, shipped_prior
 from indexing.look.training import prior_alone
 from schemas.errors import CorruptError
 from schemas.features.blocks import blocks_of
-from tests.support.looks import BLOCKS, views_of
+from tests.support.pictures.looks import BLOCKS, views_of
 from vision.extractor import extractor_id
 
 ENCODER = "efficientnet_lite0_blocks"

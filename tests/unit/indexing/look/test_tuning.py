@@ -15,7 +15,7 @@ from indexing.look.stored import decode_tuning, encode_tuning
 from indexing.look.training import train_tuning
 from indexing.look.tuning import Tuning
 from schemas.errors import CorruptError
-from tests.support.looks import BLOCKS, views_of
+from tests.support.pictures.looks import BLOCKS, views_of
 
 
 @pytest.fixture(scope="module")

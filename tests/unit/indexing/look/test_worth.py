@@ -13,7 +13,7 @@ from indexing.look.tuning import Tuning
 from indexing.look.worth import learn
 from schemas.errors import CorruptError
 from schemas.full_index.learned import LearnedPart
-from tests.support.looks import BLOCKS, found_first, views_of
+from tests.support.pictures.looks import BLOCKS, found_first, views_of
 
 SHOP = views_of(120, 5, seed=1)
 

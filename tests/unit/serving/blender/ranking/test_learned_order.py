@@ -17,7 +17,7 @@ from schemas.query.rank import LEARNED, RankProfile, declared_profiles
 from serving.blender.ranking.candidates import POOL, Candidates, products_wanted
 from serving.blender.ranking.ranking import Page, Ranking
 from serving.blender.ranking.values import needs_attributes
-from tests.support.clicks import cheapest_first
+from tests.support.shoppers.clicks import cheapest_first
 
 PRICES = [float(price) for price in range(5, 100, 5)]
 MODEL = cheapest_first(PRICES, least_look=0.5)

@@ -1,0 +1,1 @@
+"""What shoppers leave and mean: clicks, a search log, titles with their looks."""

@@ -1,0 +1,1 @@
+"""Pictures before any network: read within limits, put right, brought to the size that encoders take."""
