@@ -24,6 +24,7 @@ from schemas.access.kafka import KafkaAccess
 from schemas.access.objects import object_place
 from schemas.access.store import StoreServer, store_server
 from schemas.access.tier import TierAccess
+from schemas.access.traces import TraceCollector, trace_collector
 from schemas.errors import OperatorError
 from schemas.features.of_home import read_home_encoder
 from schemas.layout import Layout
@@ -231,6 +232,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Builds learn an order from the search log, and questions may ask for it as the profile `learned`, which is used
     where it is better than what was declared (docs/search.md)."""
 
+    traces: str = ""
+    """Where traces are sent, by OTLP over HTTP (http://127.0.0.1:4318): the ways of events and of queries through all
+    processes (docs/operations.md). Needs `vitrine[traces]`. Empty: nothing is traced, and nothing of it is loaded."""
+    traces_ratio: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Share of the requests and events without a `traceparent` of their own that a trace is begun for."""
+
     fetch_allowed_hosts: list[str] = []
     """Hosts that images may be fetched from (exact, or *.example.com); empty: any public host."""
     fetch_allowed_networks: list[str] = []
@@ -328,6 +335,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         )
 
     @property
+    def trace_collector(self) -> TraceCollector | None:
+        """None: nothing is traced. Raises `OperatorError` for an address that is none."""
+        return trace_collector(self.traces, self.traces_ratio)
+
+    @property
     def flink_network(self) -> FlinkNetwork | None:
         """None: Flink has one machine. Raises `OperatorError` for settings that contradict each other."""
         return flink_network(
@@ -413,6 +425,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         file = home / "vitrine.toml"
         raise OperatorError(f"setting not usable: {error}; see {file} and the VITRINE_* variables") from error
     _ = settings.store_server  # before anything shows it: a password in it is refused
+    _ = settings.trace_collector
     _ = settings.tier
     _ = settings.layout
     return settings
