@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -11,16 +11,18 @@ from messaging.access import client_options
 from messaging.producer import _quiet
 from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError, TransientError
+from schemas.trace_context import TRACEPARENT
 
 
 class Message(NamedTuple):
-    """One record of a partition."""
+    """One record of a partition. `trace`: its header (`schemas/trace_context.py`), where that is read."""
 
     key: bytes | None
     value: bytes | None
     offset: int
     timestamp_ms: int
     partition: int = 0
+    trace: bytes | None = None
 
 
 class PartitionsReader:
@@ -28,10 +30,13 @@ class PartitionsReader:
 
     Owned by one thread. Reads committed records only. An offset None: from the
     oldest record that the partition still holds. Records of one partition come
-    in order; between partitions there is none.
+    in order; between partitions there is none. `traced`: headers are read.
     """
 
-    def __init__(self, bootstrap: Kafka, topic: str, offsets: Mapping[int, int | None]) -> None:
+    def __init__(
+        self, bootstrap: Kafka, topic: str, offsets: Mapping[int, int | None], *, traced: bool = False
+    ) -> None:
+        self._traced = traced
         self._consumer = Consumer(
             {
                 **client_options(bootstrap),
@@ -75,7 +80,8 @@ class PartitionsReader:
                 self._raise_if_lost(partition, error)
                 continue
             offset = record.offset() or 0
-            found.append(Message(record.key(), record.value(), offset, record.timestamp()[1], partition))
+            trace = _trace_of(record.headers()) if self._traced else None
+            found.append(Message(record.key(), record.value(), offset, record.timestamp()[1], partition, trace))
             self.positions[partition] = offset + 1
         return found
 
@@ -108,6 +114,11 @@ class PartitionsReader:
 
     def close(self) -> None:
         self._consumer.close()
+
+
+def _trace_of(headers: Any) -> bytes | None:
+    """`headers`: pairs of a name and a value in bytes, or None."""
+    return next((value for name, value in headers or () if name == TRACEPARENT), None)
 
 
 class PartitionReader:

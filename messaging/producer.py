@@ -13,6 +13,9 @@ from messaging.access import client_options
 from schemas.access.kafka import Kafka
 from schemas.errors import TransientError
 
+Headers = list[tuple[str, Any]]
+"""Names, which may come again, and values in bytes."""
+
 
 class EventProducer:
     """An idempotent producer that places keys as the Java client does (murmur2).
@@ -30,8 +33,13 @@ class EventProducer:
         most_queued: int = 200_000,
         most_queued_kb: int = 1_048_576,
         only_failures: bool = False,
+        stamp: Callable[[str], Headers] | None = None,
     ) -> None:
-        """`only_failures`: `delivered` is called for records alone that did not get there."""
+        """`only_failures`: `delivered` is called for records alone that did not get there.
+
+        `stamp` gives the headers of each record that comes without any, by its topic.
+        """
+        self._stamp = stamp
         self._producer = Producer(
             {
                 **client_options(bootstrap),
@@ -55,9 +63,12 @@ class EventProducer:
         value: bytes | None,
         partition: int | None = None,
         delivered: Callable[[Any, Any], None] | None = None,
+        headers: Headers | None = None,
     ) -> None:
         """Queues one record; waits when the queue is full. `delivered(error, message)` runs inside later calls."""
         extra: dict[str, Any] = {} if partition is None else {"partition": partition}
+        if headers or self._stamp is not None:
+            extra["headers"] = headers or self._stamped(topic)
         while True:
             try:
                 self._producer.produce(topic, value=value, key=key, on_delivery=delivered or self._note, **extra)
@@ -72,11 +83,14 @@ class EventProducer:
     def offer(self, topic: str, key: bytes, value: bytes, delivered: Callable[[Any, Any], None]) -> bool:
         """Queues one record and never waits; False: there is no room, or the producer has failed for good."""
         try:
-            self._producer.produce(topic, value=value, key=key, on_delivery=delivered)
+            self._producer.produce(topic, value=value, key=key, on_delivery=delivered, headers=self._stamped(topic))
         except (BufferError, KafkaException):
             return False
         self._producer.poll(0)
         return True
+
+    def _stamped(self, topic: str) -> Headers:
+        return [] if self._stamp is None else self._stamp(topic)
 
     def report(self) -> None:
         """Has `delivered` called for what was written or failed since the last call; never waits."""

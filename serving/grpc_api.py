@@ -28,6 +28,8 @@ from schemas.search_pb2 import (
 )
 from schemas.search_pb2_grpc import SearchServicer, SearchStub, add_SearchServicer_to_server
 from serving.backend import EXTRACTOR_MISMATCH, NOT_READY, OVERDUE, UNREACHABLE, SearchBackend
+from serving.traced.grpc import TracedServicer, traced_call
+from tracing.tracer import Tracer
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +102,12 @@ def _time_left_s(context: Any) -> float:
 class GrpcBackend:
     """A searcher or broker at `address` (host:port). Connects lazily, and again after every failure.
 
-    `certificates`: with renewed ones it connects anew, and lets calls under way end; None: open.
+    `certificates`: with renewed ones it connects anew, and lets calls under way end; None: open. `tracer`: calls of
+    traced requests are spans; None: nothing is traced.
     """
 
-    def __init__(self, address: str, certificates: Certificates | None = None) -> None:
+    def __init__(self, address: str, certificates: Certificates | None = None, tracer: Tracer | None = None) -> None:
+        self._tracer = tracer
         self._address = address
         self._certificates = certificates
         self._version = -1
@@ -145,6 +149,8 @@ class GrpcBackend:
             task.add_done_callback(self._closing.discard)
             self._connect()
         try:
+            if self._tracer is not None:
+                return await traced_call(self._tracer, self._address, method(self._stub), request, timeout_s)
             return await method(self._stub)(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise _error_of(error, self._address) from error
@@ -169,15 +175,23 @@ def _error_of(error: grpc.aio.AioRpcError, address: str) -> RejectedError | Tran
 
 
 async def start_server(
-    backend: SearchBackend, host: str, port: int, credentials: grpc.ServerCredentials | None = None
+    backend: SearchBackend,
+    host: str,
+    port: int,
+    credentials: grpc.ServerCredentials | None = None,
+    tracer: Tracer | None = None,
 ) -> tuple[grpc.aio.Server, int]:
     """Serves `backend`; returns the running server and its port (chosen by the system when `port` is 0).
 
-    With `credentials` it answers only clients whose certificate they accept.
+    With `credentials` it answers only clients whose certificate they accept; with `tracer` calls that are traced
+    are spans.
     Raises `OperatorError` when the port is taken.
     """
     server = grpc.aio.server(options=_SERVER_OPTIONS)
-    add_SearchServicer_to_server(BackendServicer(backend), server)  # type: ignore[no-untyped-call]
+    servicer: SearchServicer = BackendServicer(backend)
+    if tracer is not None:
+        servicer = TracedServicer(servicer, tracer)
+    add_SearchServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     try:
         address = f"{host}:{port}"
         bound = (

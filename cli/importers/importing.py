@@ -26,6 +26,8 @@ from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.events.event import ProductAdded, ProductRemoved, decode_event
 from schemas.settings import Settings
 from schemas.topics import PRODUCT_EVENTS
+from tracing.opening import tracing
+from tracing.producing import stamp_of
 
 SHOWN_REFUSALS = 20
 FLUSH_TIMEOUT_S = 120.0
@@ -102,7 +104,11 @@ def import_catalogue(
 def writing(settings: Settings, name: str) -> Iterator[tuple[EventProducer, RefusalFile]]:
     """The log, and the file for what of `name` cannot be used. Raises `OperatorError` where Kafka takes nothing."""
     try:
-        with RefusalFile(settings.layout.imports, name) as refusals, EventProducer(settings.kafka) as log:
+        with (
+            RefusalFile(settings.layout.imports, name) as refusals,
+            tracing(settings.trace_collector, "import") as tracer,
+            EventProducer(settings.kafka, stamp=stamp_of(tracer)) as log,
+        ):
             yield log, refusals
     except TransientError as error:
         raise OperatorError(

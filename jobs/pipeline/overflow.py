@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from jobs.pipeline.stage import Metrics, Out
 from messaging.producer import EventProducer
+from schemas.trace_context import TRACEPARENT
 
 MAX_RETURNED_BYTES = 16 * 1024 * 1024
 
@@ -40,7 +41,8 @@ class Overflow:
         kept = []
         for record in out:
             if record.commutes:
-                self._producer.send(record.topic, record.key, record.value)
+                headers = [(TRACEPARENT, record.trace)] if record.trace else None
+                self._producer.send(record.topic, record.key, record.value, headers=headers)
             else:
                 kept.append(record)
         self._producer.flush()

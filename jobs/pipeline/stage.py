@@ -11,13 +11,17 @@ from typing import NamedTuple, Protocol
 
 
 class Record(NamedTuple):
-    """One Kafka record, with where it lies. `timestamp_ms` is the broker's or producer's, by topic."""
+    """One Kafka record, with where it lies. `timestamp_ms` is the broker's or producer's, by topic.
+
+    `trace`: its header (`schemas/trace_context.py`), where ways are traced.
+    """
 
     key: bytes | None
     value: bytes | None
     partition: int
     offset: int
     timestamp_ms: int
+    trace: bytes | None = None
 
 
 class Out(NamedTuple):
@@ -25,13 +29,14 @@ class Out(NamedTuple):
 
     `commutes`: it may lie in the log before what was returned ahead of it, in
     this call or an earlier one. Rows of deltas do, a delta's progress and a
-    forwarded event do not.
+    forwarded event do not. `trace`: the header by which its way is followed; a stage leaves that to others.
     """
 
     topic: str
     key: bytes | None
     value: bytes
     commutes: bool = False
+    trace: bytes | None = None
 
 
 class Metrics(Protocol):

@@ -21,7 +21,10 @@ from schemas.errors import CorruptError
 _PLAN = "plan.bin"
 _MANIFEST = "plan.json"
 _ROOT = Path(__file__).resolve().parents[2]
-_PACKAGES = ("disk", "schemas", "objects", "vision", "feature_store", "indexing", "messaging", "generations", "jobs")
+_PACKAGES = (
+    *("disk", "schemas", "objects", "vision", "feature_store", "indexing", "messaging", "tracing", "generations"),
+    "jobs",
+)
 
 
 class KeptPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ makes product events of a shop's database, where a setting names its topic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from pyflink.table import StreamTableEnvironment
@@ -18,6 +18,9 @@ from jobs.pipeline.changes.stage import ChangesConfig, ChangesStage
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.flink.topology import KafkaSink, KafkaSource, Region, add_region
+from jobs.pipeline.stage import Stage
+from jobs.pipeline.traced.stage import TracedStage
+from schemas.access.traces import TraceCollector
 from schemas.settings import Settings
 from schemas.topics import (
     CATALOGUE_GROUP,
@@ -39,6 +42,7 @@ EXTRACTION_BUNDLE_MS = 20
 def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequence[ExtractorSpec], epoch: int) -> None:
     """Attaches the regions to the job of `tables`. Nothing runs yet. `extractors`: the main one first."""
     bootstrap = settings.kafka
+    traces = settings.trace_collector
     sink = KafkaSink(
         bootstrap,
         (INDEX_DELTAS, EXTRACT_REQUESTS, PRODUCT_EVENTS, IMAGE_FEATURES, CATALOGUE_RECORDS, DEAD_LETTERS),
@@ -50,9 +54,10 @@ def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequen
         Region(
             "catalogue",
             KafkaSource(PRODUCT_EVENTS, bootstrap, CATALOGUE_GROUP),
-            partial(CatalogueStage, catalogue),
+            _traced("catalogue", PRODUCT_EVENTS, partial(CatalogueStage, catalogue), traces),
             settings.bundle_time_ms,
             CATALOGUE_BATCH,
+            traced=traces is not None,
         ),
         sink,
     )
@@ -61,9 +66,10 @@ def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequen
         Region(
             "extraction",
             KafkaSource(EXTRACT_REQUESTS, bootstrap, EXTRACTION_GROUP, max_poll_records=settings.extraction_batch * 2),
-            partial(ExtractionStage, extraction),
+            _traced("extraction", EXTRACT_REQUESTS, partial(ExtractionStage, extraction), traces),
             max(settings.bundle_time_ms, EXTRACTION_BUNDLE_MS),
             settings.extraction_batch,
+            traced=traces is not None,
         ),
         sink,
     )
@@ -79,3 +85,9 @@ def build(tables: StreamTableEnvironment, settings: Settings, extractors: Sequen
             ),
             sink,
         )
+
+
+def _traced(
+    name: str, topic: str, factory: Callable[[], Stage], collector: TraceCollector | None
+) -> Callable[[], Stage]:
+    return factory if collector is None else partial(TracedStage, factory, name, topic, collector)

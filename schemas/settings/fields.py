@@ -209,6 +209,12 @@ class SettingFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Builds learn an order from the search log, and questions may ask for it as the profile `learned`, which is used
     where it is better than what was declared (docs/search.md)."""
 
+    traces: str = ""
+    """Where traces are sent, by OTLP over HTTP (http://127.0.0.1:4318): the ways of events and of queries through all
+    processes (docs/operations.md). Needs `vitrine[traces]`. Empty: nothing is traced, and nothing of it is loaded."""
+    traces_ratio: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Share of the requests and events without a `traceparent` of their own that a trace is begun for."""
+
     fetch_allowed_hosts: list[str] = []
     """Hosts that images may be fetched from (exact, or *.example.com); empty: any public host."""
     fetch_allowed_networks: list[str] = []

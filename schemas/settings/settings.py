@@ -10,6 +10,7 @@ from schemas.access.kafka import KafkaAccess
 from schemas.access.objects import object_place
 from schemas.access.store import StoreServer, store_server
 from schemas.access.tier import TierAccess
+from schemas.access.traces import TraceCollector, trace_collector
 from schemas.errors import OperatorError
 from schemas.layout import Layout
 from schemas.query.fields import Fields
@@ -61,6 +62,11 @@ class Settings(SettingFields, frozen=True, kw_only=True, forbid_unknown_fields=T
         return store_server(
             self.store, password_file=self.store_password_file, ca=self.store_tls_ca, name=self.store_name
         )
+
+    @property
+    def trace_collector(self) -> TraceCollector | None:
+        """None: nothing is traced. Raises `OperatorError` for an address that is none."""
+        return trace_collector(self.traces, self.traces_ratio)
 
     @property
     def flink_network(self) -> FlinkNetwork | None:

@@ -19,10 +19,13 @@ from serving.searcher.from_settings import build_host
 from serving.searcher.host import SearcherHost
 from serving.searcher.main import SWITCH_INTERVAL_S
 from serving.searcher.metrics import SearcherMetricFamilies
+from tracing.tracer import Tracer
 
 
 @asynccontextmanager
-async def embedded_backend(settings: Settings) -> AsyncIterator[tuple[SearchBackend, tuple[CollectorRegistry, ...]]]:
+async def embedded_backend(
+    settings: Settings, tracer: Tracer | None = None
+) -> AsyncIterator[tuple[SearchBackend, tuple[CollectorRegistry, ...]]]:
     """The broker to ask, which whoever asks closes, and what there is to show at /metrics; searchers end with it."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     hosts: list[SearcherHost] = []
@@ -30,7 +33,7 @@ async def embedded_backend(settings: Settings) -> AsyncIterator[tuple[SearchBack
 
     def connect(shard: int, replica: int) -> SearchBackend:
         """Also for shards that a full index adds later."""
-        host = build_host(settings, shard, replica, metrics=families.of(shard, replica))
+        host = build_host(settings, shard, replica, metrics=families.of(shard, replica), tracer=tracer)
         hosts.append(host)
         host.start()
         return LocalBackend(host)

@@ -48,6 +48,11 @@ from serving.health import State
 from serving.process import run_process
 from serving.recorded import RecordedQueries
 from serving.several import Several
+from serving.traced.http import TracedRequests
+from serving.traced.metrics import TraceCounts
+from tracing.opening import tracing
+from tracing.producing import stamp_of
+from tracing.tracer import Tracer
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
 
@@ -68,20 +73,25 @@ def main(arguments: list[str] | None = None) -> int:
     async def body(settings: Settings, stop: asyncio.Event) -> None:
         check_http_exposure(settings)
         # The port comes first: a second blender ends here, before it connects to anything.
-        with listening(settings.host, settings.http_port) as listener:
+        with (
+            listening(settings.host, settings.http_port) as listener,
+            tracing(settings.trace_collector, "blender", f"blender-{settings.http_port}") as tracer,
+        ):
             if options.embedded:
                 # Here, since it brings faiss along, which a blender of its own process has no use for.
                 from serving.blender.embedded import embedded_backend
 
-                async with embedded_backend(settings) as (backend, registries):
-                    await _serve(settings, stop, listener, backend, registries)
+                async with embedded_backend(settings, tracer) as (backend, registries):
+                    await _serve(settings, stop, listener, backend, registries, tracer)
             else:
-                await _serve_remote(settings, stop, listener)
+                await _serve_remote(settings, stop, listener, tracer)
 
     return run_process("blender", body)
 
 
-async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socket.socket) -> None:
+async def _serve_remote(
+    settings: Settings, stop: asyncio.Event, listener: socket.socket, tracer: Tracer | None
+) -> None:
     tier = settings.tier
     registry = CollectorRegistry()
     ejected = broker_ejected(registry)
@@ -90,7 +100,7 @@ async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socke
     def guarded(address: str) -> Guarded:
         put_aside = ejected.labels(address)
         return Guarded(
-            GrpcBackend(address, held),
+            GrpcBackend(address, held, tracer),
             f"the broker at {address}",
             confirm_s=BROKER_CONFIRM_S,
             changed=lambda state: put_aside.set(state is State.EJECTED),
@@ -103,7 +113,7 @@ async def _serve_remote(settings: Settings, stop: asyncio.Event, listener: socke
 
     backend = Several([guarded(address) for address in tier.all_brokers], again)
     try:
-        await _serve(settings, stop, listener, backend, (registry,))
+        await _serve(settings, stop, listener, backend, (registry,), tracer)
     finally:
         await backend.close()
 
@@ -114,12 +124,15 @@ async def _serve(
     listener: socket.socket,
     backend: SearchBackend,
     registries: tuple[CollectorRegistry, ...],
+    tracer: Tracer | None,
 ) -> None:
     keys = KeyRing(Path(settings.api_keys_file)) if settings.api_keys_file else None
     tls = server_tls(settings)
     # With torchvision's weights this starts a process: seconds.
     extractor, generation = await asyncio.to_thread(first_extractor, settings)
     metrics = BlenderMetrics()
+    if tracer is not None:
+        metrics.registry.register(TraceCounts(tracer))
     memory = FreedMemory()
     photos = RecordedQueries(settings.layout.recorded_photos / str(settings.http_port), settings.recorded_queries)
     encoders = Encoders(
@@ -157,7 +170,7 @@ async def _serve(
     pictures = Pictures(_file_fetch(settings))
     examples = Examples(settings.layout.sample)
     hosts = AllowedHosts((settings.host, *settings.allowed_hosts))
-    erasures = Erasures(settings.kafka, keyed=keys is not None)
+    erasures = Erasures(settings.kafka, keyed=keys is not None, stamp=stamp_of(tracer))
     app = create_app(
         service,
         pictures,
@@ -170,7 +183,8 @@ async def _serve(
         clicks=Clicks(settings.kafka, metrics) if kept else None,
         reports=Reports(settings.kafka) if kept else None,
     )
-    server = http_server(app, http_limits(settings), None if tls is None else tls.context, metrics)
+    traced = app if tracer is None else TracedRequests(app, tracer)
+    server = http_server(traced, http_limits(settings), None if tls is None else tls.context, metrics)
     log.info("event=listening host=%s http_port=%d extractor=%s", settings.host, settings.http_port, extractor)
     stopping = _stop_with(server, stop, service, settings.http_drain_s)
     beside = [asyncio.create_task(stopping), asyncio.create_task(photos.run())]

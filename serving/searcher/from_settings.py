@@ -12,11 +12,19 @@ from schemas.topics import INDEX_DELTAS
 from serving.searcher.holding.slot import Slot
 from serving.searcher.host import SearcherHost
 from serving.searcher.metrics import SearcherMetricFamilies, SearcherMetrics
+from serving.traced.feed import AppliedDeltas
+from tracing.tracer import Tracer
 from vision.extractor import extractor_id
 
 
 def build_host(
-    settings: Settings, shard: int, replica: int, *, accept_gap: bool = False, metrics: SearcherMetrics | None = None
+    settings: Settings,
+    shard: int,
+    replica: int,
+    *,
+    accept_gap: bool = False,
+    metrics: SearcherMetrics | None = None,
+    tracer: Tracer | None = None,
 ) -> SearcherHost:
     """The searcher of a slot, not started yet.
 
@@ -35,7 +43,8 @@ def build_host(
         replica,
         first_look(extractor_id(settings.encoder, settings.weights), settings.layout.looks),
         metrics or SearcherMetricFamilies(CollectorRegistry()).of(shard, replica),
-        lambda offsets: PartitionsReader(settings.kafka, INDEX_DELTAS, offsets),
+        lambda offsets: PartitionsReader(settings.kafka, INDEX_DELTAS, offsets, traced=tracer is not None),
         accept_gap,
+        None if tracer is None else AppliedDeltas(tracer, shard, replica),
     )
     return SearcherHost(slot)

@@ -18,6 +18,9 @@ from serving.local import LocalBackend
 from serving.process import run_process
 from serving.searcher.from_settings import build_host
 from serving.searcher.metrics import SearcherMetricFamilies
+from serving.traced.metrics import TraceCounts
+from tracing.opening import tracing
+from tracing.tracer import Tracer
 
 log = logging.getLogger(__name__)
 
@@ -38,21 +41,29 @@ def main(arguments: list[str] | None = None) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
 
     async def body(settings: Settings, stop: asyncio.Event) -> None:
-        await _serve(settings, stop, options.shard, options.replica, options.accept_gap)
+        instance = f"searcher-{options.shard}-{options.replica}"
+        with tracing(settings.trace_collector, "searcher", instance) as tracer:
+            await _serve(settings, stop, options.shard, options.replica, options.accept_gap, tracer)
 
     return run_process(f"searcher-{options.shard}-{options.replica}", body)
 
 
-async def _serve(settings: Settings, stop: asyncio.Event, shard: int, replica: int, accept_gap: bool) -> None:
+async def _serve(
+    settings: Settings, stop: asyncio.Event, shard: int, replica: int, accept_gap: bool, tracer: Tracer | None
+) -> None:
     check_grpc_exposure(settings)
     families = SearcherMetricFamilies(CollectorRegistry())
-    host = build_host(settings, shard, replica, accept_gap=accept_gap, metrics=families.of(shard, replica))
+    host = build_host(
+        settings, shard, replica, accept_gap=accept_gap, metrics=families.of(shard, replica), tracer=tracer
+    )
     backend = LocalBackend(host)
     # The port comes first: a second process of this replica ends here, before it could touch the snapshot.
     tier = settings.tier
     held = certificates(tier)
     credentials = None if held is None else held.for_server()
-    server, port = await start_server(backend, tier.host, tier.searcher_port(shard, replica), credentials)
+    server, port = await start_server(backend, tier.host, tier.searcher_port(shard, replica), credentials, tracer)
+    if tracer is not None:
+        families.registry.register(TraceCounts(tracer))
     families.registry.register(DiskSpace(settings.home))
     stop_metrics = serve_metrics(families.registry, open_host(settings), port, lambda: host.is_ready)
     log.info("event=listening shard=%d replica=%d host=%s grpc_port=%d", shard, replica, settings.host, port)

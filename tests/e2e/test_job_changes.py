@@ -48,7 +48,8 @@ def removed(number: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def growing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    system = System(tmp_path_factory.mktemp("growing"), encoder=EXTRACTOR, parallelism=2)
+    folder = tmp_path_factory.mktemp("growing")
+    system = System(folder, encoder=EXTRACTOR, parallelism=2, event_partitions=4, feature_partitions=4)
     try:
         system.start()
         yield system
@@ -120,7 +121,7 @@ def test_partitions_grow_and_no_event_is_lost_or_overtaken(
     growing.wait_settled()
     equals(growing, truth)
 
-    after = msgspec.structs.replace(before, event_partitions=8, feature_partitions=4)
+    after = msgspec.structs.replace(before, event_partitions=16, feature_partitions=16)
     for name, value in settings_environment(after).items():
         monkeypatch.setenv(name, value)
     assert main(["repartition"]) == 2
@@ -132,7 +133,7 @@ def test_partitions_grow_and_no_event_is_lost_or_overtaken(
     growing.runtime.start_kafka()
     try:
         assert main(["repartition"]) == 0
-        assert "product-events: 8 partitions" in capsys.readouterr().out
+        assert "product-events: 16 partitions" in capsys.readouterr().out
         assert main(["repartition"]) == 0
         assert "every topic has" in capsys.readouterr().out
         layout = before.layout
@@ -146,16 +147,16 @@ def test_partitions_grow_and_no_event_is_lost_or_overtaken(
 
     found = describe(growing.kafka, [PRODUCT_EVENTS, CATALOGUE_RECORDS, IMAGE_FEATURES])
     assert {name: len(topic.ends) for name, topic in found.items()} == {
-        PRODUCT_EVENTS: 8,
-        CATALOGUE_RECORDS: 8,
-        IMAGE_FEATURES: 4,
+        PRODUCT_EVENTS: 16,
+        CATALOGUE_RECORDS: 16,
+        IMAGE_FEATURES: 16,
     }
     noted = read_epoch(after.layout.log_epoch)
     assert noted is not None
     assert noted.epoch == 1
     truth.log_was_made_anew(after)
     moved = [
-        n for n in range(40) if kafka_partition(f"grown-{n}".encode(), 8) != kafka_partition(f"grown-{n}".encode(), 2)
+        n for n in range(40) if kafka_partition(f"grown-{n}".encode(), 16) != kafka_partition(f"grown-{n}".encode(), 4)
     ]
     assert len(moved) > 20
     growing.produce(

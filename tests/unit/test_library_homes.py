@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    "disk", "schemas", "objects", "vision", "feature_store", "indexing", "messaging",
+    "disk", "schemas", "objects", "vision", "feature_store", "indexing", "messaging", "tracing",
     "generations", "sample", "search_report", "jobs", "serving", "vitrine_client", "cli",
 )  # fmt: skip
 
@@ -31,6 +31,7 @@ HOMES = {
     "confluent_kafka": "messaging",
     "psycopg": "cli/importers/database",
     "kafka": "messaging",
+    "opentelemetry": "tracing",
     "pyflink": "jobs",
     "py4j": "jobs",
     "fastapi": "serving/blender",

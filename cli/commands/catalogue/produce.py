@@ -1,12 +1,14 @@
 """Write one product event to the log.
 
 The event is checked against the schema, keyed by its product_id and placed
-as Kafka's Java client would. A CloudEvents 1.0 envelope is accepted.
+as Kafka's Java client would. A CloudEvents 1.0 envelope is accepted. Where ways
+are traced (VITRINE_TRACES), it belongs to the trace that TRACEPARENT names.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from schemas.errors import OperatorError, RejectedError
 from schemas.events.event import Forwarded, Heartbeat, decode_event
 from schemas.settings import load_settings
 from schemas.topics import PRODUCT_EVENTS
+from schemas.trace_context import read_context
+from tracing.opening import tracing
+from tracing.producing import stamp_of
 
 NAME = "produce"
 
@@ -30,7 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
     product_id = product_of(value)
     settings = load_settings()
     placed: list[str] = []
-    with EventProducer(settings.kafka, delivery_timeout_s=15) as producer:
+    with (
+        tracing(settings.trace_collector, "produce") as tracer,
+        EventProducer(
+            settings.kafka, delivery_timeout_s=15, stamp=stamp_of(tracer, read_context(os.environ.get("TRACEPARENT")))
+        ) as producer,
+    ):
         producer.send(
             PRODUCT_EVENTS,
             product_id.encode(),

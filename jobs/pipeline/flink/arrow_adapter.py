@@ -27,25 +27,31 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RESULT_TYPE = DataTypes.ROW(
-    [
-        DataTypes.FIELD("topics", DataTypes.ARRAY(DataTypes.STRING())),
-        DataTypes.FIELD("keys", DataTypes.ARRAY(DataTypes.BYTES())),
-        DataTypes.FIELD("vals", DataTypes.ARRAY(DataTypes.BYTES())),
-    ]
-)
+_FIELDS = [
+    DataTypes.FIELD("topics", DataTypes.ARRAY(DataTypes.STRING())),
+    DataTypes.FIELD("keys", DataTypes.ARRAY(DataTypes.BYTES())),
+    DataTypes.FIELD("vals", DataTypes.ARRAY(DataTypes.BYTES())),
+]
+_TRACES = DataTypes.FIELD("traces", DataTypes.ARRAY(DataTypes.BYTES()))
 
 
 class StageFunction(ScalarFunction):  # type: ignore[misc]
     """Runs one stage inside a Flink Python worker. `factory` (pickled) makes it there.
 
     `connect`: makes the producer for what a call cannot return, see
-    `jobs.pipeline.overflow`; None for a stage whose calls return little.
+    `jobs.pipeline.overflow`; None for a stage whose calls return little. `traced`: records have a sixth column,
+    their trace, and a fourth array comes back, of the traces.
     """
 
     def __init__(
-        self, name: str, factory: Callable[[], Stage], connect: Callable[[], EventProducer] | None = None
+        self,
+        name: str,
+        factory: Callable[[], Stage],
+        connect: Callable[[], EventProducer] | None = None,
+        *,
+        traced: bool = False,
     ) -> None:
+        self._traced = traced
         self._name = name
         self._factory = factory
         self._connect = connect
@@ -71,21 +77,30 @@ class StageFunction(ScalarFunction):  # type: ignore[misc]
             stage.close()
 
     def eval(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """`rows`: key, value, partition, offset, timestamp in ms; a frame of as many rows comes back."""
-        columns = [rows.iloc[:, i].tolist() for i in range(5)]
+        """`rows`: key, value, partition, offset, timestamp in ms (and trace); a frame of as many rows comes back."""
+        columns = [rows.iloc[:, i].tolist() for i in range(rows.shape[1])]
         out = self._stage.process([Record(*row) for row in zip(*columns, strict=True)])
         if self._overflow is not None:
             out = self._overflow.relieve(out)
         empty: list[list[Any]] = [[] for _ in range(len(rows) - 1)]
-        return self._frame_of(
-            {
-                "topics": [[record.topic for record in out], *empty],
-                "keys": [[record.key for record in out], *empty],
-                "vals": [[record.value for record in out], *empty],
-            }
-        )
+        arrays = {
+            "topics": [[record.topic for record in out], *empty],
+            "keys": [[record.key for record in out], *empty],
+            "vals": [[record.value for record in out], *empty],
+        }
+        if self._traced:
+            arrays["traces"] = [[record.trace for record in out], *empty]
+        return self._frame_of(arrays)
 
 
-def stage_udf(name: str, factory: Callable[[], Stage], connect: Callable[[], EventProducer] | None = None) -> Any:
+def stage_udf(
+    name: str,
+    factory: Callable[[], Stage],
+    connect: Callable[[], EventProducer] | None = None,
+    *,
+    traced: bool = False,
+) -> Any:
     """The stage as a function for `Table.map`."""
-    return udf(StageFunction(name, factory, connect), result_type=RESULT_TYPE, func_type="pandas", name=name)
+    function = StageFunction(name, factory, connect, traced=traced)
+    fields = [*_FIELDS, _TRACES] if traced else _FIELDS
+    return udf(function, result_type=DataTypes.ROW(fields), func_type="pandas", name=name)

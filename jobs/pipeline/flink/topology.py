@@ -14,6 +14,7 @@ from jobs.pipeline.flink.kafka_properties import connector_properties
 from jobs.pipeline.stage import Stage
 from messaging.producer import EventProducer
 from schemas.access.kafka import Kafka
+from schemas.trace_context import TRACEPARENT
 
 CALL_RECORDS = 256
 """Most records of one call: a message of that many of the longest events still fits the task manager's memory."""
@@ -49,13 +50,17 @@ class KafkaSink:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One stage with its source. `bundle_time_ms` is its latency, `batch_size` the most records of one bundle."""
+    """One stage with its source. `bundle_time_ms` is its latency, `batch_size` the most records of one bundle.
+
+    `traced`: the header of records by which their ways are followed is read and written.
+    """
 
     name: str
     source: KafkaSource
     factory: Callable[[], Stage]
     bundle_time_ms: int
     batch_size: int
+    traced: bool = False
 
 
 def add_region(tables: StreamTableEnvironment, region: Region, sink: KafkaSink) -> None:
@@ -68,23 +73,36 @@ def add_region(tables: StreamTableEnvironment, region: Region, sink: KafkaSink) 
     config.set("python.fn-execution.bundle.time", str(region.bundle_time_ms))
     config.set("python.fn-execution.bundle.size", str(region.batch_size))
     config.set("python.fn-execution.arrow.batch.size", str(min(region.batch_size, CALL_RECORDS)))
-    tables.execute_sql(raw_table(f"{region.name}_source", _source_options(region.source)))
-    tables.execute_sql(_sink_ddl(f"{region.name}_sink", sink))
-    rows = tables.sql_query(f"SELECT {RECORD_COLUMNS} FROM {region.name}_source")
+    traced = region.traced
+    tables.execute_sql(raw_table(f"{region.name}_source", _source_options(region.source), traced=traced))
+    tables.execute_sql(_sink_ddl(f"{region.name}_sink", sink, traced=traced))
+    read = f", h['{TRACEPARENT}'] AS h" if traced else ""
+    rows = tables.sql_query(f"SELECT {RECORD_COLUMNS}{read} FROM {region.name}_source")
     connect = partial(EventProducer, sink.bootstrap)
-    tables.create_temporary_view(f"{region.name}_out", rows.map(stage_udf(region.name, region.factory, connect)))
+    stage = stage_udf(region.name, region.factory, connect, traced=traced)
+    tables.create_temporary_view(f"{region.name}_out", rows.map(stage))
+    returned, written = "topics, keys, vals", "u.k, vals[u.i], topics[u.i]"
+    if traced:
+        # A header without a value is not written.
+        returned, written = f"{returned}, traces", f"{written}, MAP['{TRACEPARENT}', traces[u.i]]"
     statements = tables.create_statement_set()
     statements.add_insert_sql(
         f"INSERT INTO {region.name}_sink "
-        f"SELECT u.k, vals[u.i], topics[u.i] FROM "
-        f"(SELECT topics, keys, vals FROM {region.name}_out WHERE CARDINALITY(vals) > 0) "
+        f"SELECT {written} FROM "
+        f"(SELECT {returned} FROM {region.name}_out WHERE CARDINALITY(vals) > 0) "
         f"CROSS JOIN UNNEST(keys) WITH ORDINALITY AS u(k, i)"
     )
     statements.attach_as_datastream()
 
 
-def raw_table(name: str, options: Mapping[str, str]) -> str:
-    """DDL of a topic to read: key, value, partition, offset and timestamp of its records as they lie there."""
+_HEADERS = ", h MAP<STRING, BYTES> METADATA FROM 'headers'"
+
+
+def raw_table(name: str, options: Mapping[str, str], *, traced: bool = False) -> str:
+    """DDL of a topic to read: key, value, partition, offset and timestamp of its records as they lie there.
+
+    `traced`: their headers as well.
+    """
     settings = {
         **options,
         "key.format": "raw",
@@ -96,7 +114,7 @@ def raw_table(name: str, options: Mapping[str, str]) -> str:
         k BYTES, v BYTES,
         p INT METADATA FROM 'partition' VIRTUAL,
         o BIGINT METADATA FROM 'offset' VIRTUAL,
-        t TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
+        t TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL{_HEADERS if traced else ""}
     ) WITH ({_options(settings)})"""
 
 
@@ -117,7 +135,7 @@ def _source_options(source: KafkaSource) -> dict[str, str]:
     }
 
 
-def _sink_ddl(name: str, sink: KafkaSink) -> str:
+def _sink_ddl(name: str, sink: KafkaSink, *, traced: bool) -> str:
     settings = {
         "connector": "kafka",
         "topic": ";".join(plain(topic) for topic in sink.topics),
@@ -132,7 +150,7 @@ def _sink_ddl(name: str, sink: KafkaSink) -> str:
         "value.fields-include": "EXCEPT_KEY",
     }
     return f"""CREATE TEMPORARY TABLE {name} (
-        k BYTES, v BYTES, `topic` STRING METADATA
+        k BYTES, v BYTES, `topic` STRING METADATA{_HEADERS if traced else ""}
     ) WITH ({_options(settings)})"""
 
 

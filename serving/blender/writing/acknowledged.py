@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from messaging.producer import EventProducer
 from schemas.access.kafka import Kafka
 from schemas.errors import TransientError
+from tracing.producing import Stamp
 
 WRITE_TIMEOUT_S = 5.0
 MOST_QUEUED = 10_000
@@ -25,9 +26,10 @@ class Written(NamedTuple):
 
 
 class AcknowledgedWriter:
-    """Connects to `kafka` with the first record. Lives on one event loop."""
+    """Connects to `kafka` with the first record. Lives on one event loop. `stamp`: see `EventProducer`."""
 
-    def __init__(self, kafka: Kafka, *, timeout_s: float = WRITE_TIMEOUT_S) -> None:
+    def __init__(self, kafka: Kafka, *, timeout_s: float = WRITE_TIMEOUT_S, stamp: Stamp | None = None) -> None:
+        self._stamp = stamp
         self._kafka = kafka
         self._timeout_s = timeout_s
         self._connecting = asyncio.Lock()
@@ -63,7 +65,7 @@ class AcknowledgedWriter:
     async def _connected(self) -> EventProducer:
         async with self._connecting:
             if self._producer is None:
-                connect = partial(EventProducer, self._kafka, linger_ms=0, most_queued=MOST_QUEUED)
+                connect = partial(EventProducer, self._kafka, linger_ms=0, most_queued=MOST_QUEUED, stamp=self._stamp)
                 self._producer = await asyncio.to_thread(connect, delivery_timeout_s=self._timeout_s)
             return self._producer
 

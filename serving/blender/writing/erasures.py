@@ -10,6 +10,7 @@ from schemas.events.event import ProductErased, check_event
 from schemas.topics import PRODUCT_EVENTS
 from serving.blender.showing.answers import ErasureAccepted
 from serving.blender.writing.acknowledged import WRITE_TIMEOUT_S, AcknowledgedWriter
+from tracing.producing import Stamp
 
 
 class Erasures:
@@ -18,9 +19,12 @@ class Erasures:
     Without keys nothing is erased: any page in a browser on this machine could ask for it.
     """
 
-    def __init__(self, kafka: Kafka, *, keyed: bool, timeout_s: float = WRITE_TIMEOUT_S) -> None:
+    def __init__(
+        self, kafka: Kafka, *, keyed: bool, timeout_s: float = WRITE_TIMEOUT_S, stamp: Stamp | None = None
+    ) -> None:
+        """`stamp`: for the trace that the event belongs to; None: nothing is traced."""
         self._keyed = keyed
-        self._writer = AcknowledgedWriter(kafka, timeout_s=timeout_s)
+        self._writer = AcknowledgedWriter(kafka, timeout_s=timeout_s, stamp=stamp)
 
     async def erase(self, product_id: str) -> ErasureAccepted:
         """Returns once the event is in the log, from where it takes effect as any other.

@@ -29,6 +29,7 @@ from serving.searcher.feeding.training import Trainer
 from serving.searcher.feeding.warming import warm
 from serving.searcher.measured.takedowns import note_takedowns
 from serving.searcher.service import SearcherService
+from serving.traced.feed import AppliedDeltas
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class DeltaFeed:
     None: such a shard is built from the oldest record on. `accept_gap`: then
     begin there even when earlier records are gone (what did not change since
     will be missing). `queries`: gives recorded queries to warm an index with.
+    `applied`: is told of traced records that a ready shard takes; one that catches up goes old ways again.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class DeltaFeed:
         full_index: FullIndex | None = None,
         accept_gap: bool = False,
         queries: Callable[[], NDArray[np.float32]] | None = None,
+        applied: AppliedDeltas | None = None,
     ) -> None:
         self._searcher = searcher
         self._deltas = deltas
@@ -80,6 +83,7 @@ class DeltaFeed:
         self._full_index = full_index
         self._accept_gap = accept_gap
         self._queries = queries
+        self._applied = applied
         self._stop = threading.Event()
         self._save = True
         self._thread = threading.Thread(target=self._run, name=f"feed-{searcher.shard}-{searcher.replica}")
@@ -262,6 +266,7 @@ class DeltaFeed:
 
     def _apply(self, shard: Shard, message: Message) -> None:
         metrics = self._searcher.metrics
+        began_ns = time.time_ns() if message.trace else 0
         with metrics.apply_seconds.time():
             taken = self._check.admit(message.value, message.partition)
             batch = self._deltas.of(taken.batch, message.partition)
@@ -274,6 +279,8 @@ class DeltaFeed:
             metrics.batches.inc()
         metrics.deltas.inc(len(batch))
         note_takedowns(gone, batch.progress, metrics)
+        if message.trace and self._applied is not None and self._searcher.is_ready:
+            self._applied.note(message, began_ns, len(batch), self._searcher.generation)
 
     def _look_at_ends(self, reader: LogReader, known: dict[int, int]) -> dict[int, int]:
         try:

@@ -23,6 +23,7 @@ from serving.searcher.feeding.full_index import FullIndex
 from serving.searcher.feeding.warming import recorded
 from serving.searcher.metrics import SearcherMetrics
 from serving.searcher.service import SearcherService
+from serving.traced.feed import AppliedDeltas
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Held:
 class Slot:
     """What every generation of a slot is made from.
 
-    `look`, `accept_gap`: of the live index, see `DeltaFeed` for the latter.
+    `look`, `accept_gap`: of the live index, see `DeltaFeed` for the latter and for `applied`.
     """
 
     settings: Settings
@@ -51,6 +52,7 @@ class Slot:
     metrics: SearcherMetrics
     open_reader: OpenReader
     accept_gap: bool = False
+    applied: AppliedDeltas | None = None
 
     @property
     def generations(self) -> Generations:
@@ -172,6 +174,7 @@ class Slot:
             check=DeltaCheck.from_settings(self.settings),
             full_index=full_index,
             accept_gap=accept_gap,
+            applied=self.applied,
             queries=partial(recorded, layout.recorded_queries, layout.recorded_photos, searcher.look),
         )
 

@@ -15,7 +15,7 @@ class Log(EventProducer):
         self.sent: list[tuple[str, bytes | None, bytes | None]] = []
         self.flushed = 0
 
-    def send(self, topic: str, key: bytes | None, value: bytes | None, *_: object) -> None:  # type: ignore[override]
+    def send(self, topic: str, key: bytes | None, value: bytes | None, *_: object, **__: object) -> None:  # type: ignore[override]
         self.sent.append((topic, key, value))
 
     def flush(self, timeout_s: float = 60.0) -> None:

@@ -55,7 +55,7 @@ def test_unknown_protocol_is_refused_by_name(tmp_path: Path) -> None:
 def test_clients_take_the_way_in_and_not_the_bare_address() -> None:
     """`Settings.bootstrap` is for messages and records; what connects takes `Settings.kafka`."""
     found = []
-    for package in ("cli", "jobs", "serving", "messaging", "benchmarks"):
+    for package in ("cli", "jobs", "serving", "messaging", "tracing", "benchmarks"):
         for file in sorted((ROOT / package).rglob("*.py")):
             for line in file.read_text().splitlines():
                 bare = re.sub(r"\{[^{}]*\}|`[^`]*`", "", line)
