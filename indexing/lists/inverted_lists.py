@@ -40,8 +40,6 @@ from indexing.lists.view import (
 
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
 
-_LOCATION_SHIFT = 32
-_LOCATION_MASK = (1 << _LOCATION_SHIFT) - 1
 _BUILD_BATCH = 1 << 14
 
 
@@ -67,7 +65,7 @@ class InvertedLists:
         self.centroids = centroids
         self._segment_rows = segment_rows(dimension)
         self._sizes: list[int] = []
-        self._location = np.full(1024, -1, dtype=np.int64)
+        self._locate(1024)
         self._quantizer = None if centroids is None else _flat(centroids)
         blocks: list[Block] = []
         if centroids is not None:
@@ -133,9 +131,18 @@ class InvertedLists:
     def _locate_all(self) -> None:
         parts = self.parts()
         rows = 1 + max((int(ids.max()) for _, ids in parts if len(ids)), default=0)
-        self._location = np.full(max(1024, rows), -1, dtype=np.int64)
+        self._locate(max(1024, rows))
         for number, (_, ids) in enumerate(parts):
-            self._location[ids] = np.arange(len(ids)) | number << _LOCATION_SHIFT
+            self._place[ids] = np.arange(len(ids), dtype=np.int32)
+            self._list[ids] = number
+
+    def _locate(self, rows: int) -> None:
+        """Room to say of so many rows in which list (-1: in none) and at which place of it they lie.
+
+        Each in an array of its own: what asks for the lists of thousands of rows reads half as much.
+        """
+        self._list = np.full(rows, -1, dtype=np.int32)
+        self._place = np.zeros(rows, dtype=np.int32)
 
     def _publish(self, blocks: list[Block], table: NDArray[np.uint64] | None = None) -> ListView:
         """A new view of these blocks for searches from now on; those that run keep the one they have."""
@@ -177,7 +184,7 @@ class InvertedLists:
     def allocated(self) -> int:
         """Bytes of memory held, free space included; lists mapped from a file are the kernel's to drop, and no part."""
         held = (block.buffer for block in self._view.blocks if not isinstance(block.buffer, np.memmap))
-        return sum(buffer.nbytes for buffer in held) + self._location.nbytes
+        return sum(buffer.nbytes for buffer in held) + self._list.nbytes + self._place.nbytes
 
     def memory(self) -> list[object]:
         """What holds its memory, in pieces."""
@@ -212,11 +219,14 @@ class InvertedLists:
         block.ids[size] = row
         view.table[list_number, 0] = size + 1
         self._sizes[list_number] = size + 1
-        if row >= len(self._location):
-            location = np.full(max(row + 1, 2 * len(self._location)), -1, dtype=np.int64)
-            location[: len(self._location)] = self._location
-            self._location = location
-        self._location[row] = list_number << _LOCATION_SHIFT | size
+        if row >= len(self._list):
+            lists, places = self._list, self._place
+            more = max(row + 1 - len(lists), len(lists))
+            # The places first, here and below: where a list is told, its place is.
+            self._place = np.concatenate((places, np.zeros(more, dtype=np.int32)))
+            self._list = np.concatenate((lists, np.full(more, -1, dtype=np.int32)))
+        self._place[row] = size
+        self._list[row] = list_number
 
     def erase(self, rows: Iterable[int]) -> None:
         """Overwrites the vectors of these rows, where they have any, with zeros, in place. Writer thread only.
@@ -248,17 +258,19 @@ class InvertedLists:
 
     def vector(self, row: int) -> NDArray[np.float32] | None:
         """A row's vector (not copied, never changes but by `erase`), or None when it has none. Any thread."""
-        locations = self._location
-        if row >= len(locations) or (location := int(locations[row])) < 0:
+        lists = self._list
+        if row >= len(lists) or (list_number := int(lists[row])) < 0:
             return None
-        vector: NDArray[np.float32] = self._view.blocks[location >> _LOCATION_SHIFT].codes[location & _LOCATION_MASK]
+        place = int(self._place[row])
+        vector: NDArray[np.float32] = self._view.blocks[list_number].codes[place]
         return vector
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Copies of these rows' vectors, (n, dimension); each row must have one. Any thread."""
-        locations = self._location[rows]
-        # The view after the locations: whatever they say has a place in it.
-        return self._view.entries(locations >> _LOCATION_SHIFT, locations & _LOCATION_MASK)
+        lists = self._list.take(rows)
+        places = self._place.take(rows)
+        # The view after them: whatever they say has a place in it.
+        return self._view.entries(lists, places)
 
     narrows = False
     """Whether `compare` heeds `most`."""
@@ -273,9 +285,9 @@ class InvertedLists:
         """
         if most <= 0 or len(rows) <= most or self.centroids is None:
             return rows
-        scores = (self.centroids @ query).take(self._location.take(rows) >> _LOCATION_SHIFT)
-        near: NDArray[np.int64] = rows[scores >= np.partition(scores, len(rows) - most)[len(rows) - most]]
-        return near
+        scores = (self.centroids @ query).take(self._list.take(rows))
+        least = np.partition(scores, len(rows) - most)[len(rows) - most]
+        return rows.take(np.flatnonzero(scores >= least))
 
     def compare(
         self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64], most: int = 0

@@ -97,7 +97,7 @@ class ListView:
         self._width = dimension
         self._by_address: tuple[int, NDArray[np.void]] | None = None
 
-    def entries(self, lists: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.float32]:
+    def entries(self, lists: NDArray[np.int32], places: NDArray[np.int32]) -> NDArray[np.float32]:
         """Copies of the codes at these places of these lists, (n, dimension). Any thread.
 
         Gathered in one call by their addresses: a candidate at a time, Python
@@ -106,7 +106,7 @@ class ListView:
         first, codes = self._by_address or self._addressed()
         self._by_address = first, codes
         size = 4 * self._width
-        addresses = self.table[lists, 2].astype(np.int64) + places * size
+        addresses = self.table[lists, 2].astype(np.int64) + np.multiply(places, size, dtype=np.int64)
         gathered: NDArray[np.float32] = codes[addresses - first >> 2].view(np.float32)
         return gathered.reshape(len(places), self._width)
 
