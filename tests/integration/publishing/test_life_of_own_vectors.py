@@ -33,12 +33,12 @@ from schemas.topics import INDEX_DELTAS
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.ranking.models import LearnedRanks
 from serving.grpc_api import start_server
-from tests.support.given_vectors import EXTRACTOR, FEATURE_PARTITIONS, A, B, GivenVectorsWorld, to
 from tests.support.metrics import CountingMetrics
 from tests.support.serving.http_world import ids, ready, serving
 from tests.support.serving.tier import Tier, serves, tier_in
 from tests.support.serving.world import WATERMARK_MS
 from tests.support.shoppers.clicks import simulated, taught
+from tests.support.stages.given_vectors import EXTRACTOR, FEATURE_PARTITIONS, A, B, GivenVectorsWorld, to
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
 
