@@ -16,6 +16,7 @@ import httpx
 import msgspec
 import pytest
 
+from generations.described import describe_shard
 from generations.folder import new_name, seal_generation
 from generations.publish import Publisher
 from indexing.build.builder import BuildSettings
@@ -23,7 +24,6 @@ from jobs.full_index.build.answers import FileAnswers
 from jobs.full_index.build.cut import Cut
 from jobs.full_index.build.options import BuildTarget
 from jobs.full_index.build.ranking import with_lessons
-from jobs.full_index.build.run import describe_shard
 from jobs.full_index.build.stages import BuildPlan, BuildShard, BuildWork, Built
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from schemas.deltas.delta import Progress, decode_deltas
