@@ -40,14 +40,15 @@ from cli.runtime.programs import python
 from cli.runtime.progress import Progress
 from cli.runtime.services import searcher_name
 from cli.runtime.system import System
-from generations.folder import Generations, file_checksum, new_name, seal_generation
+from generations.described import describe_shard
+from generations.folder import Generations, new_name, seal_generation
 from indexing.build.builder import BuildSettings, ShardBuilder
 from indexing.lists.kinds import IndexKind
 from messaging.producer import EventProducer
 from schemas.deltas.delta import encode_deltas
 from schemas.errors import OperatorError
-from schemas.full_index.generation import Generation, GenerationShard
-from schemas.full_index.manifest import MANIFEST, ShardManifest
+from schemas.full_index.generation import Generation
+from schemas.full_index.manifest import ShardManifest
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS
 
@@ -79,18 +80,7 @@ def build_generations(
     names.append(new_name())
     shutil.copytree(folder, generations.shard_folder(names[1], 0))
     for name in names:
-        shard = GenerationShard(
-            manifest=file_checksum(generations.shard_folder(name, 0) / MANIFEST),
-            bytes=sum(file.size for file in manifest.files.values()),
-            images=manifest.images,
-            valid=manifest.valid,
-            searchable=manifest.searchable,
-            digest=manifest.digest,
-            kind=manifest.kind,
-            lists=manifest.lists,
-            nprobe=manifest.nprobe,
-            recall=float(manifest.training.get("recall_at_10", 1.0)),
-        )
+        shard = describe_shard(generations.shard_folder(name, 0))
         generation = Generation(
             name=name,
             created_ms=1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import grpc.aio
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.load.client import LoadClient, handed_over
 from schemas.errors import OperatorError
 from schemas.search_pb2 import SearchRequest
 from schemas.search_pb2_grpc import SearchStub
@@ -26,38 +26,16 @@ Sent = NDArray[np.float64]
 1: the answer lacks a shard."""
 
 
-class QueryClient:
+class QueryClient(LoadClient):
     """The client process; `with` it. `per_s`: queries a second, for the best `limit` images each.
 
-    realtime: see `run_before_others`.
+    Its `taken` are `Sent`. realtime: see `run_before_others`.
     """
 
     def __init__(
         self, address: str, queries: NDArray[np.float32], per_s: float, limit: int, realtime: bool = False
     ) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._ours, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(theirs, address, queries, per_s, limit, realtime), daemon=True
-        )
-        self._process.start()
-        theirs.close()
-
-    def __enter__(self) -> QueryClient:
-        assert self._ours.recv() == "ready"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ours.close()
-        self._process.join(10)
-        if self._process.is_alive():
-            self._process.terminate()
-
-    def taken(self) -> Sent:
-        """Queries answered since the last call."""
-        self._ours.send("take")
-        sent: Sent = self._ours.recv()
-        return sent
+        super().__init__(_serve, address, queries, per_s, limit, realtime)
 
 
 def _serve(
@@ -69,7 +47,7 @@ def _serve(
 
 
 async def _query(orders: Connection, address: str, queries: list[bytes], per_s: float, limit: int) -> None:
-    answered: list[tuple[float, float, float, float, float]] = []
+    answered: list[tuple[float, ...]] = []
     async with grpc.aio.insecure_channel(address) as channel:
         stub: Any = SearchStub(channel)  # type: ignore[no-untyped-call]
 
@@ -97,13 +75,8 @@ async def _query(orders: Connection, address: str, queries: list[bytes], per_s: 
             running.add(task)
             task.add_done_callback(running.discard)
             number += 1
-            if orders.poll():
-                try:
-                    orders.recv()
-                except EOFError:
-                    break
-                orders.send(np.array(answered).reshape(-1, 5))
-                answered.clear()
+            if not handed_over(orders, answered, 5):
+                break
         await asyncio.gather(*running)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -16,38 +15,22 @@ from multiprocessing.connection import Connection
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.load.client import LoadClient, handed_over
+
 _TIMEOUT_S = 30.0
 
 Sent = NDArray[np.float64]
 """Requests, (n, 4): Unix time at which each was due, seconds from then to its answer, 1: failed, 1: lacks a shard."""
 
 
-class PacedLoad:
-    """The client process; `with` it. `per_s` of the `requests` a second, over so many connections in turn."""
+class PacedLoad(LoadClient):
+    """The client process; `with` it. `per_s` of the `requests` a second, over so many connections in turn.
+
+    Its `taken` are `Sent`.
+    """
 
     def __init__(self, port: int, requests: Sequence[bytes], per_s: float, connections: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._ours, theirs = context.Pipe()
-        arguments = (theirs, port, list(requests), per_s, connections)
-        self._process = context.Process(target=_serve, args=arguments, daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def __enter__(self) -> PacedLoad:
-        assert self._ours.recv() == "ready"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ours.close()
-        self._process.join(10)
-        if self._process.is_alive():
-            self._process.terminate()
-
-    def taken(self) -> Sent:
-        """Requests answered since the last call."""
-        self._ours.send("take")
-        sent: Sent = self._ours.recv()
-        return sent
+        super().__init__(_serve, port, list(requests), per_s, connections)
 
 
 def _serve(orders: Connection, port: int, requests: list[bytes], per_s: float, connections: int) -> None:
@@ -55,7 +38,7 @@ def _serve(orders: Connection, port: int, requests: list[bytes], per_s: float, c
 
 
 async def _all(orders: Connection, port: int, requests: list[bytes], per_s: float, connections: int) -> None:
-    answered: list[tuple[float, float, float, float]] = []
+    answered: list[tuple[float, ...]] = []
     began = time.time()
     asking = [
         asyncio.create_task(_ask(port, requests, began, number, per_s, connections, answered))
@@ -64,13 +47,8 @@ async def _all(orders: Connection, port: int, requests: list[bytes], per_s: floa
     orders.send("ready")
     while True:
         await asyncio.sleep(0.02)
-        if orders.poll():
-            try:
-                orders.recv()
-            except EOFError:
-                break
-            orders.send(np.array(answered).reshape(-1, 4))
-            answered.clear()
+        if not handed_over(orders, answered, 4):
+            break
     for task in asking:
         task.cancel()
     await asyncio.gather(*asking, return_exceptions=True)
@@ -83,7 +61,7 @@ async def _ask(
     number: int,
     per_s: float,
     connections: int,
-    answered: list[tuple[float, float, float, float]],
+    answered: list[tuple[float, ...]],
 ) -> None:
     line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
     while True:

@@ -207,6 +207,18 @@ def measure(
     }
 
 
+def listed(system: BenchSystem, load: LoadGenerator, images: int) -> Shop:
+    """Lists the load's products, of so many images, and beside them those that probes change, which are given back."""
+    probed = Shop(PROBE_PRODUCTS, seed=7, first=images)
+    with system.progress.step(f"listing {images} products"):
+        with EventProducer(system.settings.kafka) as producer:
+            for event in probed.listings():
+                producer.send(PRODUCT_EVENTS, event.key, event.value)
+        system.until_applied(load.run("listings", images).last_append_ms)
+        system.until_trained()
+    return probed
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stream.freshness", description=__doc__)
     parser.add_argument("--images", type=int, default=100_000, help="in the index before the measurement")
@@ -225,13 +237,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         fill_feature_store(settings, drawn, arguments.images + PROBE_PRODUCTS)
         with BenchSystem(settings).running() as system:
             load = LoadGenerator(settings.kafka, arguments.images)
-            probed = Shop(PROBE_PRODUCTS, seed=7, first=arguments.images)
-            with system.progress.step(f"listing {arguments.images} products"):
-                with EventProducer(settings.kafka) as producer:
-                    for event in probed.listings():
-                        producer.send(PRODUCT_EVENTS, event.key, event.value)
-                system.until_applied(load.run("listings", arguments.images).last_append_ms)
-                system.until_trained()
+            probed = listed(system, load, arguments.images)
             figures = {}
             for per_s in arguments.rates:
                 with system.progress.step(f"{per_s:g} events/s for {arguments.seconds:g} s"):

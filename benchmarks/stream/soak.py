@@ -25,18 +25,16 @@ import csv
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 import psutil
 
+from benchmarks.harness.growth import judged
 from benchmarks.harness.processes import CpuMeter, processes
 from benchmarks.harness.result import RESULTS, write_result
-from benchmarks.harness.slopes import Slope, slope
 from benchmarks.harness.system import (
     FIRST_PORT,
     BenchSystem,
@@ -54,11 +52,9 @@ from benchmarks.load.shop import (
     draw_pictures,
     fill_feature_store,
 )
-from benchmarks.stream.freshness import PROBE_PRODUCTS, send_probes
+from benchmarks.stream.freshness import PROBE_PRODUCTS, listed, send_probes
 from cli.topics_view import topic_views
-from messaging.producer import EventProducer
 from schemas.errors import TransientError
-from schemas.topics import PRODUCT_EVENTS
 
 EVERY_S = 10.0
 PROBES_S = 7.0
@@ -66,8 +62,6 @@ PROBES_S = 7.0
 _MIB = 2**20
 _IMAGE_BYTES = 2048
 """What an image takes beside its vector: its row, its texts, its product's record, and the stores' own."""
-_SEGMENT_FILES = 2
-"""What Kafka keeps open of a segment: its records, and its index of times while it is written."""
 
 
 class Recorder:
@@ -218,72 +212,6 @@ def _bytes(folder: Path) -> int:
     return total
 
 
-def judged(
-    at: Sequence[float], samples: Sequence[dict[str, float]], warm_up_s: float, image_bytes: int
-) -> dict[str, Any]:
-    """Every series with its slope, its bound and the verdict."""
-    slopes: dict[str, Slope] = {}
-    for name in sorted({name for sample in samples for name in sample}):
-        points = [(t, sample[name]) for t, sample in zip(at, samples, strict=True) if t >= warm_up_s and name in sample]
-        if len(points) >= 3:
-            slopes[name] = slope(*zip(*points, strict=True))
-    growth = Growth.of(slopes, image_bytes)
-    return {name: _judged(name, found, growth) for name, found in slopes.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """What an hour adds by design."""
-
-    images_mib: float = 0.0
-    images_share: float = 0.0
-    """New images, as a share of those that the index has in the mean."""
-    segments: float = 0.0
-
-    @classmethod
-    def of(cls, slopes: Mapping[str, Slope], image_bytes: int) -> Growth:
-        images, segments = slopes.get("images"), slopes.get("segments")
-        new = max(0.0, images.per_h) if images else 0.0
-        share = new / images.mean if images and images.mean else 0.0
-        return cls(new * image_bytes / _MIB, share, max(0.0, segments.per_h) if segments else 0.0)
-
-
-def _judged(name: str, found: Slope, growth: Growth) -> dict[str, Any]:
-    bound, why = bound_per_h(name, found.mean, growth)
-    figures = {
-        "mean": found.mean,
-        "first": found.first,
-        "last": found.last,
-        "max": found.greatest,
-        "slope_per_h": found.per_h,
-        "error_per_h": found.error,
-    }
-    rounded: dict[str, Any] = {key: round(value, 3) for key, value in figures.items()}
-    verdict = "by design" if bound is None else found.verdict(bound)
-    return {**rounded, "bound_per_h": None if bound is None else round(bound, 3), "bound": why, "verdict": verdict}
-
-
-def bound_per_h(name: str, mean: float, growth: Growth) -> tuple[float | None, str]:
-    """What a series may rise by in an hour, and why; None: it rises by design."""
-    kind = name.partition(" ")[0]
-    if kind in ("topic_mib", "segments"):
-        return None, "topics keep 8 days"
-    if name == "images":
-        return None, "new images stay"
-    if kind in ("memory_mib", "disk_mib"):
-        # A searcher holds an image in its rows and in its lists; a store writes it to its log and to its files.
-        return 2 * growth.images_mib + max(5.0, 0.02 * mean), "twice the new images' bytes, and 2 % or 5 MiB"
-    if name == "files kafka":
-        return 1.0 + _SEGMENT_FILES * growth.segments, f"{_SEGMENT_FILES} for each new segment of its logs, and one"
-    if kind in ("files", "threads"):
-        return 1.0, "one"
-    if name.endswith("_ms"):
-        return (0.05 + growth.images_share) * mean, "as the index grows, and 5 % of its mean"
-    if kind in ("cores", "machine_cores"):
-        return max(0.01, (0.05 + growth.images_share) * mean), "as the index grows, and 5 % of its mean or 0.01"
-    return max(1.0, 0.05 * mean), "5 % of its mean, or one"
-
-
 def write_minutes(file: Path, at: Sequence[float], samples: Sequence[dict[str, float]]) -> None:
     """Latencies, processor time and the images of every minute, as CSV: means over its looks, warm-up included."""
     minutes: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -323,13 +251,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         pictures = draw_pictures(home / "pictures", wanted)
         with BenchSystem(settings).running() as system:
             load = LoadGenerator(settings.kafka, arguments.images, new_pictures=pictures)
-            probed = Shop(PROBE_PRODUCTS, seed=7, first=arguments.images)
-            with system.progress.step(f"listing {arguments.images} products"):
-                with EventProducer(settings.kafka) as producer:
-                    for event in probed.listings():
-                        producer.send(PRODUCT_EVENTS, event.key, event.value)
-                system.until_applied(load.run("listings", arguments.images).last_append_ms)
-                system.until_trained()
+            probed = listed(system, load, arguments.images)
             rates = {"vectors": arguments.vectors, "photos": arguments.photos}
             with system.progress.step(f"{arguments.per_s:g} events/s for {arguments.hours:g} hours"):
                 load.begin("mix", None, arguments.per_s - arguments.probes)

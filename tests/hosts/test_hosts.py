@@ -13,7 +13,6 @@ from pathlib import Path
 import grpc
 import pytest
 
-from benchmarks.harness.balanced import HAPROXY
 from messaging.admin import ensure_topics, wait_for_kafka
 from schemas.access.kafka import KafkaAccess
 from schemas.errors import OperatorError
@@ -21,19 +20,15 @@ from schemas.search_pb2 import StatusRequest
 from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import load_settings
 from tests.hostile.doors.authority import Authority
-from tests.hostile.doors.secure_kafka import secure_kafka
-from tests.hosts.network import Network, why_not
+from tests.hosts.drill import ON_HOSTS, kafka_on
+from tests.hosts.network import Network
 from tests.hosts.shop import BackEnd, Shopper
 from tests.hosts.tier import FRONT, GRPC_PORT, LOG, SHARDS, TWINS, TierOnHosts
 from vision.extractor import extractor_id
 
 ENCODER = "efficientnet_lite0"
 
-pytestmark = [
-    pytest.mark.drill,
-    pytest.mark.skipif(HAPROXY is None, reason="no haproxy on this machine; make tools installs it"),
-    pytest.mark.skipif(bool(why_not()), reason=why_not() or "there are hosts"),
-]
+pytestmark = ON_HOSTS
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +36,7 @@ def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TierOnHosts]:
     folder = tmp_path_factory.mktemp("hosts")
     with ExitStack() as stack:
         network = stack.enter_context(Network(*TWINS, LOG, FRONT))
-        (folder / "kafka").mkdir()
-        kafka = stack.enter_context(secure_kafka(folder / "kafka", network.address(LOG), network.within(LOG)))
+        kafka = stack.enter_context(kafka_on(network, LOG, folder))
         ensure_topics(
             load_settings({}, home=str(folder / "topics"), shards=SHARDS, event_partitions=2, **kafka.settings)
         )

@@ -11,13 +11,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from benchmarks.harness.balanced import HAPROXY
 from benchmarks.load.store_server import RunningServer
 from cli.runtime.flink.parts import TASK_MANAGER
 from schemas.access.flink import DEFAULT_PORT
 from tests.e2e.test_task_managers import workers
-from tests.hostile.doors.secure_kafka import secure_kafka
-from tests.hosts.network import Network, why_not
+from tests.hosts.drill import ON_HOSTS, kafka_on
+from tests.hosts.network import Network
 from tests.hosts.shop import EventBackEnd, Shopper
 from tests.hosts.whole import FRONT, LOG, SHARDS, WORKERS, SystemOnHosts
 from tests.rebuilt import rebuild
@@ -27,11 +26,7 @@ CUTS = [("one", 5.0), ("two", 30.0)]
 if longest := os.environ.get("VITRINE_LONGEST_CUT_S"):
     CUTS.append(("two", float(longest)))  # make hosts
 
-pytestmark = [
-    pytest.mark.drill,
-    pytest.mark.skipif(HAPROXY is None, reason="no haproxy on this machine; make tools installs it"),
-    pytest.mark.skipif(bool(why_not()), reason=why_not() or "there are hosts"),
-]
+pytestmark = ON_HOSTS
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +35,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemOnHosts]:
     with ExitStack() as stack:
         network = stack.enter_context(Network(*WORKERS, LOG, FRONT))
         address, within = network.address(LOG), network.within(LOG)
-        (folder / "kafka").mkdir()
-        kafka = stack.enter_context(secure_kafka(folder / "kafka", address, within))
+        kafka = stack.enter_context(kafka_on(network, LOG, folder))
         store = RunningServer(folder / "store", "--protected-mode", "no", host=address, within=within)
         stack.callback(store.stop)
         running = SystemOnHosts(network, kafka, store, folder, encoder=EXTRACTOR)

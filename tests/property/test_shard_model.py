@@ -20,6 +20,17 @@ from indexing.snapshot.snapshot import restore, save
 from schemas.deltas.delta import DeltaBatch, Progress, decode_deltas, encode_deltas
 from schemas.ids import image_id
 from schemas.query.filters import Filter
+from tests.support.index.expected import (
+    by_product,
+    check_counts,
+    check_names,
+    expected_hits,
+    expected_products,
+    keys_of,
+    passing,
+    place,
+    suggested,
+)
 from tests.support.index.shard_model import (
     DIMENSION,
     EXTRACTOR,
@@ -37,16 +48,7 @@ from tests.support.index.shard_model import (
     Delta,
     ModelImage,
     attributes_of,
-    by_product,
-    check_counts,
-    check_names,
-    expected_hits,
-    expected_products,
-    keys_of,
     model_digest,
-    passing,
-    place,
-    suggested,
 )
 
 

@@ -23,7 +23,8 @@ from pathlib import Path
 import msgspec
 from pyflink.datastream import StreamExecutionEnvironment
 
-from generations.folder import file_checksum, new_name, write_learned
+from generations.described import describe_shard
+from generations.folder import new_name, write_learned
 from jobs.full_index.build.count import refuse_lost_products
 from jobs.full_index.build.cut import Cut, take_cut
 from jobs.full_index.build.folder import BuildFolder
@@ -46,8 +47,7 @@ from jobs.full_index.build.stages import (
 )
 from jobs.pipeline.flink.bounded import run_units
 from schemas.errors import CorruptError, OperatorError, TransientError
-from schemas.full_index.generation import Generation, GenerationShard
-from schemas.full_index.manifest import MANIFEST, decode_manifest
+from schemas.full_index.generation import Generation
 from schemas.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -195,25 +195,6 @@ def build_generation(
             "build": round(time.monotonic() - began, 3),
             **{f"shard_{phase}": seconds for phase, seconds in slowest.items()},
         },
-    )
-
-
-def describe_shard(folder: Path) -> GenerationShard:
-    """What a generation says of the shard whose files lie in `folder`. Raises `CorruptError`."""
-    data = (folder / MANIFEST).read_bytes()
-    manifest = decode_manifest(data)
-    return GenerationShard(
-        manifest=file_checksum(folder / MANIFEST),
-        bytes=len(data) + sum(file.size for file in manifest.files.values()),
-        images=manifest.images,
-        valid=manifest.valid,
-        searchable=manifest.searchable,
-        digest=manifest.digest,
-        kind=manifest.kind,
-        lists=manifest.lists,
-        nprobe=manifest.nprobe,
-        recall=float(manifest.training.get("recall_at_10", 1.0)),
-        training=manifest.training,
     )
 
 

@@ -15,7 +15,7 @@ from indexing.look.looks import Untuned
 from indexing.shard.deltas import ShardDeltas
 from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DELTA_SCHEMA, FORMAT, DeltaBatch, Progress
-from schemas.ids import EPOCH_SHIFT, image_id, sequence
+from schemas.ids import EPOCH_SHIFT, image_id, sequence, shard_of_product
 from serving.searcher.feeding.feed import DeltaFeed
 from serving.searcher.service import SearcherService
 from tests.support.serving.world import DIMENSION, EXTRACTOR, WATERMARK_MS, MemoryPartition, MemoryReader, direction
@@ -26,6 +26,9 @@ PRODUCT = "evil"
 URL = "https://shop.example/evil/0.jpg"
 PARTITIONS = 2
 """Of index-deltas; the shard of these tests reads both."""
+HOME = shard_of_product(PRODUCT, PARTITIONS)
+"""The partition of index-deltas that the forged product belongs into."""
+CHECK = DeltaCheck(PARTITIONS, 1, lambda epoch: epoch <= EPOCH)
 
 
 def progress(partition: int = 0, partitions: int = 1, offset: int = 50, timestamp_ms: int = WATERMARK_MS) -> Progress:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +9,15 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from indexing.shard.deltas import ShardDeltas
-from indexing.shard.shard import Shard
-from schemas.deltas.check import MOST_ATTRIBUTES_BYTES, UNDECODABLE, DeltaCheck
-from schemas.deltas.delta import DELTA_SCHEMA, Progress, encode_deltas
+from schemas.deltas.check import MOST_ATTRIBUTES_BYTES, UNDECODABLE
+from schemas.deltas.delta import DELTA_SCHEMA, Progress
 from schemas.deltas.frames import is_compressed
 from schemas.ids import image_id, sequence, shard_of_product
 from tests.hostile.records.forged import (
+    CHECK,
     EPOCH,
+    HOME,
     PARTITIONS,
     PRODUCT,
     URL,
@@ -32,18 +27,14 @@ from tests.hostile.records.forged import (
     progress,
     record,
     row,
-    vars_of,
 )
 from tests.support.serving.found import hits
 from tests.support.serving.http_world import over, post_vector, serving
-from tests.support.serving.world import DIMENSION, EXTRACTOR, WATERMARK_MS, batch, direction, listed, query
+from tests.support.serving.world import DIMENSION, WATERMARK_MS, batch, direction, listed, query
 
-HOME = shard_of_product(PRODUCT, PARTITIONS)
-"""The partition of index-deltas that the forged product belongs into."""
 AWAY = next(f"far{n}" for n in range(99) if shard_of_product(f"far{n}", PARTITIONS) != HOME)
 DEEP = b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}"
 CENTURY_MS = 100 * 365 * 86_400_000
-
 PROGRESS = {
     "of partition 99": (progress(99, 1), "progress"),
     "of partition 99 of 100": (progress(99, 100), "progress"),
@@ -61,7 +52,6 @@ PROGRESS = {
     "with a sequence beyond 64 bits": (Progress(0, 1, 10**30, WATERMARK_MS), "progress_sequence"),
     "at no time": (progress(timestamp_ms=0), "progress_time"),
 }
-
 ROWS = {
     "of another product": ({"product_id": "good"}, "other_product"),
     "without product": ({"product_id": ""}, "other_product"),
@@ -104,7 +94,6 @@ ROWS = {
     "with a huge vector": ({"vector": (1e30 * direction(1)).astype("<f4").tobytes()}, "vector"),
     "with a vector of length two": ({"vector": (2 * direction(1)).astype("<f4").tobytes()}, "vector"),
 }  # fmt: skip
-
 TEXT_TYPES: dict[str, pa.DataType] = {
     name: pa.string()
     for name in ("state_seq", "image_seq", "valid", "price", "sales", "praise", "vector_seq", "vector", "attributes")
@@ -292,81 +281,3 @@ async def answers(client: httpx.AsyncClient) -> None:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-CHECK = DeltaCheck(PARTITIONS, 1, lambda epoch: epoch <= EPOCH)
-SEED = 20261124
-
-
-def test_no_record_with_bytes_changed_stops_a_shard() -> None:
-    """Seeded: bytes of true records, changed, cut and doubled. Nothing raises, and the digest is that of the rows."""
-    chooser = random.Random(SEED)
-    deltas = batch()
-    for number in range(5):
-        listed(deltas, f"x{number}", [direction(number)])
-    originals = [encode_deltas(deltas), encode_deltas(batch()), record([row()], [progress()])]
-    shard, mine = Shard(EXTRACTOR, DIMENSION), ShardDeltas(0, 1, PARTITIONS)
-    for _ in range(3000):
-        value = bytearray(chooser.choice(originals))
-        for _ in range(chooser.randint(1, 4)):
-            place = chooser.randrange(len(value))
-            match chooser.randrange(4):
-                case 0:
-                    value[place] ^= 1 << chooser.randrange(8)
-                case 1:
-                    value[place : place + 4] = chooser.choice([b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", bytes(4)])
-                case 2:
-                    del value[place : place + chooser.randint(1, 64)]
-                case _:
-                    value[place:place] = value[place : place + chooser.randint(1, 64)]
-        partition = chooser.randrange(PARTITIONS)
-        shard.apply(mine.of(CHECK.admit(bytes(value), partition).batch, partition))
-    assert shard.watermark_ms() <= time.time() * 1000 + 300_000
-    assert shard.recompute_digest() == shard.stats().digest
-    shard.search(np.stack([direction(1)]), 100)
-
-
-numbers = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-3, 3), st.none())
-floats = st.one_of(st.floats(width=64), st.none())
-texts = st.one_of(st.text(max_size=8), st.none(), st.just(PRODUCT), st.just(URL))
-blobs = st.one_of(st.binary(max_size=80), st.none(), st.just(b"{}"), st.just(direction(1).tobytes()))
-objects = st.dictionaries(st.text(max_size=5), floats).map(lambda value: json.dumps(value).encode())
-
-
-@settings(max_examples=60)
-@given(
-    st.lists(
-        st.fixed_dictionaries(
-            {},
-            optional={
-                "image_id": st.one_of(st.binary(min_size=16, max_size=16), st.none()),
-                "product_id": texts,
-                "state_seq": numbers,
-                "valid": st.one_of(st.booleans(), st.none()),
-                "image_seq": numbers,
-                "url": texts,
-                "category": texts,
-                "brand": texts,
-                "price": floats,
-                "sales": numbers,
-                "praise": floats,
-                "attributes": st.one_of(blobs, objects),
-                "vector_seq": numbers,
-                "vector": blobs,
-            },
-        ),
-        max_size=6,
-    ),
-    st.lists(st.builds(Progress, *[st.integers(-(2**70), 2**70)] * 4), max_size=3),
-)
-def test_any_values_in_the_right_columns_leave_a_shard_that_answers(
-    changes: list[dict[str, Any]], said: list[Progress]
-) -> None:
-    shard, mine = Shard(EXTRACTOR, DIMENSION), ShardDeltas(0, 1, PARTITIONS)
-    text = json.dumps([list(vars_of(entry)) for entry in said])
-    taken = CHECK.admit(record([row(**each) for each in changes], text), HOME)
-    shard.apply(mine.of(taken.batch, HOME))
-    for hit in shard.search(np.stack([direction(1)]), 100)[0]:
-        assert isinstance(json.loads(hit.attributes or b"{}"), dict)
-        assert 0 <= hit.price < 1e15 or hit.price != hit.price
-    assert shard.watermark_ms() in (0, *(entry.timestamp_ms for entry in said))

@@ -22,7 +22,7 @@ from schemas.events.extract_request import check_request, decode_request
 from schemas.features.record import FeatureRecord, encode_feature, feature_topic_key
 from schemas.ids import content_hash, image_id, image_key, kafka_partition, sequence
 from schemas.topics import DEAD_LETTERS, INDEX_DELTAS, PRODUCT_EVENTS
-from tests.unit.pipeline.test_catalogue import PARTITIONS, World, added, deltas, to
+from tests.support.stages.catalogue import PARTITIONS, World, added, deltas, to
 
 URL = "https://shop.example/1.jpg"
 REQUEST = {

@@ -19,8 +19,8 @@ from schemas.events.extract_request import ExtractRequest, decode_requests
 from schemas.features.ids import dimension_of
 from schemas.features.record import decode_feature
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
-from tests.integration.extraction.test_extraction_stage import ENCODER, World, letters
 from tests.support.metrics import CountingMetrics
+from tests.support.stages.extraction import ENCODER, World, letters
 from vision.extractor import extractor_id
 
 MAIN = extractor_id(ENCODER)

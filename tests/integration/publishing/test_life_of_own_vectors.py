@@ -16,6 +16,7 @@ import httpx
 import msgspec
 import pytest
 
+from generations.described import describe_shard
 from generations.folder import new_name, seal_generation
 from generations.publish import Publisher
 from indexing.build.builder import BuildSettings
@@ -23,7 +24,6 @@ from jobs.full_index.build.answers import FileAnswers
 from jobs.full_index.build.cut import Cut
 from jobs.full_index.build.options import BuildTarget
 from jobs.full_index.build.ranking import with_lessons
-from jobs.full_index.build.run import describe_shard
 from jobs.full_index.build.stages import BuildPlan, BuildShard, BuildWork, Built
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from schemas.deltas.delta import Progress, decode_deltas
@@ -33,12 +33,12 @@ from schemas.topics import INDEX_DELTAS
 from serving.blender.metrics import BlenderMetrics
 from serving.blender.ranking.models import LearnedRanks
 from serving.grpc_api import start_server
-from tests.support.given_vectors import EXTRACTOR, FEATURE_PARTITIONS, A, B, GivenVectorsWorld, to
 from tests.support.metrics import CountingMetrics
 from tests.support.serving.http_world import ids, ready, serving
 from tests.support.serving.tier import Tier, serves, tier_in
 from tests.support.serving.world import WATERMARK_MS
 from tests.support.shoppers.clicks import simulated, taught
+from tests.support.stages.given_vectors import EXTRACTOR, FEATURE_PARTITIONS, A, B, GivenVectorsWorld, to
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
 

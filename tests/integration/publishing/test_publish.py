@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import numpy as np
 import pytest
@@ -16,28 +13,14 @@ from indexing.snapshot.sample import sample_files
 from jobs.full_index.build.answers import FileAnswers
 from schemas.errors import OperatorError
 from schemas.full_index.generation import Generation
-from schemas.full_index.publish_report import LAST_PUBLISH, PublishCheck, PublishReport
+from schemas.full_index.publish_report import LAST_PUBLISH
 from schemas.settings import Settings
 from tests.ports import free_block
-from tests.support.index.publish_world import Shop, open_shop
+from tests.support.index.publish_world import Shop, failed, of
 from tests.support.serving.tier import OTHER_EXTRACTOR, PRODUCTS
 from tests.support.serving.world import EXTRACTOR, batch, direction, listed, near, removed
 
 CHECKS = ["files", "digest", "count_catalogue", "count_serving", "recall", "deltas", "overlap"]
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with open_shop(tmp_path) as shop:
-        yield shop
-
-
-def of(report: PublishReport, name: str) -> PublishCheck:
-    return next(check for check in report.checks if check.name == name)
-
-
-def failed(report: PublishReport) -> list[str]:
-    return [check.name for check in report.failed]
 
 
 def half(shop: Shop) -> Generation:

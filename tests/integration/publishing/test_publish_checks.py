@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -14,24 +13,10 @@ from generations.publish import last_report
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
 from schemas.full_index.generation import LIVE, Generation
-from schemas.full_index.publish_report import PUBLISH, PublishCheck, PublishReport, decode_publish_report
-from tests.support.index.publish_world import Shop, open_shop
+from schemas.full_index.publish_report import PUBLISH, decode_publish_report
+from tests.support.index.publish_world import Shop, failed, of
 from tests.support.serving.tier import PRODUCTS
 from tests.support.serving.world import batch, direction, listed, near, removed
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with open_shop(tmp_path) as shop:
-        yield shop
-
-
-def of(report: PublishReport, name: str) -> PublishCheck:
-    return next(check for check in report.checks if check.name == name)
-
-
-def failed(report: PublishReport) -> list[str]:
-    return [check.name for check in report.failed]
 
 
 def serving_alias(shop: Shop) -> str | None:

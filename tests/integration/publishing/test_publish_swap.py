@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,15 +11,9 @@ from generations.folder import Generations
 from schemas.errors import OperatorError
 from schemas.full_index.generation import LIVE, Alias
 from schemas.settings import Settings
-from tests.support.index.publish_world import Shop, open_shop
+from tests.support.index.publish_world import Shop
 from tests.support.serving.generations import build_generation, settings_in
 from tests.support.serving.tier import stocked
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with open_shop(tmp_path) as shop:
-        yield shop
 
 
 def alias(shop: Shop) -> Alias:

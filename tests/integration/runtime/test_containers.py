@@ -31,7 +31,7 @@ from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
 from tests.ports import free_block
 from tests.support.deployed import DOCKER, compose, image_health
 from tests.support.flink_metrics import FLINK, STAGES
-from tests.support.given_vectors import EXTRACTOR, A
+from tests.support.stages.given_vectors import EXTRACTOR, A
 from tests.system import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.drill]

@@ -17,7 +17,7 @@ from cli.runtime.programs import REPOSITORY
 from serving.exposition import METRICS_PORT_OFFSET
 from tests.ports import free_block
 from tests.support.deployed import named, of_kind
-from tests.support.given_vectors import EXTRACTOR
+from tests.support.stages.given_vectors import EXTRACTOR
 from tests.system import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.drill]

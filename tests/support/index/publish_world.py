@@ -18,7 +18,7 @@ from generations.publish import Publisher
 from jobs.full_index.build.answers import FileAnswers
 from schemas.deltas.delta import DeltaBatch
 from schemas.full_index.generation import Generation
-from schemas.full_index.publish_report import PublishReport
+from schemas.full_index.publish_report import PublishCheck, PublishReport
 from schemas.settings import Settings
 from serving.broker.service import BrokerService
 from serving.grpc_api import start_server
@@ -140,3 +140,13 @@ async def _serve(home: Path, opened: asyncio.Future[Shop], close: asyncio.Event)
             raise
         finally:
             await server.stop(1)
+
+
+def of(report: PublishReport, name: str) -> PublishCheck:
+    """The check of that name."""
+    return next(check for check in report.checks if check.name == name)
+
+
+def failed(report: PublishReport) -> list[str]:
+    """Names of the checks that failed."""
+    return [check.name for check in report.failed]

@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 
-from generations.folder import Generations, file_checksum, new_name, write_learned
+from generations.described import describe_shard
+from generations.folder import Generations, new_name, write_learned
 from indexing.build.builder import BuildSettings, ShardBuilder
 from indexing.look.looks import Look, Tuned, Untuned
 from indexing.look.part import KIND
 from indexing.look.stored import encode_tuning
 from indexing.shard.deltas import ShardDeltas
 from schemas.deltas.delta import DeltaBatch, decode_deltas, encode_deltas
-from schemas.full_index.generation import Generation, GenerationShard
+from schemas.full_index.generation import Generation
 from schemas.full_index.learned import LearnedPart, checksum_of
 from schemas.ids import shard_of_image
 from schemas.search_pb2 import SearchRequest, ShardStatus, StatusRequest
@@ -78,21 +80,8 @@ def build_generation(
                         getattr(part, column).append(getattr(whole, column)[row])
         with ShardBuilder(folder, made.extractor_id, made.dimension, build, made) as builder:
             builder.add(part)
-            manifest = builder.seal({p: offsets[p] for p in own.partitions}, name)
-        sealed.append(
-            GenerationShard(
-                manifest=file_checksum(folder / "manifest.json"),
-                bytes=sum(file.size for file in manifest.files.values()),
-                images=manifest.images,
-                valid=manifest.valid,
-                searchable=manifest.searchable,
-                digest=manifest.digest,
-                kind=manifest.kind,
-                lists=manifest.lists,
-                nprobe=manifest.nprobe,
-                recall=1.0,
-            )
-        )
+            builder.seal({p: offsets[p] for p in own.partitions}, name)
+        sealed.append(structs.replace(describe_shard(folder), recall=1.0))
     generation = Generation(
         name=name,
         created_ms=1,

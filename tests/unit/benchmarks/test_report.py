@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks.harness.growth import judged
 from benchmarks.rows.stream import chaos, soak
-from benchmarks.stream.soak import judged
 from tests.chaos.report import figures
 from tests.chaos.round import Round
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from generations.described import describe_shard
 from indexing.build.builder import ShardBuilder
 from jobs.full_index.build.folder import BuildFolder, latest_built
-from jobs.full_index.build.run import describe_shard
 from schemas.errors import OperatorError
 from schemas.full_index.generation import Generation
 from schemas.settings import Settings, load_settings

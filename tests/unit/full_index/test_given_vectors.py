@@ -25,8 +25,8 @@ from schemas.events.extract_request import encode_request
 from schemas.ids import feature_partition, routing_key
 from schemas.settings import load_settings
 from schemas.topics import EXTRACT_REQUESTS
-from tests.support.given_vectors import EXTRACTOR, FEATURE_PARTITIONS, A, B, GivenVectorsWorld, added
 from tests.support.metrics import CountingMetrics
+from tests.support.stages.given_vectors import EXTRACTOR, FEATURE_PARTITIONS, A, B, GivenVectorsWorld, added
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -20,8 +20,8 @@ from schemas.events.given_vector import unit
 from schemas.features.record import check_feature, decode_feature, refusals_of
 from schemas.ids import feature_partition, image_id, image_key, routing_key
 from schemas.topics import DEAD_LETTERS, EXTRACT_REQUESTS, IMAGE_FEATURES
-from tests.support.given_vectors import EXTRACTOR, A, B, GivenVectorsWorld, added, to
 from tests.support.metrics import CountingMetrics
+from tests.support.stages.given_vectors import EXTRACTOR, A, B, GivenVectorsWorld, added, to
 
 NETWORK = "efficientnet_lite0-57934424-p1-1280"
 

@@ -1,0 +1,1 @@
+"""The stages over stores of their own, without Flink."""
