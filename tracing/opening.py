@@ -10,19 +10,28 @@ from schemas.errors import OperatorError
 from tracing.tracer import Tracer
 
 
-def open_tracer(collector: TraceCollector | None, service: str, instance: str = "") -> Tracer | None:
-    """None: nothing is traced. `service` is named `vitrine-...` in traces, `instance` tells its processes apart.
-
-    Raises `OperatorError` where OpenTelemetry is not installed.
-    """
+def check_tracing(collector: TraceCollector | None) -> None:
+    """Raises `OperatorError` where something is to be traced, and OpenTelemetry is not installed."""
     if collector is None:
-        return None
+        return
     try:
-        from tracing.otlp import OtlpTracer
+        import tracing.otlp  # noqa: F401
     except ImportError as error:
         raise OperatorError(
             f'traces={collector.url} needs OpenTelemetry ({error}): install "vitrine[traces]", or unset VITRINE_TRACES'
         ) from error
+
+
+def open_tracer(collector: TraceCollector | None, service: str, instance: str = "") -> Tracer | None:
+    """None: nothing is traced. `service` is named `vitrine-...` in traces, `instance` tells its processes apart.
+
+    Raises as `check_tracing`.
+    """
+    if collector is None:
+        return None
+    check_tracing(collector)
+    from tracing.otlp import OtlpTracer
+
     return OtlpTracer(collector, service, instance or service)
 
 

@@ -26,6 +26,7 @@ from schemas.errors import OperatorError
 from schemas.layout import Layout
 from schemas.settings import Settings
 from serving.exposition import METRICS_PORT_OFFSET
+from tracing.opening import check_tracing
 
 GIB = 1024**3
 MIN_DISK_BYTES = 3 * GIB
@@ -45,6 +46,7 @@ def check(settings: Settings, processes: Processes, layout: Layout, *, only_kafk
         check_grpc_exposure(settings)
         check_flink_exposure(settings)
         check_server(settings)
+        check_tracing(settings.trace_collector)
         if settings.database_topic:
             read_mapping(settings.database_mapping)
         jars("flink")

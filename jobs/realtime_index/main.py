@@ -24,6 +24,7 @@ from jobs.realtime_index.pipeline import build
 from jobs.realtime_index.preparation import prepare_log
 from schemas.errors import CorruptError, OperatorError, TransientError
 from schemas.settings import Settings, load_settings, settings_json
+from tracing.opening import check_tracing
 
 log = logging.getLogger("jobs.realtime_index")
 
@@ -68,6 +69,7 @@ def run(settings: Settings, connector: str | None, plan_folder: Path | None = No
     """
     epoch = prepare_log(settings)
     extractors = configured(settings)
+    check_tracing(settings.trace_collector)
     log.info("event=job_start name=%s extractors=%s epoch=%d settings=%s", JOB_NAME,
              ",".join(spec.extractor_id for spec in extractors), epoch, settings_json(settings))  # fmt: skip
     warn_of_foreign_serving(settings.layout.generations, extractors)

@@ -111,7 +111,7 @@ def equals(system: System, truth: LogTruth) -> None:
     eventually(equal, "the shards are what the log says", poll_s=0.5)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_partitions_grow_and_no_event_is_lost_or_overtaken(
     growing: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

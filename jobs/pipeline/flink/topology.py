@@ -24,6 +24,8 @@ RECORD_COLUMNS = (
     "k, v, p, o, CAST(EXTRACT(EPOCH FROM t) AS BIGINT) * 1000 + CAST(EXTRACT(MILLISECOND FROM t) AS BIGINT) AS t"
 )
 """A stage's five columns, from a `raw_table`; the timestamp in ms."""
+_HEADERS = ", h MAP<STRING, BYTES> METADATA FROM 'headers'"
+"""One column more, of tables whose records are traced; read and written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,6 @@ def add_region(tables: StreamTableEnvironment, region: Region, sink: KafkaSink) 
         f"CROSS JOIN UNNEST(keys) WITH ORDINALITY AS u(k, i)"
     )
     statements.attach_as_datastream()
-
-
-_HEADERS = ", h MAP<STRING, BYTES> METADATA FROM 'headers'"
 
 
 def raw_table(name: str, options: Mapping[str, str], *, traced: bool = False) -> str:

@@ -18,20 +18,23 @@ _NONE: frozenset[str] = frozenset()
 def products_of(topic: str, value: bytes | None) -> frozenset[str]:
     """Their ids; of none where the record is not what the topic is for, which its stage says, or has no value."""
     try:
-        match topic:
-            case _ if topic == PRODUCT_EVENTS:
-                event = decode_event(value)
-                if isinstance(event, Heartbeat):
-                    return _NONE
-                named = decode_forwarded(event) if isinstance(event, Forwarded) else event
-                return frozenset((named.product_id,))
-            case _ if topic == EXTRACT_REQUESTS:
-                return frozenset(request.product_id for request in decode_requests(value))
-            case _ if topic == INDEX_DELTAS:
-                return frozenset(decode_deltas(value or b"").product_id)
+        if topic == PRODUCT_EVENTS:
+            return _of_event(value)
+        if topic == EXTRACT_REQUESTS:
+            return frozenset(request.product_id for request in decode_requests(value))
+        if topic == INDEX_DELTAS:
+            return frozenset(decode_deltas(value or b"").product_id)
     except (RejectedError, CorruptError):
         return _NONE
     return _NONE
+
+
+def _of_event(value: bytes | None) -> frozenset[str]:
+    event = decode_event(value)
+    if isinstance(event, Heartbeat):
+        return _NONE
+    named = decode_forwarded(event) if isinstance(event, Forwarded) else event
+    return frozenset((named.product_id,))
 
 
 def letters_of(out: Iterable[Out]) -> frozenset[tuple[int, int]]:

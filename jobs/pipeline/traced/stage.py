@@ -18,7 +18,7 @@ from schemas.ids import product_hash
 from schemas.topics import EXTRACT_REQUESTS, INDEX_DELTAS, PRODUCT_EVENTS
 from schemas.trace_context import MOST_CONTEXTS, TraceContext, contexts_header, read_contexts
 from tracing.opening import open_tracer
-from tracing.tracer import Kind, Tracer
+from tracing.tracer import Kind
 
 _CARRIED = (INDEX_DELTAS, EXTRACT_REQUESTS, PRODUCT_EVENTS)
 """Topics on which a way goes on; copies for the stores and dead letters are no part of it."""
@@ -35,28 +35,17 @@ class _Traced(NamedTuple):
 
 
 class TracedStage:
-    """See `jobs.pipeline.stage.Stage`. `topic`: where its records are read; `name`: of its spans.
+    """See `jobs.pipeline.stage.Stage`. `topic`: where its records are read; `name`: of its spans."""
 
-    `open_with` makes the tracer, in the worker.
-    """
-
-    def __init__(
-        self,
-        factory: Callable[[], Stage],
-        name: str,
-        topic: str,
-        collector: TraceCollector,
-        open_with: Callable[[TraceCollector, str], Tracer | None] = open_tracer,
-    ) -> None:
+    def __init__(self, factory: Callable[[], Stage], name: str, topic: str, collector: TraceCollector) -> None:
         self._stage = factory()
         self._name = name
         self._topic = topic
         self._collector = collector
-        self._open_with = open_with
         self._told = 0
 
     def open(self, metrics: Metrics) -> None:
-        tracer = self._open_with(self._collector, f"job-{self._name}")
+        tracer = open_tracer(self._collector, f"job-{self._name}")
         assert tracer is not None  # there is a collector
         self._tracer = tracer
         self._metrics = metrics
