@@ -201,6 +201,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     picture_words: bool = False
     """Words in the pictures of products are read while these are extracted, and found as those of a title, below it
     (docs/search.md): 0.14 s of one core a picture. Needs `vitrine[ocr]` and an encoder of base features."""
+    picture_objects: bool = False
+    """Objects that pictures of products show are named while these are extracted, as values of the field `objects`
+    (docs/search.md): 0.1 s of one core a picture. Needs `make detector` and an encoder of base features."""
     text_attributes: list[str] = []
     """Attributes that words are searched for in, besides title, brand, category, colour, type and labels."""
     text_language: str = ""

@@ -16,8 +16,15 @@ LEAST_SCORES = {
 }
 """By the detector's names: from which score on an object is told. Of its other classes nothing is: on pictures of
 products they are too often wrong. Names are only ever appended: their places are bits."""
+LEAST_SCORE = min(LEAST_SCORES.values())
 _PLACES = {name: place for place, name in enumerate(LEAST_SCORES)}
 _COLOURS = (1 << CODE_BITS) - 1
+
+
+def told_objects(found: Iterable[tuple[str, float]]) -> list[str]:
+    """Of (name, score) of all that a detector finds: what is told, each once, in the order of `LEAST_SCORES`."""
+    seen = {name for name, score in found if score >= LEAST_SCORES.get(name, 2.0)}
+    return [name for name in LEAST_SCORES if name in seen]
 
 
 def shown_code(colours: int, objects: Iterable[str] = ()) -> int:

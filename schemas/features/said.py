@@ -46,6 +46,6 @@ def words_said(text: bytes) -> str:
 
 
 def objects_said(text: bytes) -> tuple[str, ...]:
-    """The names of objects in what is behind a feature, the surest first."""
+    """The names of objects in what is behind a feature."""
     names = text.decode().partition(_OBJECTS)[2]
     return tuple(names.split(_NEXT)) if names else ()

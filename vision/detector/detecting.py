@@ -8,6 +8,7 @@ from PIL import Image
 
 from vision.detector.boxes import SIDE, Seen, boxes_of
 from vision.detector.folder import checked_network
+from vision.detector.names import NAMES
 
 OUTPUTS = ("Identity", "Identity_1", "Identity_2", "Identity_3", "Identity_4", "Identity_5")
 """Of the published graph, in the order that `boxes_of` takes them in."""
@@ -30,8 +31,15 @@ class Detector:
 
         The same for the same picture, on one machine; elsewhere a score may differ in its last digits.
         """
-        pixels = _input(image)
-        return boxes_of(self._network.all(pixels=pixels), least)
+        return boxes_of(self.outputs(image), least)
+
+    def outputs(self, image: Image.Image) -> list[NDArray[np.float32]]:
+        """What the network makes of it, as `boxes_of` takes it."""
+        return self._network.all(pixels=_input(image))
+
+    def named(self, image: Image.Image, least: float) -> list[tuple[str, float]]:
+        """Names and scores of what `detect` finds, the surest first."""
+        return [(NAMES[each.label], each.score) for each in self.detect(image, least)]
 
 
 def _input(image: Image.Image) -> NDArray[np.uint8]:

@@ -30,7 +30,7 @@ from schemas.settings import Settings
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
 from tests.support.metrics import CountingMetrics
 from tests.support.printed import printed
-from vision.decode import ImageLimits
+from vision.decode import ImageLimits, decode_image
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
 
@@ -128,5 +128,5 @@ def test_clothes_without_print_have_no_words() -> None:
         pytest.skip(f"{DATA} is absent")
     files = sorted((DATA / "images").glob("pants-train-*.jpg"))[:10]
     reader = WordReader()
-    lines = [reader.read(file.read_bytes(), ImageLimits()) for file in files]
+    lines = [reader.read(decode_image(file.read_bytes(), ImageLimits())) for file in files]
     assert len(files) == 10 and sum(map(bool, lines)) <= 2, lines
