@@ -12,7 +12,7 @@ from functools import lru_cache
 from schemas.features.colours.told import CODE_BITS
 
 LEAST_SCORES = {
-    "person": 0.5,
+    "person": 0.75,
 }
 """By the detector's names: from which score on an object is told. Of its other classes nothing is: on pictures of
 products they are too often wrong. Names are only ever appended: their places are bits."""
