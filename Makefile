@@ -10,7 +10,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
 CODE := disk schemas objects vision feature_store indexing messaging generations sample search_report jobs serving vitrine_client cli benchmarks
-BENCHES := freshness updates queries serving shard delisted churn scale swap hung store stores extraction retrieval scenes robust colours printed doubles filters words meaning ranking build hosts start recovery tail
+BENCHES := freshness updates queries serving shard delisted churn scale swap hung store stores extraction retrieval scenes robust colours printed seen doubles filters words meaning ranking build hosts start recovery tail
 UV := 0.13.8
 # Files are shared out among processes; one of them begins with the whole systems (tests/conftest.py).
 # BLAS has one thread in each, as in a searcher: with more than there are cores it spins for as long as it computes.

@@ -267,6 +267,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     query_items: bool = True
     """A question that asks for `items` is answered by the best of them, where things stand apart in its photo
     (docs/search.md); false: by all of it, unless it names a box."""
+    query_detector: bool = False
+    """The items of a photo are looked for by the detector as well (`make detector`), for 0.1 s of one core more: many
+    more of them are found where there is no plain background (docs/search.md). Read by the blender at its start."""
     search_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """Time for one search, from the last byte of the question to the answer; later it is 504."""
 

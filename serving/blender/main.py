@@ -48,6 +48,7 @@ from serving.health import State
 from serving.process import run_process
 from serving.recorded import RecordedQueries
 from serving.several import Several
+from vision.detector.detecting import Detector
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
 
@@ -147,6 +148,7 @@ async def _serve(
         items=PhotoItems(
             query_limits(settings),
             choose=settings.query_items,
+            detector=Detector() if settings.query_detector else None,
             most_waiting=settings.query_max_waiting,
             most_known=settings.query_known_photos,
             memory=memory,

@@ -37,7 +37,9 @@ def is_installed() -> bool:
 def check_installed() -> None:
     """Raises `OperatorError` where there is none."""
     if not is_installed():
-        raise OperatorError(f"there is no detector in {detector_folder()}: {_HOW}, or unset picture_objects")
+        raise OperatorError(
+            f"there is no detector in {detector_folder()}: {_HOW}, or unset picture_objects and query_detector"
+        )
 
 
 def write_manifest(folder: Path) -> None:
