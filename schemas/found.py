@@ -25,6 +25,7 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     `attributes_omitted`: its length where it was left out, since most hits are
     never shown. `vector`: little-endian float32, b"" where it was not asked for;
     `key`: what a listing is ordered by, ascending, NaN at the end.
+    `colours`, `said`: what the picture shows (`schemas.features.colours`, `schemas.features.said`), where asked for.
     """
 
     image_id: bytes
@@ -39,6 +40,8 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     attributes_omitted: int = 0
     vector: bytes = b""
     key: float = 0.0
+    colours: int = 0
+    said: bytes = b""
 
 
 def encode_found(found: Sequence[Sequence[Hit]]) -> Found:
@@ -56,9 +59,11 @@ def encode_found(found: Sequence[Sequence[Hit]]) -> Found:
         attributes=[hit.attributes for hit in hits],
         state_seqs=[hit.state_seq for hit in hits],
         attributes_omitted=[hit.attributes_omitted for hit in hits],
-        # Most answers have neither: nothing is put into their columns.
+        # Most answers have none of these: nothing is put into their columns.
         vectors=b"".join([hit.vector for hit in hits]),
         keys=[hit.key for hit in hits] if any(hit.key for hit in hits) else (),
+        colours=[hit.colours for hit in hits] if any(hit.colours for hit in hits) else (),
+        said=[hit.said for hit in hits] if any(hit.said for hit in hits) else (),
     )
 
 
@@ -87,7 +92,7 @@ def decode_found(found: Found, queries: int) -> list[list[Hit]]:
     )
     try:
         hits = list(starmap(Hit, columns))
-        if found.vectors or found.keys:
+        if found.vectors or found.keys or found.colours or found.said:
             hits = _with_further(hits, found)
     except ValueError as error:
         raise TransientError("other_version", f"the columns of an answer are not of one length: {error}") from error
@@ -99,9 +104,11 @@ def _with_further(hits: list[Hit], found: Found) -> list[Hit]:
     size = len(found.vectors) // len(hits) if hits else 0
     vectors = [found.vectors[size * i : size * (i + 1)] for i in range(len(hits))]
     keys = found.keys or [0.0] * len(hits)
+    colours = found.colours or [0] * len(hits)
+    said = found.said or [b""] * len(hits)
     return [
-        msgspec.structs.replace(hit, vector=vector, key=key)
-        for hit, vector, key in zip(hits, vectors, keys, strict=True)
+        msgspec.structs.replace(hit, vector=vector, key=key, colours=code, said=text)
+        for hit, vector, key, code, text in zip(hits, vectors, keys, colours, said, strict=True)
     ]
 
 

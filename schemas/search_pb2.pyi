@@ -44,7 +44,7 @@ class SearchRequest(_message.Message):
     def __init__(self, vectors: _Optional[bytes] = ..., count: _Optional[int] = ..., limit: _Optional[int] = ..., extractor_id: _Optional[str] = ..., nprobe: _Optional[int] = ..., generation: _Optional[str] = ..., filter: _Optional[bytes] = ..., facets: _Optional[bytes] = ..., words: _Optional[str] = ..., any_word: bool = ..., listing: bool = ..., order_by: _Optional[str] = ..., list_limit: _Optional[int] = ..., with_vectors: bool = ..., explain: bool = ..., suggest: _Optional[str] = ..., questions: _Optional[_Iterable[_Union[SearchRequest, _Mapping]]] = ...) -> None: ...
 
 class Found(_message.Message):
-    __slots__ = ("counts", "image_ids", "product_ids", "scores", "urls", "prices", "sales", "praises", "attributes", "state_seqs", "attributes_omitted", "vectors", "keys")
+    __slots__ = ("counts", "image_ids", "product_ids", "scores", "urls", "prices", "sales", "praises", "attributes", "state_seqs", "attributes_omitted", "vectors", "keys", "colours", "said")
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_IDS_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,8 @@ class Found(_message.Message):
     ATTRIBUTES_OMITTED_FIELD_NUMBER: _ClassVar[int]
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
+    COLOURS_FIELD_NUMBER: _ClassVar[int]
+    SAID_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedScalarFieldContainer[int]
     image_ids: bytes
     product_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -71,7 +73,9 @@ class Found(_message.Message):
     attributes_omitted: _containers.RepeatedScalarFieldContainer[int]
     vectors: bytes
     keys: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, counts: _Optional[_Iterable[int]] = ..., image_ids: _Optional[bytes] = ..., product_ids: _Optional[_Iterable[str]] = ..., scores: _Optional[_Iterable[float]] = ..., urls: _Optional[_Iterable[str]] = ..., prices: _Optional[_Iterable[float]] = ..., sales: _Optional[_Iterable[int]] = ..., praises: _Optional[_Iterable[float]] = ..., attributes: _Optional[_Iterable[bytes]] = ..., state_seqs: _Optional[_Iterable[int]] = ..., attributes_omitted: _Optional[_Iterable[int]] = ..., vectors: _Optional[bytes] = ..., keys: _Optional[_Iterable[float]] = ...) -> None: ...
+    colours: _containers.RepeatedScalarFieldContainer[int]
+    said: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, counts: _Optional[_Iterable[int]] = ..., image_ids: _Optional[bytes] = ..., product_ids: _Optional[_Iterable[str]] = ..., scores: _Optional[_Iterable[float]] = ..., urls: _Optional[_Iterable[str]] = ..., prices: _Optional[_Iterable[float]] = ..., sales: _Optional[_Iterable[int]] = ..., praises: _Optional[_Iterable[float]] = ..., attributes: _Optional[_Iterable[bytes]] = ..., state_seqs: _Optional[_Iterable[int]] = ..., attributes_omitted: _Optional[_Iterable[int]] = ..., vectors: _Optional[bytes] = ..., keys: _Optional[_Iterable[float]] = ..., colours: _Optional[_Iterable[int]] = ..., said: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("found", "watermark_ms", "pending_images", "missing_shards", "extractor_id", "search_ms", "generation", "refused_images", "listed", "facets", "matches", "corrected", "plan", "suggestions", "answers", "version")

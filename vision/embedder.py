@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from vision import extractor
 from vision.kept.embedding import Vectors, kept_vectors
@@ -31,7 +32,11 @@ class Embedder:
 
         Thread-safe; most of it runs without the GIL. Raises `RejectedError` as `decode_image` does.
         """
-        return model_input(decode_image(data, limits), self.image_size)
+        return self.input_of(decode_image(data, limits))
+
+    def input_of(self, image: Image.Image) -> NDArray[np.uint8]:
+        """`prepare` of a picture that is decoded. Thread-safe."""
+        return model_input(image, self.image_size)
 
     def prepare_photo(self, data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
         """`prepare` for what a shopper asks with, put right first (`vision.pictures.photo`)."""

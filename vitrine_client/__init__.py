@@ -38,6 +38,7 @@ from vitrine_client.answers import (
     Result,
     SearchedHow,
     SearcherStatus,
+    Shown,
     Suggestion,
     TookMs,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "Result",
     "SearchedHow",
     "SearcherStatus",
+    "Shown",
     "Suggestion",
     "TextOptions",
     "TooLarge",

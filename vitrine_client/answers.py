@@ -31,11 +31,24 @@ class LearnedScore(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, float]
 
 
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What a picture shows, as far as that is told.
+
+    `colour`: the one that it is of; `colours`: all that it shows; `objects`: seen in it; `words`: read in it.
+    """
+
+    colour: str | None = None
+    colours: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    words: str = ""
+
+
 class Explain(msgspec.Struct, frozen=True, kw_only=True):
     """score = relevance_weight * relevance + the sum of the measures' parts; or that of the learned order.
 
     `look`, `words` and `meaning`: None where the product is not in that list, or the list was not asked for.
     `learned`: where the order is learned from clicks. `look_parts`: what each part of the look adds, where it has any.
+    `shown`: what the picture shows that stands for the product, where anything is told of it.
     """
 
     look: ListPart | None
@@ -47,6 +60,7 @@ class Explain(msgspec.Struct, frozen=True, kw_only=True):
     meaning: ListPart | None = None
     look_parts: dict[str, float] | None = None
     learned: LearnedScore | None = None
+    shown: Shown | None = None
 
 
 class AlsoAt(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.harness.result import rounded, write_result
 from benchmarks.retrieval.catalogue import shared_data
 from schemas.errors import OperatorError
-from vision.pictures.decode import ImageLimits
+from vision.pictures.decode import ImageLimits, decode_image
 from vision.words.reading import SIDE, WordReader
 
 SEED = 1
@@ -62,17 +62,18 @@ def _measured(reader: WordReader, files: dict[str, list[Path]]) -> dict[str, Any
     limits = ImageLimits()
     draw = random.Random(SEED)
     read = dict.fromkeys(map(str, HEIGHTS), 0.0)
-    reader.read(files["apparel"][0].read_bytes(), limits)  # the first is compiled for its size
+    reader.read(decode_image(files["apparel"][0].read_bytes(), limits))  # the first is compiled for its size
     began, pictures = time.process_time(), 0
     for file in files["apparel"]:
         for height in HEIGHTS:
             words = draw.sample(WORDS, 2)
-            lines = " ".join(reader.read(_printed(file, words, height, draw.choice(COLOURS)), limits)).split()
+            shown = decode_image(_printed(file, words, height, draw.choice(COLOURS)), limits)
+            lines = " ".join(reader.read(shown)).split()
             read[str(height)] += sum(word in lines for word in words) / len(words) / len(files["apparel"])
             pictures += 1
     unprinted = {}
     for name, each in files.items():
-        unprinted[name] = sum(bool(reader.read(file.read_bytes(), limits)) for file in each) / len(each)
+        unprinted[name] = sum(bool(reader.read(decode_image(file.read_bytes(), limits))) for file in each) / len(each)
         pictures += len(each)
     return {"read": read, "unprinted": unprinted, "ms": (time.process_time() - began) * 1000 / pictures}
 

@@ -246,6 +246,23 @@ def printed(result: Result) -> list[Row]:
     return rows
 
 
+def seen(result: Result) -> list[Row]:
+    figures = result["figures"]
+    rows: list[Row] = []
+    for name, half in (("the half that chose the score", "chosen_by"), ("the other half", "others")):
+        found = figures[half]
+        rows.append(
+            (
+                f"a person is seen from a score of {figures['chosen']} on, {name}",
+                "",
+                f"in {found['seen']:.3f} of {found['worn']} pictures of what somebody wears, and in "
+                f"{found['wrong']:.3f} of {found['bare']} of what nobody does",
+                f"{figures['ms']:.0f} ms of one core a picture",
+            )
+        )
+    return rows
+
+
 def start(result: Result) -> list[Row]:
     runs = result["figures"]["runs"]
     quickest = min(runs, key=lambda run: float(run["start_processor_s"]))

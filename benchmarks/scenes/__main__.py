@@ -1,6 +1,6 @@
 """Is the product found that stands among others in a photo?
 
-    python -m benchmarks.scenes [--encoder NAME] [--scenes 200] [--kinds drawn photographs alone]
+    python -m benchmarks.scenes [--encoder NAME] [--scenes 200] [--kinds drawn photographs alone] [--detector]
 
 Scenes are drawn by a seed (`drawing.py`) from the questions of `apparel`: a studio picture of another view of a
 product, without its white, beside one to three other products, on drawn backgrounds and over photographs of
@@ -13,7 +13,8 @@ product, without its white, beside one to three other products, on drawn backgro
 - `best_box`: with what is searched when nobody clicks?
 
 And what looking for items costs those who photograph one thing alone: the questions of both catalogues, asked whole,
-and as the service asks them. Exact search. Skips, saying so, where the data is absent.
+and as the service asks them. With `--detector`, which must be there, it looks for items as well, as the setting
+`query_detector` has it. Exact search. Skips, saying so, where the data is absent.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ from benchmarks.harness.system import COMPOSITE
 from benchmarks.retrieval.catalogue import Catalogue, lines, shared_data
 from benchmarks.scenes.drawing import DRAWN, Scene, cut_out, drawn_scene
 from schemas.query.box import WHOLE, Box
+from vision.detector.detecting import Detector
 from vision.embedder import Embedder, create_embedder
 from vision.items.cutting import cut, encoded
+from vision.items.detected import LEAST_SCORE, with_detected
 from vision.items.finding import Item, find_items, searched_box
 from vision.pictures.decode import ImageLimits, decode_image
 
@@ -51,6 +54,7 @@ def main() -> int:
     parser.add_argument("--encoder", default=COMPOSITE, help="by name, of one whose features are searched as they are")
     parser.add_argument("--scenes", type=int, default=238, help="of each kind, at most")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="what to measure")
+    parser.add_argument("--detector", action="store_true", help="the detector looks as well")
     parser.add_argument("--name", default="scenes", help="of the result")
     arguments = parser.parse_args()
     data = shared_data()
@@ -60,6 +64,7 @@ def main() -> int:
     embedder = create_embedder(arguments.encoder, threads=1)
     apparel = Catalogue(data / "apparel", "product_id")
     apparel.embed(embedder)
+    detector = Detector() if arguments.detector else None
     figures: dict[str, Any] = {}
     for kind in arguments.kinds:
         if kind == "alone":
@@ -68,7 +73,7 @@ def main() -> int:
             figures[kind] = {"apparel": untroubled(apparel, embedder), "clothing": untroubled(clothing, embedder)}
         else:
             behind = DRAWN if kind == "drawn" else _photographs(data / "clothing")
-            figures[kind] = in_scenes(apparel, embedder, behind, arguments.scenes)
+            figures[kind] = in_scenes(apparel, embedder, behind, arguments.scenes, detector)
         # After each, because they take minutes.
         write_result(arguments.name, vars(arguments), rounded(figures))
     return 0
@@ -78,13 +83,16 @@ def _photographs(folder: Path) -> list[Path]:
     return [folder / question["image"] for question in lines(folder / "queries.jsonl")]
 
 
-def in_scenes(catalogue: Catalogue, embedder: Embedder, behind: Sequence[str | Path], most: int) -> dict[str, Any]:
+def in_scenes(
+    catalogue: Catalogue, embedder: Embedder, behind: Sequence[str | Path], most: int, detector: Detector | None
+) -> dict[str, Any]:
     """Of questions whose item can be cut out, each in one scene."""
     random = Random(SEED)
     others = [(answer, item) for answer, item in _items(catalogue, range(catalogue.size)) if item is not None]
     asked: list[int] = []
     scenes: list[Scene] = []
     items: list[list[Item]] = []
+    best: list[Box] = []
     seconds = 0.0
     for number, (answer, item) in enumerate(_items(catalogue, range(catalogue.size, len(catalogue.files)))):
         if item is None or len(asked) == most:
@@ -92,13 +100,16 @@ def in_scenes(catalogue: Catalogue, embedder: Embedder, behind: Sequence[str | P
         chosen = [other for wrong, other in random.sample(others, 8) if wrong != answer][: random.randint(1, 3)]
         scene = drawn_scene(item, chosen, random.choice(behind), random)
         began = time.process_time()
-        items.append(find_items(scene.image))
+        found = find_items(scene.image)
+        best.append(searched_box(scene.image, found))
+        if detector is not None:
+            found = with_detected(found, detector.detect(scene.image, LEAST_SCORE))
+        items.append(found)
         seconds += time.process_time() - began
         asked.append(catalogue.size + number)
         scenes.append(scene)
     fitting = [max((each.box for each in found), key=scene.box.overlap, default=WHOLE)
                for scene, found in zip(scenes, items, strict=True)]  # fmt: skip
-    best = [searched_box(scene.image, found) for scene, found in zip(scenes, items, strict=True)]
     searched = {
         "whole": [WHOLE] * len(scenes),
         "true_box": [scene.box for scene in scenes],

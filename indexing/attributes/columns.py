@@ -92,12 +92,12 @@ class Columns:
         """The row is written. Must follow, whatever happens in between."""
         self._writes.row = -1
 
-    def write(self, row: int, attributes: bytes, price: float, sales: int, praise: float, colours: int = 0) -> None:
+    def write(self, row: int, attributes: bytes, price: float, sales: int, praise: float, shown: int = 0) -> None:
         """A row's whole state. attributes: a JSON object, b"" for none. Numbers as in `write_measures`.
 
-        colours: a code of what the picture shows, see `schemas.features.colours`.
+        shown: a code of what the picture shows, see `schemas.features.objects`.
         """
-        encoded = self.encoder.encode(attributes, colours)
+        encoded = self.encoder.encode(attributes, shown)
         outer = self._begin(row)
         try:
             self._write_encoded(row, encoded)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -13,11 +13,13 @@ from indexing.attributes.keyword_lists import ListColumn
 from indexing.attributes.keywords import KeywordColumn
 from indexing.attributes.names import NONE, Names
 from schemas.features.colours.told import main_colour, shown_colours
+from schemas.features.objects import colours_in, objects_in
 from schemas.query.fields import (
     COLOUR,
     COLOURS,
     MAX_VALUES,
     MEASURES,
+    OBJECTS,
     Field,
     FieldKind,
     Fields,
@@ -35,6 +37,13 @@ class Encoded(msgspec.Struct, frozen=True, gc=False):
     cells: list[float]
     """Codes, then figures."""
     lists: list[tuple[int, ...]]
+
+
+class _SeenBy(NamedTuple):
+    """Places among `dense`, and among `lists`, and what a code of what a picture shows says there."""
+
+    one: list[tuple[int, Callable[[int], str]]]
+    several: list[tuple[int, Callable[[int], tuple[str, ...]]]]
 
 
 class Encoder:
@@ -59,19 +68,19 @@ class Encoder:
         self._keyword_names = [(field, _names(columns[field.name])) for field in keywords]
         self._list_names = [(field, _names(columns[field.name])) for field in self.lists]
         self._keyword_code = [names.codes.get for _, names in self._keyword_names]
-        self._seen_by = self._places() if picture_colours else None
+        self._seen_by = self._places(picture_colours)
         self._last: tuple[bytes, Encoded] | None = None
         self.nothing = self._encoded((None,) * len(names))
         """Of a product without attributes."""
 
-    def encode(self, attributes: bytes, colours: int = 0) -> Encoded:
+    def encode(self, attributes: bytes, shown: int = 0) -> Encoded:
         """What columns hold of these attributes; nothing where they are no JSON object.
 
-        colours: the code of what the picture shows (`schemas.features.colours`), which stands where the shop's are
+        shown: the code of what the picture shows (`schemas.features.objects`), which stands where the shop's word does
         not. The images of a product come one behind the other with the same bytes: the last ones are known.
         """
         encoded = self._of(attributes)
-        return self._seen(encoded, colours) if colours else encoded
+        return self._seen(encoded, shown) if shown else encoded
 
     def _of(self, attributes: bytes) -> Encoded:
         last = self._last
@@ -88,25 +97,26 @@ class Encoder:
         self._last = (attributes, encoded)
         return encoded
 
-    def _seen(self, encoded: Encoded, colours: int) -> Encoded:
-        """The same with the picture's colours where the shop gave none."""
-        if self._seen_by is None:
-            return encoded
-        one, several = self._seen_by
-        cells, lists = encoded.cells, encoded.lists
-        main = main_colour(colours)
-        if main and cells[one] == NONE:
-            cells = [*cells]
-            cells[one] = self._keyword_names[one][1].code(main)
-        if several is not None and not lists[several]:
-            lists = [*lists]
-            lists[several] = tuple([self._list_names[several][1].code(name) for name in shown_colours(colours)])
+    def _seen(self, encoded: Encoded, shown: int) -> Encoded:
+        """The same with what the picture shows where the shop gave nothing."""
+        cells, lists = [*encoded.cells], [*encoded.lists]
+        for place, name_of in self._seen_by.one:
+            if cells[place] == NONE and (name := name_of(shown)):
+                cells[place] = self._keyword_names[place][1].code(name)
+        for place, names_of in self._seen_by.several:
+            if not lists[place]:
+                lists[place] = tuple([self._list_names[place][1].code(name) for name in names_of(shown)])
         return Encoded(cells, lists)
 
-    def _places(self) -> tuple[int, int | None]:
-        """Of the fields that pictures fill among `cells` and `lists`; a shop may have declared the second otherwise."""
-        one = next(place for place, field in enumerate(self.dense) if field.name == COLOUR)
-        return one, next((place for place, field in enumerate(self.lists) if field.name == COLOURS), None)
+    def _places(self, picture_colours: bool) -> _SeenBy:
+        """Which cells and lists pictures fill; a shop may have declared some of these fields as another kind."""
+        one = {COLOUR: lambda shown: main_colour(colours_in(shown))} if picture_colours else {}
+        several = {COLOURS: lambda shown: shown_colours(colours_in(shown))} if picture_colours else {}
+        several[OBJECTS] = objects_in
+        return _SeenBy(
+            [(place, one[field.name]) for place, field in enumerate(self.dense) if field.name in one],
+            [(place, several[field.name]) for place, field in enumerate(self.lists) if field.name in several],
+        )
 
     def forget(self) -> None:
         """Holds no product's bytes any more, nor codes of names that may go."""

@@ -1,7 +1,7 @@
 """Facets: of the products that a query matches, how many have each keyword, and how their numbers are spread.
 
 Products are counted, not their images: the first matching row of each stands
-for it. Of colours, which are each picture's own where the shop gives none, a
+for it. Of colours and objects, which are each picture's own where the shop gives none, a
 product counts once for every value that one of its matching rows has. Every
 count is exact for what the columns hold while it is made.
 """
@@ -19,7 +19,7 @@ from indexing.attributes.keyword_lists import ListColumn
 from indexing.attributes.keywords import KeywordColumn, among
 from indexing.attributes.names import NONE, Names, ancestors
 from schemas.query.facets import FacetCounts, FacetWanted
-from schemas.query.fields import COLOUR, COLOURS, FieldKind
+from schemas.query.fields import COLOUR, COLOURS, OBJECTS, FieldKind
 from schemas.query.filters import Filter
 from schemas.query.scopes import scope_of
 
@@ -91,7 +91,7 @@ def count(columns: Columns, rows: NDArray[np.int64], wanted: Sequence[FacetWante
             case KeywordColumn() if facet.field == COLOUR:
                 cells = column.cells.array.take(rows)
                 counts.append(_of_any_row(columns, rows, facet, column, cells))
-            case ListColumn() if facet.field == COLOURS:
+            case ListColumn() if facet.field in (COLOURS, OBJECTS):
                 counts.append(_of_any_row(columns, rows, facet, column, column.sets(rows)))
             case KeywordColumn():
                 counts.append(_keywords(facet.field, column, column.cells.array.take(products)))

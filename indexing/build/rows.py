@@ -11,13 +11,13 @@ from indexing.build.spool import Spool, TextSpool
 from indexing.look.looks import Look
 from indexing.rows.digest import vector_hash
 from indexing.rows.forward import ROW_DTYPE
-from indexing.rows.usable import COLOURS_SHIFT, VALID, WORDS_SHIFT
+from indexing.rows.usable import COLOURS_SHIFT, SAID_SHIFT, VALID
 from indexing.shard.state import NameCodes
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import RejectedError
 from schemas.features.colours.told import colour_codes
+from schemas.features.said import said_behind
 from schemas.features.stored import is_of_length
-from schemas.features.words import words_behind
 
 _NAN = float("nan")
 _UNKNOWN = -1
@@ -107,19 +107,19 @@ class RowBuilder:
         ]
         texts: list[tuple[int, int, int, int, int, int, int]] = []
         placed: dict[bytes, int] = {}
-        length, words_sizes = self._look.length, []
+        length, said_sizes = self._look.length, []
         for product_id, image_url, category, brand, displayed, feature, use in zip(
             product_ids, batch.url, batch.category, batch.brand, batch.attributes, batch.vector, usable, strict=True
         ):
-            words = words_behind(feature or b"", length) if use else b""
-            words_sizes.append(len(words))
+            said = said_behind(feature or b"", length) if use else b""
+            said_sizes.append(len(said))
             product, url, attributes = (product_id or "").encode(), (image_url or "").encode(), displayed or b""
             place = placed.get(attributes)
             if place is None:
                 place = placed[attributes] = self._texts.append(attributes)
             texts.append(
                 (
-                    self._texts.append(product + url + words),
+                    self._texts.append(product + url + said),
                     place,
                     len(product),
                     len(url),
@@ -134,7 +134,7 @@ class RowBuilder:
         columns = np.array(texts, dtype=np.int64).T
         for name, column in zip(_TEXT_COLUMNS, columns, strict=True):
             records[name] = column
-        records["flags"] = np.where(valid, VALID, 0) | np.array(words_sizes) << WORDS_SHIFT
+        records["flags"] = np.where(valid, VALID, 0) | np.array(said_sizes) << SAID_SHIFT
         return records
 
     def rows(self) -> NDArray[np.void]:

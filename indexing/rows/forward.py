@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from indexing.rows.text_buffer import TextBuffer
 from indexing.rows.usable import (
     COLOURS_SHIFT,
+    SAID,
+    SAID_SHIFT,
     SUPERSEDED,
-    WORDS,
-    WORDS_SHIFT,
     identity_sizes,
     is_searchable,
     is_usable,
@@ -61,7 +61,7 @@ _CHUNK_MASK = CHUNK_ROWS - 1
 
 
 class Row(NamedTuple):
-    """One record. `identity_offset`: product id, URL and words in the picture, in one piece, in the text buffer."""
+    """One record. `identity_offset`: product id, URL and what the picture says, in one piece, in the text buffer."""
 
     image_id: bytes
     state_seq: int
@@ -92,14 +92,14 @@ class Row(NamedTuple):
         return self.flags >> COLOURS_SHIFT if self.usable_vector else 0
 
     @property
-    def words_size(self) -> int:
-        """Bytes of the words that were read in the picture of its vector."""
-        return (self.flags & WORDS) >> WORDS_SHIFT
+    def said_size(self) -> int:
+        """Bytes of what was read and seen in the picture of its vector (`schemas.features.said`)."""
+        return (self.flags & SAID) >> SAID_SHIFT
 
     @property
     def identity_size(self) -> int:
         """Bytes of the text at `identity_offset`."""
-        return self.product_size + self.url_size + self.words_size
+        return self.product_size + self.url_size + self.said_size
 
     @property
     def searchable(self) -> bool:
@@ -113,7 +113,8 @@ class Texts(NamedTuple):
     product_id: bytes
     url: bytes
     attributes: bytes
-    words: bytes
+    said: bytes
+    """What was read and seen in the picture, see `schemas.features.said`."""
 
 
 class ForwardIndex:
@@ -163,16 +164,24 @@ class ForwardIndex:
         attributes = self.texts.read(row.attributes_offset, row.attributes_size)
         if identity is None or attributes is None:
             return None
-        product_id, url, words = identity
-        return Texts(product_id, url, attributes, words)
+        product_id, url, said = identity
+        return Texts(product_id, url, attributes, said)
 
     def identity_of(self, row: Row) -> tuple[bytes, bytes, bytes] | None:
-        """(product id, URL, words in the picture), or None when they moved since the row was read. Any thread."""
+        """(product id, URL, what the picture says), or None when they moved since the row was read. Any thread."""
         identity = self.texts.read(row.identity_offset, row.identity_size)
         if identity is None:
             return None
-        words = row.product_size + row.url_size
-        return identity[: row.product_size], identity[row.product_size : words], identity[words:]
+        said = row.product_size + row.url_size
+        return identity[: row.product_size], identity[row.product_size : said], identity[said:]
+
+    def said_of(self, row: Row) -> bytes:
+        """What was read and seen in the row's picture; b"" while its vector is not there. Writer thread only."""
+        if not row.said_size or not row.usable_vector:
+            return b""
+        identity = self.identity_of(row)
+        assert identity is not None, "the writer never reads a text that it dropped"
+        return identity[2]
 
     def hit(self, number: int, score: float, longest: int, listed: bool = False) -> Hit | None:
         """The row as an answer to a search, None when a search may not return it (any more). Any thread.
@@ -313,7 +322,7 @@ class ForwardIndex:
         identity_size = row.identity_size
         if identity_size and identity >> 32 == chunk:
             self.texts.release(identity, identity_size)
-            identity = self.texts.append(texts.product_id + texts.url + texts.words)
+            identity = self.texts.append(texts.product_id + texts.url + texts.said)
         if row.attributes_size and attributes >> 32 == chunk:
             self.texts.release(attributes, row.attributes_size)
             place = moved.get(attributes)

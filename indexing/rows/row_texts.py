@@ -1,10 +1,10 @@
-"""Where the texts of rows lie: attributes once for all images of a product, of each image its identity and words."""
+"""Where the texts of rows lie: attributes once for all images of a product, of each image all its own."""
 
 from __future__ import annotations
 
 from indexing.rows.forward import ForwardIndex, Row
 from indexing.rows.row_map import RowMap
-from indexing.rows.usable import WORDS, WORDS_SHIFT
+from indexing.rows.usable import SAID, SAID_SHIFT
 
 
 class RowTexts:
@@ -41,29 +41,29 @@ class RowTexts:
         return None
 
     def identified(self, row: Row, image_id: bytes, product_id: str, url: str) -> Row:
-        """The row of this image; the words of its picture stay."""
-        words = self._identity(row)[2]
-        return self._placed_anew(row, image_id, product_id.encode(), url.encode(), words)
+        """The row of this image; what its picture says stays."""
+        said = self._identity(row)[2]
+        return self._placed_anew(row, image_id, product_id.encode(), url.encode(), said)
 
-    def with_words(self, row: Row, words: bytes) -> Row:
-        """The row with the words of its new picture."""
-        if not words and not row.words_size:
+    def with_said(self, row: Row, said: bytes) -> Row:
+        """The row with what its new picture says (`schemas.features.said`)."""
+        if not said and not row.said_size:
             return row
         product, url, old = self._identity(row)
-        return row if words == old else self._placed_anew(row, row.image_id, product, url, words)
+        return row if said == old else self._placed_anew(row, row.image_id, product, url, said)
 
     def _identity(self, row: Row) -> tuple[bytes, bytes, bytes]:
-        """(product id, URL, words)"""
+        """(product id, URL, what the picture says)"""
         identity = self._forward.identity_of(row)
         assert identity is not None, "the writer never reads a text that it dropped"
         return identity
 
-    def _placed_anew(self, row: Row, image_id: bytes, product: bytes, url: bytes, words: bytes) -> Row:
+    def _placed_anew(self, row: Row, image_id: bytes, product: bytes, url: bytes, said: bytes) -> Row:
         self._forward.texts.release(row.identity_offset, row.identity_size)
         return row._replace(
             image_id=image_id,
-            identity_offset=self._forward.texts.append(product + url + words),
+            identity_offset=self._forward.texts.append(product + url + said),
             product_size=len(product),
             url_size=len(url),
-            flags=row.flags & ~WORDS | len(words) << WORDS_SHIFT,
+            flags=row.flags & ~SAID | len(said) << SAID_SHIFT,
         )

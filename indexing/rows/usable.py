@@ -12,9 +12,9 @@ VALID = 1
 SUPERSEDED = 2
 """Flag: the image got a new vector, hence another row; this one is dead for good."""
 
-WORDS_SHIFT = 2
-"""Above these: how many bytes of words that were read in the picture lie behind the row's URL."""
-WORDS = 0x3FFF << WORDS_SHIFT
+SAID_SHIFT = 2
+"""Above these: how many bytes of what was read and seen in the picture lie behind the row's URL."""
+SAID = 0x3FFF << SAID_SHIFT
 COLOURS_SHIFT = 16
 """Above these: the colours that the picture of the row's vector shows, a code of `schemas.features.colours`."""
 COLOURS = 0x7FFF << COLOURS_SHIFT
@@ -51,10 +51,10 @@ def colours_of_rows(rows: NDArray[Any]) -> NDArray[np.uint32]:
 
 def identity_sizes(rows: NDArray[Any]) -> NDArray[np.int64]:
     """`forward.Row.identity_size` of each, shape (n,)."""
-    words: NDArray[np.int64] = ((rows["flags"] & WORDS) >> WORDS_SHIFT).astype(np.int64)
-    words += rows["product_size"]
-    words += rows["url_size"]
-    return words
+    sizes: NDArray[np.int64] = ((rows["flags"] & SAID) >> SAID_SHIFT).astype(np.int64)
+    sizes += rows["product_size"]
+    sizes += rows["url_size"]
+    return sizes
 
 
 def searchable_rows(rows: NDArray[Any]) -> NDArray[np.bool_]:

@@ -17,8 +17,10 @@ from indexing.attributes.bulk import load_columns
 from indexing.attributes.cells import Cells
 from indexing.rows.forward import ForwardIndex, Row
 from indexing.rows.row_map import RowMap
-from indexing.rows.usable import SUPERSEDED, VALID, WORDS, is_valid, searchable_rows, valid_rows
+from indexing.rows.usable import SAID, SUPERSEDED, VALID, is_valid, searchable_rows, valid_rows
 from indexing.words.index import WordIndex
+from schemas.features.objects import shown_code
+from schemas.features.said import objects_said, words_said
 from schemas.query.indexed import PICTURE_WEIGHT, Indexed
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -69,10 +71,9 @@ class ProductAttributes:
         """By product, the words in its pictures that are shown."""
         found: dict[int, set[str]] = {}
         for first, part in self._forward.parts():
-            for place in np.flatnonzero(searchable_rows(part) & (part["flags"] & WORDS != 0)).tolist():
-                texts = self._forward.texts_of(self._forward.read(first + place))
-                assert texts is not None, "nothing is written meanwhile"
-                found.setdefault(int(self.columns.product[first + place]), set()).add(texts.words.decode())
+            for place in np.flatnonzero(searchable_rows(part) & (part["flags"] & SAID != 0)).tolist():
+                if words := words_said(self._forward.said_of(self._forward.read(first + place))):
+                    found.setdefault(int(self.columns.product[first + place]), set()).add(words)
         self._pictures_have_words = bool(found)
         return found
 
@@ -109,11 +110,13 @@ class ProductAttributes:
         self._text_rows.reserve(products)
 
     def write(self, number: int, row: Row, attributes: bytes | None) -> None:
-        """A row's numbers, and its attributes where they, or its colours, are others than before (else None)."""
+        """A row's numbers, and its attributes where they, or what its picture shows, are others than before (else
+        None)."""
         if attributes is None:
             self.columns.write_measures(number, row.price, row.sales, row.praise)
         else:
-            self.columns.write(number, attributes, row.price, row.sales, row.praise, row.colours)
+            shown = shown_code(row.colours, objects_said(self._forward.said_of(row)))
+            self.columns.write(number, attributes, row.price, row.sales, row.praise, shown)
 
     def note_words(self, number: int, row: Row, attributes: bytes | None) -> None:
         """The row is written: its product has these words, or none when it is on sale no more."""
@@ -177,8 +180,8 @@ class ProductAttributes:
         if self._pictures_have_words:
             for number in self._rows.of_product(image_id[:8]):
                 row = self._forward.read(number)
-                if row.words_size and row.searchable and (texts := self._forward.texts_of(row)) is not None:
-                    words.add(texts.words.decode())
+                if row.searchable and (read := words_said(self._forward.said_of(row))):
+                    words.add(read)
         return words
 
     def scrub(self, dead: list[int]) -> None:

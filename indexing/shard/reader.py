@@ -143,6 +143,12 @@ class ShardReader:
         assert number is not None, "a known image stays known"
         return number
 
+    def with_shown(self, hit: Hit) -> Hit:
+        """See `Shard.with_shown`."""
+        row, texts, _ = self._current(self._present(hit.image_id))
+        said = texts.said if row.usable_vector else b""
+        return msgspec.structs.replace(hit, colours=row.colours, said=said)
+
     def product(self, product_id: str) -> list[ImageState]:
         """See `Shard.product`."""
         wanted = product_id.encode()

@@ -158,6 +158,10 @@ class Shard:
         """All images of a product that this shard knows, removed ones too, by image id. Any thread."""
         return self._reader.product(product_id)
 
+    def with_shown(self, hit: Hit) -> Hit:
+        """The hit with what its picture shows, as far as that is told, at this moment. Any thread."""
+        return self._reader.with_shown(hit)
+
     def shown(self, product_id: str) -> ProductState | None:
         """What is shown of a product, of its valid image with the latest state; None when it has none. Any thread."""
         return self._reader.shown(product_id)

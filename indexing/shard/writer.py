@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from indexing.rows.digest import NO_VECTOR, vector_hash
 from indexing.rows.forward import Row
 from indexing.rows.row_texts import RowTexts
-from indexing.rows.usable import COLOURS, COLOURS_SHIFT, SUPERSEDED, VALID, WORDS
+from indexing.rows.usable import COLOURS, COLOURS_SHIFT, SAID, SUPERSEDED, VALID
 from indexing.shard.state import NEW_ROW, ShardState
 from schemas.deltas.delta import DeltaBatch
 from schemas.features.colours.told import colour_codes
+from schemas.features.said import said_behind
 from schemas.features.stored import is_of_length
-from schemas.features.words import words_behind
 
 _NAN = float("nan")
 
@@ -30,7 +30,7 @@ class _NewVector:
     list_number: int
     code: NDArray[np.float32] | None
     colours: int
-    words: bytes
+    said: bytes
 
 
 class DeltaWriter:
@@ -87,7 +87,7 @@ class DeltaWriter:
                 numbers[j],
                 None if codes is None else codes[j],
                 colours[j],
-                words_behind(contents[j], look.length),
+                said_behind(contents[j], look.length),
             )
             for j, i in enumerate(positions)
         }
@@ -125,14 +125,14 @@ class DeltaWriter:
             # A register with nothing in it: older vectors lose against it as against any newer one.
             row = row._replace(vector_seq=erased_seq, vector_hash=NO_VECTOR, flags=row.flags & ~COLOURS)
         if new_vector or forgets_vector:
-            row = self._places.with_words(row, vector.words if vector is not None and new_vector else b"")
+            row = self._places.with_said(row, vector.said if vector is not None and new_vector else b"")
         attributes = (batch.attributes[i] or b"") if new_state else None
         row = row._replace(digest=self._state.digest_of(row, attributes) if row.flags & VALID else NO_VECTOR)
         moved = number is None or row.attributes_offset != old.attributes_offset
         changed = attributes if moved or row.attributes_size != old.attributes_size else None
         cells = changed
         repictured = new_vector or forgets_vector or row.image_seq != old.image_seq
-        if changed is None and repictured and row.colours != old.colours:
+        if changed is None and repictured and (row.colours != old.colours or row.said_size or old.said_size):
             # The attributes stayed, but what the picture tells where they say nothing is another.
             cells = self._state.forward.texts.read(row.attributes_offset, row.attributes_size)
         if vector is not None and new_vector and vector.hash != old.vector_hash:
@@ -141,7 +141,7 @@ class DeltaWriter:
             number = self._write_state(number, row, cells)
         if new_state and self._state.attributes is not None:
             self._state.attributes.note_words(number, row, changed)
-        if (old.flags | row.flags) & WORDS and self._state.attributes is not None:
+        if (old.flags | row.flags) & SAID and self._state.attributes is not None:
             self._state.attributes.note_picture(number, row)
         self._state.account(old, row)
         refusals.count += refusals.concern(row) - refused
@@ -165,7 +165,7 @@ class DeltaWriter:
             attributes_size=size,
             category=self._state.categories.code(batch.category[i] or ""),
             brand=self._state.brands.code(batch.brand[i] or ""),
-            flags=old.flags & (COLOURS | WORDS) | (VALID if batch.valid[i] else 0),
+            flags=old.flags & (COLOURS | SAID) | (VALID if batch.valid[i] else 0),
         )
 
     def _erased(self, row: Row, image_id: bytes, new_state: bool) -> Row:
@@ -174,7 +174,7 @@ class DeltaWriter:
         if not new_state:
             return row._replace(image_id=image_id)
         self._state.forward.texts.release(row.identity_offset, row.identity_size)
-        row = row._replace(identity_offset=0, product_size=0, url_size=0, flags=row.flags & ~WORDS)
+        row = row._replace(identity_offset=0, product_size=0, url_size=0, flags=row.flags & ~SAID)
         return row._replace(image_id=image_id, attributes_offset=0, category=-1, brand=-1)
 
     def _write_state(self, number: int | None, row: Row, changed: bytes | None) -> int:

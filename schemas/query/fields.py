@@ -62,6 +62,7 @@ BUILT_IN = (
     Field("licence", FieldKind.KEYWORD),
     Field("labels", FieldKind.LIST),
     Field("colours", FieldKind.LIST),
+    Field("objects", FieldKind.LIST),
     Field("price", FieldKind.NUMBER),
     Field("sales", FieldKind.NUMBER),
     Field("praise", FieldKind.NUMBER),
@@ -74,6 +75,8 @@ COLOUR, COLOURS = "colour", "colours"
 
 `colours` may be declared as well, as any kind: a list is filled all the same, another kind is the shop's alone.
 """
+OBJECTS = "objects"
+"""The same of what a picture shows beside, where objects are told (`picture_objects`); it may be declared as well."""
 
 MEASURES = ("price", "sales", "praise")
 """Fields that a delta carries as columns of their own, not among the attributes."""
@@ -93,7 +96,7 @@ class Fields:
     def declared(cls, texts: Iterable[str]) -> Fields:
         """From the setting: "material:keyword", ... Raises `OperatorError` for what is no declaration."""
         fields: dict[str, Field] = {}
-        built_in = {field.name for field in BUILT_IN} - {COLOURS}
+        built_in = {field.name for field in BUILT_IN} - {COLOURS, OBJECTS}
         for text in texts:
             name, _, kind = text.rpartition(":")
             name = name.strip()

@@ -179,6 +179,9 @@ class SettingFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     picture_words: bool = False
     """Words in the pictures of products are read while these are extracted, and found as those of a title, below it
     (docs/search.md): 0.14 s of one core a picture. Needs `vitrine[ocr]` and an encoder of base features."""
+    picture_objects: bool = False
+    """Objects that pictures of products show are named while these are extracted, as values of the field `objects`
+    (docs/search.md): 0.1 s of one core a picture. Needs `make detector` and an encoder of base features."""
     text_attributes: list[str] = []
     """Attributes that words are searched for in, besides title, brand, category, colour, type and labels."""
     text_language: str = ""
@@ -248,6 +251,9 @@ class SettingFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     query_items: bool = True
     """A question that asks for `items` is answered by the best of them, where things stand apart in its photo
     (docs/search.md); false: by all of it, unless it names a box."""
+    query_detector: bool = False
+    """The items of a photo are looked for by the detector as well (`make detector`), for 0.1 s of one core more: many
+    more of them are found where there is no plain background (docs/search.md). Read by the blender at its start."""
     search_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """Time for one search, from the last byte of the question to the answer; later it is 504."""
 

@@ -53,6 +53,7 @@ from serving.traced.metrics import TraceCounts
 from tracing.opening import tracing
 from tracing.producing import stamp_of
 from tracing.tracer import Tracer
+from vision.detector.detecting import Detector
 from vision.fetching.fetch import fetch
 from vision.fetching.policy import FetchPolicy
 
@@ -160,6 +161,7 @@ async def _serve(
         items=PhotoItems(
             query_limits(settings),
             choose=settings.query_items,
+            detector=Detector() if settings.query_detector else None,
             most_waiting=settings.query_max_waiting,
             most_known=settings.query_known_photos,
             memory=memory,

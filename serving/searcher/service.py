@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from generations.life import Life, step
 from indexing.look.looks import Look
 from indexing.shard.shard import Shard
 from schemas.errors import TransientError
-from schemas.found import encode_found
+from schemas.found import Hit, encode_found
 from schemas.full_index.generation import LIVE
 from schemas.query.facets import encode_counts
 from schemas.query.indexed import Indexed
@@ -220,6 +221,9 @@ class SearcherService:
         question = question_of(request, self.extractor_id, self.dimension, self.indexed.fields)
         watermark_ms = index.watermark_ms()
         answer = index.answer(question)
+        found, listed = answer.found, answer.listed
+        if request.explain:
+            found, listed = [self._with_shown(index, hits) for hits in found], self._with_shown(index, listed)
         if question.tree is None:
             self._sample(question.vectors, request)
         elapsed_s = time.perf_counter() - began
@@ -227,8 +231,8 @@ class SearcherService:
         self.metrics.search_seconds.observe(elapsed_s)
         self.metrics.queries.inc(max(1, request.count))
         return SearchResponse(
-            found=encode_found(answer.found),
-            listed=encode_found([answer.listed]) if request.words or request.listing else None,
+            found=encode_found(found),
+            listed=encode_found([listed]) if request.words or request.listing else None,
             facets=encode_counts(answer.facets),
             matches=answer.matches,
             corrected=answer.corrected,
@@ -241,6 +245,11 @@ class SearcherService:
             generation=self.generation,
             version=VERSION,
         )
+
+    def _with_shown(self, index: Shard, hits: list[Hit]) -> list[Hit]:
+        """With what their pictures show; colours where the shop wants them told."""
+        shown = [index.with_shown(hit) for hit in hits]
+        return shown if self.indexed.picture_colours else [msgspec.structs.replace(hit, colours=0) for hit in shown]
 
     def _sample(self, vectors: Vectors, request: SearchRequest) -> None:
         """Queries that say themselves how much is to be looked through check or compare, and are no shopper's."""

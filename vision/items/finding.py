@@ -18,8 +18,8 @@ LEAST_SIDE = 64
 MOST_ITEMS = 8
 _LEVELS = (6.0, 9.0, 13.5, 20.0, 30.0, 45.0, 68.0)
 """Distances from which on a place may belong to an item."""
-_LEAST_AREA = 0.008
-_MOST_AREA = 0.9
+LEAST_AREA = 0.008
+MOST_AREA = 0.9
 """Of the photo, of a box: a smaller item is a detail, a larger one the photo itself."""
 _LEAST_PIXELS = 0.003
 """Of the photo, that an item has itself."""
@@ -126,7 +126,7 @@ def _candidates(way: Plane) -> Iterator[Item]:
     for level in _LEVELS:
         for part in components(opened(way > level), _LEAST_PIXELS * way.size):
             box = Box(part.left / width, part.top / height, part.right / width, part.bottom / height)
-            if _LEAST_AREA <= box.area <= _MOST_AREA:
+            if LEAST_AREA <= box.area <= MOST_AREA:
                 yield Item(box, _score(way, part, box))
 
 

@@ -14,7 +14,7 @@ from vision.openvino import properties
 
 
 class OnnxNetwork:
-    """Its first output for named inputs, float32, on a CPU. Any thread."""
+    """Its outputs for named inputs, float32, on a CPU. Any thread."""
 
     def __init__(self, file: Path, threads: int) -> None:
         """Raises `RuntimeError` for a file that OpenVINO cannot read or run."""
@@ -23,10 +23,13 @@ class OnnxNetwork:
         self._threads = threading.local()
 
     def __call__(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """Inputs that the network does not have are left out."""
+        """The first output. Inputs that the network does not have are left out."""
+        return self.all(**inputs)[0]
+
+    def all(self, **inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """All outputs, in the network's order; see `__call__`."""
         request = getattr(self._threads, "request", None)
         if request is None:  # one holds the memory of one call at a time
             request = self._threads.request = self._compiled.create_infer_request()
         request.infer({name: value for name, value in inputs.items() if name in self._inputs}, share_inputs=True)
-        output: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
-        return output
+        return [output.data.copy() for output in request.output_tensors]

@@ -6,8 +6,8 @@ import threading
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from vision.pictures.decode import ImageLimits, decode_image
 from vision.words.installed import check_readable
 
 SIDE = 480
@@ -43,9 +43,9 @@ class WordReader:
             }
         )
 
-    def read(self, data: bytes, limits: ImageLimits) -> list[str]:
-        """The lines of text in an image file that are read with certainty, from the top. Raises as `decode_image`."""
-        picture = np.asarray(decode_image(data, limits))[:, :, ::-1]  # blue first, as OpenCV has it
+    def read(self, image: Image.Image) -> list[str]:
+        """The lines of text in an upright RGB picture that are read with certainty, from the top."""
+        picture = np.asarray(image)[:, :, ::-1]  # blue first, as OpenCV has it
         with self._lock:
             found = self._engine(np.ascontiguousarray(picture))
         lines = zip(found.txts or (), found.scores or (), strict=True)

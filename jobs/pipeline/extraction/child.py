@@ -19,10 +19,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from jobs.pipeline.extraction.fetch_queue import CutShort, FetchQueue, Turn
 from jobs.pipeline.extraction.large_pictures import LARGE_PIXELS, LargePictures
@@ -44,17 +41,17 @@ from jobs.pipeline.extraction.protocol import (
 )
 from jobs.pipeline.extraction.rooms import GIVE_UP_AFTER, Outcome
 from schemas.errors import OperatorError, RejectedError, TransientError
+from schemas.features.said import with_said
 from schemas.features.stored import feature_bytes
-from schemas.features.words import with_words
 from schemas.ids import content_hash
 
 if TYPE_CHECKING:
-    from vision.words.reading import WordReader
+    from jobs.pipeline.extraction.preparing import Prepared
 
 log = logging.getLogger("jobs.extraction")
 
-_Prepared = tuple[bytes, NDArray[np.uint8], list[str]]
-"""An image's key, what the network is given, and the words in the picture."""
+_Keyed: TypeAlias = "tuple[bytes, Prepared]"
+"""An image's key, and what became of its file."""
 
 
 class ExtractingChild:
@@ -69,25 +66,21 @@ class ExtractingChild:
         if is_efficientnet_lite(configure.encoder):  # known in milliseconds, the network in seconds
             _check(extractor_id(configure.encoder, configure.weights), configure)
 
+        from jobs.pipeline.extraction.preparing import Preparer
         from vision.embedder import create_embedder
         from vision.fetching.fetch import CONNECTIONS, Fetcher
-        from vision.pictures.decode import ImageLimits, held_pixels
+        from vision.pictures.decode import held_pixels
 
         self._reports = reports
         self._lock = threading.Lock()
-        self._limits = ImageLimits(configure.max_bytes, configure.max_pixels)
         self._batch = configure.batch
         connections = configure.fetch_threads + CONNECTIONS
         self._fetcher = Fetcher(configure.policy, connections)
         self._embedder = create_embedder(configure.encoder, configure.weights, configure.device, configure.threads)
         _check(self._embedder.extractor_id, configure)
-        self._words: WordReader | None = None
-        if configure.words:
-            from vision.words.reading import WordReader
-
-            self._words = WordReader(configure.threads)
+        self._preparer = Preparer(configure, self._embedder)
         self._files: dict[bytes, bytes] = {}
-        self._prepared: queue.Queue[_Prepared] = queue.Queue()
+        self._prepared: queue.Queue[_Keyed] = queue.Queue()
         self._held_pixels = held_pixels
         self._large = LargePictures(self._decode)
         self._decoders = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="decode")
@@ -163,18 +156,7 @@ class ExtractingChild:
 
     def _decode(self, key: bytes, data: bytes) -> None:
         with self._failure_reported(key):
-            picture = self._embedder.prepare(data, self._limits)
-            self._prepared.put((key, picture, self._read(key, data)))
-
-    def _read(self, key: bytes, data: bytes) -> list[str]:
-        """The words in the picture; a picture in which none can be read is found by its look all the same."""
-        if self._words is None:
-            return []
-        try:
-            return self._words.read(data, self._limits)
-        except Exception:
-            log.exception("event=words_not_read image_key=%s", key.hex())
-            return []
+            self._prepared.put((key, self._preparer.prepare(key, data)))
 
     @contextmanager
     def _failure_reported(self, key: bytes) -> Iterator[None]:
@@ -198,19 +180,19 @@ class ExtractingChild:
                     break
             self._embed(images)
 
-    def _embed(self, images: list[_Prepared]) -> None:
+    def _embed(self, images: list[_Keyed]) -> None:
         started = time.perf_counter()
         try:
-            rows = self._embedder.embed([image for _, image, _ in images])
+            rows = self._embedder.embed([prepared.pixels for _, prepared in images])
             vectors = feature_bytes(rows, self._embedder.extractor_id)
         except Exception as error:
             log.exception("event=embed_failed images=%d", len(images))
-            for key, _, _ in images:
+            for key, _ in images:
                 self._report(Failed(key, "network_failed", f"{type(error).__name__}: {error}", True))
             return
         share_ms = (time.perf_counter() - started) * 1000 / len(images)
-        for (key, _, words), vector in zip(images, vectors, strict=True):
-            self._report(Embedded(key, with_words(vector, words) if words else vector, share_ms))
+        for (key, (_, words, objects)), vector in zip(images, vectors, strict=True):
+            self._report(Embedded(key, with_said(vector, words, objects), share_ms))
 
 
 def _check(extractor_id: str, configure: Configure) -> None:

@@ -11,6 +11,7 @@ from schemas.access.store import StoreServer
 from schemas.errors import OperatorError
 from schemas.features.blocks import blocks_of
 from schemas.settings import Settings
+from vision.detector.folder import check_installed
 from vision.fetching.policy import FetchPolicy
 from vision.words.installed import check_readable
 
@@ -28,7 +29,7 @@ class ExtractionConfig:
     shared out, see `jobs.pipeline.extraction.rooms`. `backoff_s`: wait after
     the first failure, doubled after each further one. `extractors`: whose
     requests are served, the main one first. `server`: keeps the feature store; the folder is then not used.
-    `words`: those in pictures are read, by extractors of base features.
+    `words`, `objects`: those in pictures are told, by extractors of base features.
     """
 
     store_folder: str
@@ -49,19 +50,25 @@ class ExtractionConfig:
     policy: FetchPolicy = field(default_factory=FetchPolicy)
     server: StoreServer | None = None
     words: bool = False
+    objects: bool = False
 
     @classmethod
     def from_settings(cls, settings: Settings, extractors: Sequence[ExtractorSpec]) -> ExtractionConfig:
         """`extractors`: as `jobs.pipeline.extraction.extractors.configured` gives them, the main one first.
 
-        Raises `OperatorError` where words in pictures are asked for and cannot be read.
+        Raises `OperatorError` where words or objects in pictures are asked for and cannot be told.
         """
-        if settings.picture_words:
-            check_readable()
+        for name, wanted, check in (
+            ("picture_words", settings.picture_words, check_readable),
+            ("picture_objects", settings.picture_objects, check_installed),
+        ):
+            if not wanted:
+                continue
+            check()
             if not any(blocks_of(spec.encoder) for spec in extractors):
                 raise OperatorError(
-                    f"picture_words needs base features, and {settings.encoder} gives none: take an encoder that ends "
-                    "in _blocks, or unset picture_words"
+                    f"{name} needs base features, and {settings.encoder} gives none: take an encoder that ends "
+                    f"in _blocks, or unset {name}"
                 )
         return cls(
             store_folder=str(settings.layout.feature_store),
@@ -78,6 +85,7 @@ class ExtractionConfig:
             policy=FetchPolicy.from_settings(settings),
             server=settings.store_server,
             words=settings.picture_words,
+            objects=settings.picture_objects,
         )
 
     @property
@@ -101,4 +109,5 @@ class ExtractionConfig:
             policy=self.policy,
             niceness=NICENESS if spec == self.main else FURTHER_NICENESS,
             words=self.words and bool(blocks_of(spec.encoder)),
+            objects=self.objects and bool(blocks_of(spec.encoder)),
         )

@@ -12,7 +12,7 @@ from vision.fetching.policy import FetchPolicy
 
 class Configure(msgspec.Struct, tag=True, array_like=True, frozen=True):
     """The first message to the child. `extractor_id`: what the network must turn out to be. `niceness`: how much
-    nicer than its parent it is to be. `words`: those in pictures are read as well.
+    nicer than its parent it is to be. `words`, `objects`: those in pictures are told as well.
     """
 
     extractor_id: str
@@ -28,6 +28,7 @@ class Configure(msgspec.Struct, tag=True, array_like=True, frozen=True):
     policy: FetchPolicy
     niceness: int
     words: bool = False
+    objects: bool = False
 
 
 class Fetch(msgspec.Struct, tag=True, array_like=True, frozen=True):

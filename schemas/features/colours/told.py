@@ -35,7 +35,7 @@ WORN = 60
 
 
 def colour_codes(features: Sequence[bytes], extractor_id: str) -> list[int]:
-    """Of each of these features, of one length but for words. 0 for all where an extractor tells no colours.
+    """Of each of these features, of one length but for what is behind it. 0 for all where an extractor tells none.
 
     In whole numbers: equal features have equal colours, whatever is beside them and whoever computes it.
     """

@@ -14,12 +14,14 @@ from serving.blender.embedding.decoding import BYTES_PER_COST, LARGE_COST, Lanes
 from serving.blender.embedding.encoders import DECODE_THREADS, MOST_WAITING
 from serving.blender.embedding.known import Known
 from serving.blender.embedding.memory import FreedMemory
+from vision.detector.detecting import Detector
 from vision.items.cutting import cut, encoded
+from vision.items.detected import LEAST_SCORE, with_detected
 from vision.items.finding import Item, find_items, searched_box
 from vision.pictures.decode import ImageLimits, checked_header, decode_image
 from vision.pictures.photo import lit
 
-_MAKER = "items 1"
+_MAKER, _DETECTING_MAKER = "items 1", "items 1, detector 1"
 
 T = TypeVar("T")
 
@@ -53,16 +55,19 @@ class PhotoItems:
         limits: ImageLimits,
         *,
         choose: bool = True,
+        detector: Detector | None = None,
         most_waiting: int = MOST_WAITING,
         most_known: int = 0,
         memory: FreedMemory | None = None,
     ) -> None:
         """choose: a photo without a box whose items are wanted is searched by what `searched_box` says of it.
 
-        `most_known`: photos whose items are kept, see `Known`.
+        detector: looks for items as well. `most_known`: photos whose items are kept, see `Known`.
         """
         self._limits = limits
         self._choose = choose
+        self._detector = detector
+        self._maker = _MAKER if detector is None else _DETECTING_MAKER
         self._lanes = Lanes(DECODE_THREADS, most_waiting)
         self._memory = memory or FreedMemory()
         self._known: Known[_Sight] = Known(most_known)
@@ -84,10 +89,10 @@ class PhotoItems:
         return Looked(part, box, items)
 
     async def _sight(self, data: bytes) -> _Sight:
-        key = self._known.key(data, _MAKER)
+        key = self._known.key(data, self._maker)
         sight = self._known.get(key)
         if sight is None:
-            sight = await self._run(data, partial(_seen, data, self._limits))
+            sight = await self._run(data, partial(_seen, data, self._limits, self._detector))
             self._known.put(key, sight)
         return sight
 
@@ -104,10 +109,11 @@ class PhotoItems:
         self._lanes.close()
 
 
-def _seen(data: bytes, limits: ImageLimits) -> _Sight:
+def _seen(data: bytes, limits: ImageLimits, detector: Detector | None) -> _Sight:
     image = decode_image(data, limits)
     items = find_items(image)
-    return _Sight(items, searched_box(image, items))
+    box = searched_box(image, items)
+    return _Sight(items if detector is None else with_detected(items, detector.detect(image, LEAST_SCORE)), box)
 
 
 def _cut(data: bytes, limits: ImageLimits, box: Box) -> bytes:

@@ -18,7 +18,7 @@ from schemas.query.rank import scored
 from serving.blender.ranking.candidates import Candidates, best_images
 from serving.blender.ranking.diversity import Quotas, by_marginal_relevance, first_allowed
 from serving.blender.ranking.doubles import MOST_COMPARED, Doubles, Named
-from serving.blender.ranking.explain import Explain, list_part
+from serving.blender.ranking.explain import Explain, list_part, shown_in
 from serving.blender.ranking.fusion import NO_FIT, Fit, fuse
 from serving.blender.ranking.learned import learned_score, learned_scores
 from serving.blender.ranking.pages import MAX_SHOWN
@@ -249,6 +249,8 @@ class Ranking:
         )
         if (meant := list_part(each.fit.meaning)) is not None:
             explain["meaning"] = meant
+        if (shown := shown_in(each.hit)) is not None:
+            explain["shown"] = shown
         if self._model is not None:
             explain["learned"] = learned_score(self._model, each.fit, self._values(each.hit))
         return explain

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +14,23 @@ from indexing.shard.shard import Shard
 from jobs.pipeline.extraction.config import ExtractionConfig
 from jobs.pipeline.extraction.extractors import ExtractorSpec
 from jobs.pipeline.extraction.stage import ExtractionStage
-from jobs.pipeline.stage import Out, Record
 from schemas.deltas.check import DeltaCheck
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
-from schemas.events.extract_request import ExtractRequest, decode_requests, encode_request
 from schemas.features.record import decode_feature, encode_feature
+from schemas.features.said import said_behind
 from schemas.features.stored import feature_length
-from schemas.features.words import words_behind
-from schemas.ids import image_id, image_key
+from schemas.ids import image_id
 from schemas.query.filters import AnyOf
 from schemas.query.indexed import Indexed
 from schemas.settings import Settings
-from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS
+from schemas.topics import IMAGE_FEATURES, INDEX_DELTAS
+from tests.support.extracting import extracted, requests_for
 from tests.support.metrics import CountingMetrics
 from tests.support.pictures.printed import printed
 from vision.extractor import extractor_id
 from vision.fetching.policy import FetchPolicy
-from vision.pictures.decode import ImageLimits
+from vision.pictures.decode import ImageLimits, decode_image
 
 pytest.importorskip("rapidocr", reason="vitrine[ocr] is not installed")
 
@@ -42,19 +40,6 @@ DATA = Path(os.environ.get("VITRINE_SHARED") or Path(__file__).resolve().parents
 
 def spec(encoder: str) -> ExtractorSpec:
     return ExtractorSpec(extractor_id(encoder), encoder)
-
-
-def extracted(stage: ExtractionStage, requests: list[ExtractRequest]) -> list[Out]:
-    """What comes of them; what goes round is fed again until nothing does."""
-    out: list[Out] = []
-    for _ in range(1000):
-        now_ms = time.time_ns() // 1_000_000
-        records = stage.process([Record(b"0", encode_request(each), 0, n, now_ms) for n, each in enumerate(requests)])
-        requests = [each for r in records if r.topic == EXTRACT_REQUESTS for each in decode_requests(r.value)]
-        out += [record for record in records if record.topic != EXTRACT_REQUESTS]
-        if not requests:
-            return out
-    raise AssertionError(f"still going round: {requests}")
 
 
 def test_words_of_a_picture_are_read_once_and_find_its_product(tmp_path: Path) -> None:
@@ -71,17 +56,7 @@ def test_words_of_a_picture_are_read_once_and_find_its_product(tmp_path: Path) -
         words=True,
     )
     name = config.main.extractor_id
-    wanted = [
-        ExtractRequest(
-            product_id=product,
-            image_id=image_id(product, url).hex(),
-            image_key=image_key(url).hex(),
-            url=url,
-            vector_seq=5,
-            extractor_id=name,
-        )
-        for product, url in urls.items()
-    ]
+    wanted = requests_for(urls, name)
     metrics, stage = CountingMetrics(), ExtractionStage(config)
     stage.open(metrics)
     try:
@@ -90,7 +65,7 @@ def test_words_of_a_picture_are_read_once_and_find_its_product(tmp_path: Path) -
     finally:
         stage.close()
     features = [decode_feature(record.value) for record in out if record.topic == IMAGE_FEATURES]
-    words = {record.url: words_behind(record.vector, feature_length(name, 0)).decode() for record in features}
+    words = {record.url: said_behind(record.vector, feature_length(name, 0)).decode() for record in features}
     assert words == {url: " ".join(pictures[product]) for product, url in urls.items()}
     assert sorted(r.value for r in again if r.topic == IMAGE_FEATURES) == sorted(map(encode_feature, features))
     assert (metrics.counts["extracted"], metrics.counts["reused_by_content"]) == (2, 1)
@@ -128,5 +103,5 @@ def test_clothes_without_print_have_no_words() -> None:
         pytest.skip(f"{DATA} is absent")
     files = sorted((DATA / "images").glob("pants-train-*.jpg"))[:10]
     reader = WordReader()
-    lines = [reader.read(file.read_bytes(), ImageLimits()) for file in files]
+    lines = [reader.read(decode_image(file.read_bytes(), ImageLimits())) for file in files]
     assert len(files) == 10 and sum(map(bool, lines)) <= 2, lines

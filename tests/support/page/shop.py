@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from indexing.look.first import first_look
 from indexing.shard.shard import Shard
 from sample import SampleCatalogue, make_sample
 from schemas.deltas.delta import DeltaBatch, Progress, attributes_json, decode_deltas, encode_deltas
+from schemas.features.said import with_said
 from schemas.features.stored import feature_bytes
 from schemas.full_index.generation import LIVE
 from schemas.ids import image_id, sequence, shard_of_product
@@ -106,10 +108,22 @@ class Shop:
         """What the log's heartbeats do: the shards know every event up to now."""
         self._apply(self._batches())
 
-    def list_product(self, product: dict[str, Any], url: str, vector_of: str | None, seq: int = 2) -> None:
-        """Lists `product` with the picture `url` and the vector of the sample's image `vector_of` (None: awaited)."""
+    def list_product(
+        self,
+        product: dict[str, Any],
+        url: str,
+        vector_of: str | None,
+        seq: int = 2,
+        words: Sequence[str] = (),
+        objects: Sequence[str] = (),
+    ) -> None:
+        """Lists `product` with the picture `url` and the vector of the sample's image `vector_of` (None: awaited).
+
+        words, objects: read and seen in it.
+        """
         batches = self._batches()
-        self._add(batches, product, url, None if vector_of is None else self._features[vector_of], seq)
+        feature = None if vector_of is None else with_said(self._features[vector_of], words, objects)
+        self._add(batches, product, url, feature, seq)
         self._apply(batches)
 
     def _embedded(self) -> dict[str, bytes]:

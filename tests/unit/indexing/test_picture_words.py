@@ -13,8 +13,8 @@ from indexing.shard.questions.question import ShardQuestion
 from indexing.shard.shard import Shard
 from indexing.snapshot import snapshot
 from schemas.deltas.delta import DeltaBatch
+from schemas.features.said import with_said
 from schemas.features.stored import feature_bytes
-from schemas.features.words import with_words
 from schemas.ids import image_id
 from schemas.query.indexed import Indexed
 from tests.support.pictures.looks import FEATURES, base_rows, small_look
@@ -23,8 +23,8 @@ LOOK = small_look(1)
 BARE = feature_bytes(base_rows(6, seed=4), FEATURES)
 SHOP = {
     "titled": ("Sunrise shirt", [BARE[0]]),
-    "printed": ("Shirt", [with_words(BARE[1], ["SUNRISE", "coffee club"])]),
-    "turned": ("Shirt", [BARE[2], with_words(BARE[3], ["coffee"])]),
+    "printed": ("Shirt", [with_said(BARE[1], ["SUNRISE", "coffee club"])]),
+    "turned": ("Shirt", [BARE[2], with_said(BARE[3], ["coffee"])]),
     "plain": ("Shirt", [BARE[4]]),
 }
 
@@ -103,7 +103,7 @@ def test_words_go_with_their_picture() -> None:
     assert found(shard, "coffee") == ["printed"]
     shard.apply(row("printed", 0, "state", sequence=6))
     assert found(shard, "coffee") == [], "of a picture that is not looked at yet nothing is known"
-    shard.apply(row("printed", 0, "vector", sequence=6, feature=with_words(BARE[5], ["tea"])))
+    shard.apply(row("printed", 0, "vector", sequence=6, feature=with_said(BARE[5], ["tea"])))
     assert (found(shard, "tea"), found(shard, "coffee")) == (["printed"], [])
     erased = DeltaBatch(FEATURES)
     erased.add(image_id("printed", "u0"), "printed", state_seq=8, image_seq=8, erased_seq=8)

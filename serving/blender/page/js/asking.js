@@ -12,7 +12,9 @@ const WAITS_MS = [1000, 2000, 3000, 5000, 5000, 10_000, 10_000, 15_000]; // whil
  * @typedef {{values?: {value: string, count: number}[], low?: number, high?: number, products: number}} Facet
  */
 
-const FACETS = [...FIELDS.keys(), "price"].map((field) => ({ field, limit: MOST_VALUES, exclude_own: true }));
+// Colours of pictures are nearly those of `colour` once more: they are chosen where a picture shows them.
+const COUNTED = [...FIELDS.keys()].filter((field) => field !== "colours");
+const FACETS = [...COUNTED, "price"].map((field) => ({ field, limit: MOST_VALUES, exclude_own: true }));
 
 export class Asking {
   /** @param {(question: Question, signal: AbortSignal) => Promise<string[]>} photosOf its photos, in base64 */

@@ -21,7 +21,7 @@ const filters = new Filters(change);
 const items = new Items((box) => change(() => ({ box })));
 const looks = new Looks((look) => change(() => ({ look })));
 const asking = new Asking((question) => photos.of(question));
-const pages = new Pages(asking, { address: addressLike, but: likeThisBut }, (products) => examples.remember(products));
+const pages = new Pages(asking, { address: addressLike, but: likeThisBut, choose }, (products) => examples.remember(products));
 
 /** @type {import("./question.js").Question} */
 let question = ask.NOTHING;
@@ -52,6 +52,12 @@ function likeThisBut(product) {
   go(ask.lookingLike(question, { similar: [product.product_id] }), { focus: false });
   scrollTo({ top: 0 });
   at("words").focus({ preventScroll: true });
+}
+
+/** Only what has that value; what was pressed goes with the list, and the focus moves on to the results. */
+function choose(field, value) {
+  change((now) => ask.toggled(now, field, value));
+  at("results-title").focus({ preventScroll: true });
 }
 
 function route({ focus = true } = {}) {

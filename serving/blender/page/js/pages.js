@@ -152,7 +152,7 @@ export class Pages {
     try {
       const answer = await this.explanation(this.pageOf.get(product.product_id));
       const found = answer.results.find((each) => each.product_id === product.product_id);
-      if (found) box.replaceChildren(...reasons(found, found.explain, answer.explain?.shards, question).children);
+      if (found) box.replaceChildren(...reasons(found, found.explain, answer.explain?.shards, question, this.offers.choose).children);
       else box.replaceChildren(element("p", "", "The catalogue has changed since, and this stands elsewhere now. Search again to see why."));
     } catch (error) {
       box.replaceChildren(element("p", "", words.problem(error)));

@@ -23,6 +23,8 @@ export const FIELDS = new Map([
   ["size", "Size"],
   ["type", "Type"],
   ["labels", "Labels"],
+  ["colours", "Shows colour"],
+  ["objects", "Shows"],
 ]);
 
 /** Parts of the look that can be weighed, with their names. */

@@ -15,9 +15,10 @@ export function facts(product) {
 export const titleOf = (product) => words.text(product.title) || product.product_id;
 
 /**
- * What a card offers. `address(product)`: of what is like it; `but(product)`: like it, with words; `why(product, card)`.
+ * What a card offers. `address(product)`: of what is like it; `but(product)`: like it, with words; `why(product, card)`;
+ * `choose(field, value)`: only what has that value.
  *
- * @typedef {{address: (product: object) => string, but: (product: object) => void, why: (product: object, item: HTMLElement, pressed: HTMLElement) => void}} Offers
+ * @typedef {{address: (product: object) => string, but: (product: object) => void, why: (product: object, item: HTMLElement, pressed: HTMLElement) => void, choose: (field: string, value: string) => void}} Offers
  */
 
 /** @param {Offers} offers @param {boolean} alike whether scores are likeness, and nothing else */
