@@ -21,7 +21,7 @@ import pytest
 from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.features.ids import dimension_of
 from schemas.ids import sequence, shard_of_product
-from tests.integration.serving.test_serving_processes import ENCODER, SHARDS, eventually, process, send
+from tests.integration.serving.test_processes import ENCODER, SHARDS, eventually, process, send
 from tests.ports import free_block
 from tests.support.serving.world import WATERMARK_MS, listed
 from vision.extractor import extractor_id

@@ -15,8 +15,8 @@ import pytest
 from benchmarks.harness.balanced import DRAIN_S, HAPROXY, BalancedTier
 from schemas.deltas.delta import DeltaBatch, Progress
 from schemas.ids import sequence, shard_of_product
-from tests.integration.serving.test_serving_hung import EXTRACTOR, vector
-from tests.integration.serving.test_serving_processes import ENCODER, eventually, send
+from tests.integration.serving.test_hung import EXTRACTOR, vector
+from tests.integration.serving.test_processes import ENCODER, eventually, send
 from tests.ports import free_block
 from tests.support.serving.world import WATERMARK_MS, listed
 
