@@ -34,7 +34,6 @@ import httpx
 import numpy as np
 import psutil
 
-from benchmarks.freshness import PROBE_PRODUCTS, send_probes
 from benchmarks.harness.processes import CpuMeter, processes
 from benchmarks.harness.result import RESULTS, write_result
 from benchmarks.harness.slopes import Slope, slope
@@ -47,6 +46,7 @@ from benchmarks.harness.system import (
 )
 from benchmarks.load.drawn import drawn_features
 from benchmarks.load.events import LoadGenerator
+from benchmarks.load.probes import PROBE_PRODUCTS, send_probes
 from benchmarks.load.shop import (
     ADDITIONS,
     NEW_AMONG_ADDITIONS,
@@ -152,7 +152,9 @@ class Soak:
             except (RuntimeError, TransientError) as error:
                 self.recorder.fail(f"probe: {error}"[:200])
                 continue
-            for probe in found:
+            if found.problem:
+                self.recorder.fail(f"probe: {found.problem}"[:200])
+            for probe in found.shown:
                 self.recorder.note("freshness", probe.shown_ms - probe.sent_ms)
 
     def _look(self) -> None:
