@@ -24,16 +24,16 @@ class Carried:
     def __init__(self, slots: int = SLOTS) -> None:
         """slots: a power of two."""
         self._mask = slots - 1
-        self._marks = memoryview(np.zeros(slots, np.int64))
-        self._saved_ms = memoryview(np.zeros(slots, np.float32))
+        self._marks = np.zeros(slots, np.int64).data
+        self._saved_ms = np.zeros(slots, np.int32).data
 
     def note(self, product_id: str, url: str, image_seq: int, saved_ms: float) -> None:
-        """The image's vector is in what goes out now; making it anew would have cost that many milliseconds."""
+        """The image's vector is in what goes out now; making it anew would have cost that many (whole) milliseconds."""
         mark = hash((product_id, url, image_seq)) or 1
         slot = mark & self._mask
-        self._marks[slot], self._saved_ms[slot] = mark, saved_ms
+        self._marks[slot], self._saved_ms[slot] = mark, round(saved_ms)
 
-    def saved_ms(self, product_id: str, url: str, image_seq: int) -> float | None:
+    def saved_ms(self, product_id: str, url: str, image_seq: int) -> int | None:
         """What was noted with the image; None where its vector may not have gone out."""
         mark = hash((product_id, url, image_seq)) or 1
         slot = mark & self._mask

@@ -33,7 +33,7 @@ class KnownVectors:
         attached = [entry for entry in record.images if entry.attached and entry.url in urls]
         if self._carried is None:
             return attached
-        lacked, saved_ms = [], 0.0
+        lacked, saved_ms = [], 0
         for entry in attached:
             ms = self._carried.saved_ms(record.product_id, entry.url, entry.image_seq)
             if ms is None:
@@ -42,7 +42,7 @@ class KnownVectors:
                 saved_ms += ms
         if len(lacked) < len(attached):
             self._metrics.count("features_reused", len(attached) - len(lacked))
-            self._metrics.count("cnn_ms_saved", round(saved_ms))
+            self._metrics.count("cnn_ms_saved", saved_ms)
         return lacked
 
     def taken_down(self, record: ProductRecord, entry: ImageEntry) -> None:
