@@ -47,6 +47,7 @@ def system_settings(home: Path, **overrides: Any) -> Settings:
         "event_partitions": 2,
         "feature_partitions": 2,
         "heartbeat_interval_ms": 200,
+        "heartbeat_rest_interval_ms": 200,
         "checkpoint_interval_ms": 1000,
         "snapshot_interval_s": 5.0,
         "stalled_after_s": 30.0,

@@ -1,6 +1,6 @@
 """Is a person seen where there is one, and none where there is none? The pictures of `apparel` and of `clothing`.
 
-    python -m benchmarks.seen [--step 8]
+    make bench-seen
 
 People wear what `apparel` sells (but for two bags, which count as missed); what `clothing` shows lies or hangs there.
 The products of the one and the pictures of the other are halved. `chosen`: the least of the scores in `SCORES` from

@@ -13,6 +13,9 @@ poll on average) and is never less than what a shopper would see.
 Where the time goes follows from two time stamps, of whole milliseconds: when
 the broker appended the event, and when Flink's sink was handed the delta
 record that contains it.
+
+A rate at which a probe is not shown within a minute is not sustained: what was
+seen until then is written down, and no higher rate is tried.
 """
 
 from __future__ import annotations
@@ -20,13 +23,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import bisect
+import os
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import grpc.aio
 import numpy as np
 
 from benchmarks.harness.processes import CpuMeter
@@ -34,102 +37,18 @@ from benchmarks.harness.result import write_result
 from benchmarks.harness.system import FIRST_PORT, BenchSystem, bench_settings, temporary_home
 from benchmarks.load.drawn import drawn_features
 from benchmarks.load.events import LoadGenerator
-from benchmarks.load.shop import Event, Kind, Shop, fill_feature_store, retitled
+from benchmarks.load.probes import FIRST_SENDS_S, POLL_S, PROBE_PRODUCTS, Probe, Probed, send_probes
+from benchmarks.load.shop import Kind, Shop, fill_feature_store
+from cli.topics_view import topic_views
 from messaging.consumer import PartitionReader
 from messaging.producer import EventProducer
 from schemas.deltas.delta import decode_deltas
 from schemas.ids import EPOCH_SHIFT, shard_of_product
-from schemas.search_pb2 import ProductRequest, ReplicaStatus, SearchRequest
-from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import Settings
 from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
 
-PROBE_PRODUCTS = 1000
-TITLES_EVERY = 5
-POLL_S = 0.002
-FIRST_SENDS_S = 2.0
-"""Probes of the first seconds are not counted: a producer's first sends wait for metadata and its producer id."""
 WARM_UP_S = 20.0
 """Of each rate: a JVM that has just started compiles, and a system that serves a shop has not just started."""
-GIVE_UP_S = 60.0
-
-
-@dataclass(slots=True)
-class Probe:
-    """Times are Unix milliseconds; `appended_ms` and the position come with the broker's receipt."""
-
-    event: Event
-    sent_ms: float
-    shown_ms: float = 0.0
-    partition: int = -1
-    offset: int = -1
-    appended_ms: int = 0
-    word: str = ""
-
-    def note_receipt(self, error: object, message: Any) -> None:
-        if error is not None:
-            raise RuntimeError(f"a probe was not written: {error}")
-        self.partition, self.offset, self.appended_ms = message.partition(), message.offset(), message.timestamp()[1]
-
-
-async def send_probes(settings: Settings, shop: Shop, seconds: float, per_s: float) -> list[Probe]:
-    """Sends at a steady pace and watches each until the searcher shows it; those of the first sends are left out."""
-    channels = [grpc.aio.insecure_channel(settings.tier.searcher(shard)) for shard in range(settings.shards)]
-    stubs: list[Any] = [SearchStub(channel) for channel in channels]  # type: ignore[no-untyped-call]
-    events = shop.mix()
-    probes: list[Probe] = []
-    watching: list[asyncio.Task[None]] = []
-    busy: set[bytes] = set()
-    first_word = time.time_ns() // 1_000_000  # no other rate's words: two products with one cannot be told apart
-    began = time.perf_counter()
-    with EventProducer(settings.kafka, linger_ms=0.0) as producer:
-        while (elapsed := time.perf_counter() - began) < FIRST_SENDS_S + seconds:
-            await asyncio.sleep(max(0.0, len(probes) / per_s - elapsed))
-            event = next(events)
-            while event.key in busy:  # two changes of one product at a time could not be told apart
-                await asyncio.sleep(POLL_S)
-            busy.add(event.key)
-            word = ""
-            if event.kind is Kind.ATTRIBUTES and len(probes) % TITLES_EVERY == 0:
-                word = f"word{first_word + len(probes)}x"
-                event = retitled(event, word)
-            probe = Probe(event, time.time_ns() / 1e6, word=word)
-            probes.append(probe)
-            producer.send(PRODUCT_EVENTS, event.key, event.value, delivered=probe.note_receipt)
-            stub = stubs[shard_of_product(event.key.decode(), settings.shards)]
-            watching.append(asyncio.create_task(_watch(stub, probe, busy)))
-        await asyncio.gather(*watching)
-    for channel in channels:
-        await channel.close(None)
-    first_ms = probes[0].sent_ms if probes else 0.0
-    return [probe for probe in probes if probe.sent_ms >= first_ms + 1000 * FIRST_SENDS_S]
-
-
-async def _watch(searcher: Any, probe: Probe, busy: set[bytes]) -> None:
-    request = ProductRequest(product_id=probe.event.key.decode())
-    words = SearchRequest(words=f"{probe.word} ", list_limit=1)
-    while True:
-        if probe.word:
-            answer = await searcher.Search(words, timeout=GIVE_UP_S)
-            shown = list(answer.listed.product_ids) == [request.product_id]
-        else:
-            answer = await searcher.Product(request, timeout=GIVE_UP_S)
-            shown = shows(answer.replicas[0], probe.event)
-        now_ms = time.time_ns() / 1e6
-        if shown:
-            probe.shown_ms = now_ms
-            busy.discard(probe.event.key)
-            return
-        if now_ms - probe.sent_ms > 1000 * GIVE_UP_S:
-            raise RuntimeError(f"not shown within {GIVE_UP_S:.0f} s: {probe}, the searcher has {answer}")
-        await asyncio.sleep(POLL_S)
-
-
-def shows(status: ReplicaStatus, event: Event) -> bool:
-    """Whether the searcher's answer is that after the event."""
-    if event.kind is Kind.REMOVED:
-        return not any(image.valid for image in status.images)
-    return bool(status.price == event.price and any(image.searchable for image in status.images))
 
 
 class DeltaLog:
@@ -144,6 +63,10 @@ class DeltaLog:
         self.records = 0
         self.deltas = 0
 
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+
     def emitted_ms(self, probes: Sequence[Probe], shards: int) -> list[float]:
         """Per probe the time stamp of the first delta record of its shard that reflects it. Reads, then closes."""
         reached: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
@@ -157,7 +80,7 @@ class DeltaLog:
                     for progress in batch.progress:
                         offset = (progress.sequence & (1 << EPOCH_SHIFT) - 1) - 1
                         reached[shard, progress.partition].append((offset, message.timestamp_ms))
-            reader.close()
+        self.close()
         found = []
         for probe in probes:
             steps = reached[shard_of_product(probe.event.key.decode(), shards), probe.partition]
@@ -175,15 +98,18 @@ def distribution(values: Sequence[float]) -> dict[str, float]:
 def measure(
     system: BenchSystem, load: LoadGenerator, shop: Shop, per_s: float, probes_per_s: float, seconds: float
 ) -> dict[str, Any]:
-    """One rate: warm up, then measure."""
+    """One rate: warm up, then measure. `problem` among the figures: it was not sustained, see `unsustained`."""
     settings = system.settings
     probes_per_s = min(probes_per_s, per_s / 2)
     load.begin("mix", int((per_s - probes_per_s) * (seconds + FIRST_SENDS_S + WARM_UP_S + 1)), per_s - probes_per_s)
     time.sleep(WARM_UP_S)
     log, meter = DeltaLog(settings), CpuMeter(system, {"load-generator": load.pid})
-    probes = asyncio.run(send_probes(settings, shop, seconds, probes_per_s))
+    probed = asyncio.run(send_probes(settings, shop, seconds, probes_per_s))
     cores = meter.cores()
-    produced = load.wait()
+    if probed.problem:
+        log.close()
+        return {**unsustained(system, probed, load.end().per_s, per_s), "cores": cores}
+    probes, produced = probed.probes, load.wait()
     emitted = log.emitted_ms(probes, settings.shards)
     by_kind: dict[str, list[float]] = defaultdict(list)
     for probe in probes:
@@ -219,6 +145,23 @@ def listed(system: BenchSystem, load: LoadGenerator, images: int) -> Shop:
     return probed
 
 
+def unsustained(system: BenchSystem, probed: Probed, load_per_s: float, per_s: float) -> dict[str, Any]:
+    """What there is to say of a rate at which a probe was given up: how far the others came, and what lies behind."""
+    shown = [probe.shown_ms - probe.sent_ms for probe in probed.shown]
+    behind = {topic.name: topic.lag or 0 for topic in topic_views(system.settings.kafka)}[PRODUCT_EVENTS]
+    return {
+        "problem": f"{per_s:g} events/s are not sustained: {probed.problem}; "
+        f"{len(probed.probes) - len(shown)} of {len(probed.probes)} probes were not shown, {behind:,} events wait. "
+        f"Try lower --rates, or end what else runs here (load {os.getloadavg()[0]:.0f})",
+        "shown_share": round(len(shown) / max(1, len(probed.probes)), 3),
+        **({"event_to_searchable_ms_of_those_shown": distribution(shown)} if shown else {}),
+        "events_waiting": behind,
+        "watermark_age_ms": round(system.watermark_lag_ms()),
+        "probes": len(probed.probes),
+        "load_events_per_s": round(load_per_s, 1),
+    }
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stream.freshness", description=__doc__)
     parser.add_argument("--images", type=int, default=100_000, help="in the index before the measurement")
@@ -230,32 +173,47 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--first-port", type=int, default=FIRST_PORT)
     parser.add_argument("--name", default="freshness", help="name of the result file")
     arguments = parser.parse_args(argv)
+    figures: dict[str, Any] = {}
     with temporary_home() as home:
         asked = {"encoder": arguments.encoder, "bundle_time_ms": arguments.bundle_time_ms}
         settings = bench_settings(home, arguments.first_port, **{name: value for name, value in asked.items() if value})
         drawn = drawn_features(settings)
         fill_feature_store(settings, drawn, arguments.images + PROBE_PRODUCTS)
-        with BenchSystem(settings).running() as system:
-            load = LoadGenerator(settings.kafka, arguments.images)
-            probed = listed(system, load, arguments.images)
-            figures = {}
-            for per_s in arguments.rates:
-                with system.progress.step(f"{per_s:g} events/s for {arguments.seconds:g} s"):
-                    found = measure(system, load, probed, per_s, arguments.probes, arguments.seconds)
-                    figures[f"at_{per_s:g}_per_s"] = found
-            load.close()
+        try:
+            with BenchSystem(settings).running() as system:
+                _measure_rates(system, arguments, figures)
+        finally:
+            if figures:  # also those before one that ended the benchmark
+                _write(arguments, settings, drawn.look.extractor_id, figures)
+    for rate, found in figures.items():
+        print(found.get("problem") or f"{rate} {found['event_to_searchable_ms']}", file=sys.stderr)
+    return 0
+
+
+def _measure_rates(system: BenchSystem, arguments: argparse.Namespace, figures: dict[str, Any]) -> None:
+    """One rate after the other into `figures`, up to the first that is not sustained."""
+    settings = system.settings
+    load = LoadGenerator(settings.kafka, arguments.images)
+    probed = listed(system, load, arguments.images)
+    for per_s in arguments.rates:
+        with system.progress.step(f"{per_s:g} events/s for {arguments.seconds:g} s"):
+            found = measure(system, load, probed, per_s, arguments.probes, arguments.seconds)
+            figures[f"at_{per_s:g}_per_s"] = found
+        if "problem" in found:
+            break
+    load.close()
+
+
+def _write(arguments: argparse.Namespace, settings: Settings, extractor_id: str, figures: dict[str, Any]) -> None:
     parameters = {
         **vars(arguments),
-        "extractor": drawn.look.extractor_id,
+        "extractor": extractor_id,
         "shards": settings.shards,
         "bundle_time_ms": settings.bundle_time_ms,
         "mix": "JD's, of known images: 33 % attribute updates, 53 % additions, 14 % removals",
         "poll_ms": 1000 * POLL_S,
     }
     write_result(arguments.name, parameters, figures)
-    for rate, found in figures.items():
-        print(rate, found["event_to_searchable_ms"])
-    return 0
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ from benchmarks.harness.system import (
 )
 from benchmarks.load.drawn import drawn_features
 from benchmarks.load.events import LoadGenerator
+from benchmarks.load.probes import PROBE_PRODUCTS, send_probes
 from benchmarks.load.shop import (
     ADDITIONS,
     NEW_AMONG_ADDITIONS,
@@ -52,7 +53,7 @@ from benchmarks.load.shop import (
     draw_pictures,
     fill_feature_store,
 )
-from benchmarks.stream.freshness import PROBE_PRODUCTS, listed, send_probes
+from benchmarks.stream.freshness import listed
 from cli.topics_view import topic_views
 from schemas.errors import TransientError
 
@@ -146,7 +147,9 @@ class Soak:
             except (RuntimeError, TransientError) as error:
                 self.recorder.fail(f"probe: {error}"[:200])
                 continue
-            for probe in found:
+            if found.problem:
+                self.recorder.fail(f"probe: {found.problem}"[:200])
+            for probe in found.shown:
                 self.recorder.note("freshness", probe.shown_ms - probe.sent_ms)
 
     def _look(self) -> None:

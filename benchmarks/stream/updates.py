@@ -128,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments.first_port,
             parallelism=arguments.parallelism,
             heartbeat_interval_ms=HEARTBEAT_MS,
+            heartbeat_rest_interval_ms=HEARTBEAT_MS,
             **overrides,
         )
         drawn = drawn_features(settings)

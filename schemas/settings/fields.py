@@ -124,7 +124,9 @@ class SettingFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     checkpoint_interval_ms: Annotated[int, Meta(ge=100)] = 10_000
     """Time between Flink checkpoints: what a restart replays at most."""
     heartbeat_interval_ms: Annotated[int, Meta(ge=10, le=60_000)] = 500
-    """Time between heartbeats per partition of product-events: how stale the watermark of an idle shop may be."""
+    """Time between heartbeats per partition of product-events: how stale a watermark may be that no event moves."""
+    heartbeat_rest_interval_ms: Annotated[int, Meta(ge=10, le=60_000)] = 2_000
+    """The same once nobody has written an event for ten seconds, where it is the longer one."""
     stalled_after_s: Annotated[float, Meta(ge=5)] = 60.0
     """A streaming job that has work and makes no progress for that long is restarted (extraction: 3 times that)."""
     stale_after_s: Annotated[float, Meta(gt=0)] = 30.0

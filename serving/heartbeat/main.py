@@ -19,6 +19,8 @@ def main() -> int:
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> None:
     producer = EventProducer(settings.kafka, linger_ms=0, delivery_timeout_s=10)
-    heartbeat = HeartbeatService(producer, settings.event_partitions, settings.heartbeat_interval_ms / 1000)
-    log.info("event=beating partitions=%d interval_ms=%d", settings.event_partitions, settings.heartbeat_interval_ms)
+    partitions = settings.event_partitions
+    interval_ms, rest_ms = settings.heartbeat_interval_ms, settings.heartbeat_rest_interval_ms
+    heartbeat = HeartbeatService(producer, partitions, interval_ms / 1000, rest_ms / 1000)
+    log.info("event=beating partitions=%d interval_ms=%d rest_interval_ms=%d", partitions, interval_ms, rest_ms)
     await heartbeat.run(stop)

@@ -74,6 +74,7 @@ class SystemOnHosts:
             "grpc_tls_ca": str(self._authority.certificate),
             "snapshot_interval_s": 5.0,
             "heartbeat_interval_ms": 200,
+            "heartbeat_rest_interval_ms": 200,
             "checkpoint_interval_ms": 1000,
             **kafka.settings,
             **chosen,

@@ -1,4 +1,6 @@
-"""The watchdog's process: `python -m cli.runtime.watchdog`. It looks once a second, at the processes more often.
+"""The watchdog's process: `python -m cli.runtime.watchdog`.
+
+It looks once a second, less often while all is well (`rhythm`), and at the processes more often.
 
 What it finds, and what it does:
 
@@ -33,10 +35,11 @@ from cli.runtime.flink import job
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER
 from cli.runtime.flink.rest import LIVE_STATES, FlinkRest
-from cli.runtime.parts import wanted
 from cli.runtime.processes import Processes, ProcessRecord
 from cli.runtime.supervisor import Supervisor
+from cli.runtime.watchdog.living import Living
 from cli.runtime.watchdog.part import NO_SUPERVISOR
+from cli.runtime.watchdog.rhythm import Rhythm
 from cli.runtime.watchdog.stall import EXTRACTION_PATIENCE, Reading, Stall, Unanswered
 from cli.runtime.watchdog.state import Lag, WatchdogState, read_state, write_state
 from cli.runtime.watchdog.submission import Submission
@@ -48,7 +51,6 @@ from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODU
 
 log = logging.getLogger("cli.runtime.watchdog")
 
-LOOK_S = 1.0
 GLANCE_S = 0.25
 READ_S = 5.0
 ORPHAN_S = 2.0
@@ -68,6 +70,7 @@ class Watchdog:
         self._settings = settings
         self._layout = settings.layout
         self._processes = Processes(self._layout)
+        self._living = Living(self._layout, self._processes)
         self._supervisor = Supervisor(settings, self._layout, self._processes)
         self._submission = Submission(self._submit)
         self._catalogue = Stall(settings.stalled_after_s)
@@ -85,17 +88,22 @@ class Watchdog:
         self._in_a_row: dict[Stall | Unanswered, int] = {}
         self._lags: list[Lag] = []
 
-    def glance(self) -> None:
-        """Hastens the supervisor where a part has died."""
-        if self._supervised and any(self._processes.running(name) is None for name in wanted(self._layout)):
+    def glance(self) -> bool:
+        """Whether every part lives; hastens the supervisor where one has died."""
+        all_live = self._living.all_live()
+        if self._supervised and not all_live:
             self._supervisor.hasten()
+        return all_live
 
-    def look(self) -> None:
+    def look(self) -> bool:
+        """Whether nothing keeps the job from running."""
+        self._living.look_anew()
         now = time.monotonic()
         if self._supervised:
             self._mind_supervisor(now)
         problem = self._mind_job(now)
         self._say(problem)
+        return not problem
 
     def _mind_supervisor(self, now: float) -> None:
         if self._supervisor.running():
@@ -296,12 +304,12 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     watchdog = Watchdog(settings, supervised=not options.no_supervisor)
-    looked_at = -LOOK_S
+    rhythm = Rhythm()
     while not stop.is_set():
-        watchdog.glance()
-        if time.monotonic() - looked_at >= LOOK_S:
-            looked_at = time.monotonic()
-            watchdog.look()
+        all_live = watchdog.glance()
+        now = time.monotonic()
+        if rhythm.due(now, all_live):
+            rhythm.looked(now, watchdog.look())
         stop.wait(GLANCE_S)
     # A submission that is under way ends with its client, which whoever stops this process sweeps.
     return 0

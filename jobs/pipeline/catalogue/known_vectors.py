@@ -1,8 +1,13 @@
-"""Vectors that there are already, and requests for those that there are not: no feature is extracted twice."""
+"""Vectors that there are already, and requests for those that there are not: no feature is extracted twice.
+
+Nor is one read and sent twice where its shard has it: an image that is listed already, and is listed again with the
+same picture, is what most additions are (docs/adr/0064-rest-and-what-is-sent-once.md).
+"""
 
 from __future__ import annotations
 
 from feature_store.features import FeatureReader
+from jobs.pipeline.catalogue.carried import Carried
 from jobs.pipeline.catalogue.config import CatalogueConfig
 from jobs.pipeline.given_vectors import GivenVectors
 from jobs.pipeline.stage import Metrics, Out
@@ -20,6 +25,30 @@ class KnownVectors:
         self._config = config
         self._features = features
         self._metrics = metrics
+        # Of several extractors, or of vectors that a shop brings with each event, every one goes out.
+        self._carried = None if len(config.extractors) > 1 or is_external(config.main) else Carried()
+
+    def not_sent(self, record: ProductRecord, urls: set[str]) -> list[ImageEntry]:
+        """The attached images among `urls` whose vector the index may lack; the others count as reused."""
+        attached = [entry for entry in record.images if entry.attached and entry.url in urls]
+        if self._carried is None:
+            return attached
+        lacked, saved_ms = [], 0
+        for entry in attached:
+            ms = self._carried.saved_ms(record.product_id, entry.url, entry.image_seq)
+            if ms is None:
+                lacked.append(entry)
+            else:
+                saved_ms += ms
+        if len(lacked) < len(attached):
+            self._metrics.count("features_reused", len(attached) - len(lacked))
+            self._metrics.count("cnn_ms_saved", saved_ms)
+        return lacked
+
+    def taken_down(self, record: ProductRecord, entry: ImageEntry) -> None:
+        """The image is no longer on sale; when it is again its vector goes out again."""
+        if self._carried is not None:
+            self._carried.forget(record.product_id, entry.url, entry.image_seq)
 
     def look_up(
         self,
@@ -44,6 +73,8 @@ class KnownVectors:
             if feature is not None:
                 vectors[record.product_id, entry.url] = feature.vector
                 saved_ms += feature.cnn_ms
+                if self._carried is not None and record.listed and entry.attached:
+                    self._carried.note(record.product_id, entry.url, entry.image_seq, feature.cnn_ms)
                 continue
             vector = given.of(record, entry) if external else b""
             if vector is None:

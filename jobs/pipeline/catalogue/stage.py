@@ -201,11 +201,11 @@ class CatalogueStage:
             record = work.records[product_id]
             if record is None or not record.listed:
                 continue
-            wanted += [
-                (record, entry, image_key(entry.url, entry.version))
-                for entry in record.images
-                if entry.attached and entry.url in urls
-            ]
+            if product_id in work.replayed:  # what was sent may have been lost with the task
+                entries = [entry for entry in record.images if entry.attached and entry.url in urls]
+            else:
+                entries = self._known.not_sent(record, urls)
+            wanted += [(record, entry, image_key(entry.url, entry.version)) for entry in entries]
         # Of a product that is not listed yet (or no longer) too: no later event brings the vector again.
         brought = wanted + [
             (record, entry, image_key(entry.url, entry.version))
@@ -232,6 +232,8 @@ class CatalogueStage:
             partition = shard_of_product(product_id, config.delta_partitions)
             attributes = display_attributes(record)
             for entry in record.images:
+                if not (record.listed and entry.attached):
+                    self._known.taken_down(record, entry)
                 vector = vectors.get((product_id, entry.url))
                 if entry.url in urls or vector is not None:
                     add_state(outbox.batch(partition, vector, attributes), record, entry, vector, attributes)

@@ -37,6 +37,8 @@ POLL_RECORDS = 500
 POLL_TIMEOUT_S = 0.1
 """How long a stop or a due snapshot may wait for the log; new records are handed over at once."""
 LOOK_AT_END_S = 1.0
+LOOK_AT_REST_S = 5.0
+"""The same after a time without a record: then the end is where the feed stands, unless Kafka hands nothing on."""
 RETRY_S = 0.5
 
 
@@ -244,14 +246,18 @@ class DeltaFeed:
             searcher.at(dict(reader.positions), _behind(reader.positions, ends))
             if not searcher.is_ready and not _behind(reader.positions, targets):
                 self._say_ready(reader, time.monotonic() - began)
-            for message in reader.poll(POLL_RECORDS, POLL_TIMEOUT_S):
+            messages = reader.poll(POLL_RECORDS, POLL_TIMEOUT_S)
+            for message in messages:
                 self._apply(shard, message)
                 searcher.beat()
+            if messages:
+                next_look = min(next_look, time.monotonic() + LOOK_AT_END_S)
             if time.monotonic() >= next_look:
                 ends = self._look_at_ends(reader, ends)
                 if searcher.is_ready:
                     self._trainer.train_when_due(shard)
-                next_look = time.monotonic() + LOOK_AT_END_S
+                behind = _behind(reader.positions, ends) > 0
+                next_look = time.monotonic() + (LOOK_AT_END_S if behind or not searcher.is_ready else LOOK_AT_REST_S)
             snapshots.save_when_due(shard, reader.positions)
         searcher.at(dict(reader.positions), _behind(reader.positions, ends))
         if self._save:

@@ -9,9 +9,9 @@ from PIL import Image
 
 from serving.blender.embedding.items import PhotoItems
 from tests.support.detector.drawn import drawn
-from vision.decode import ImageLimits
 from vision.detector.detecting import Detector
 from vision.detector.folder import is_installed
+from vision.pictures.decode import ImageLimits
 
 pytestmark = pytest.mark.anyio
 BALL = (292 / 416, 307 / 416, 368 / 416, 383 / 416)

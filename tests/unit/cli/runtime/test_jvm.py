@@ -54,6 +54,13 @@ def test_heap_and_direct_memory_are_what_the_configuration_divides(tmp_path: Pat
     assert totals == [896, 2112]
 
 
+def test_clocks_of_flinks_rpc_system_are_slow_in_both_its_processes(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for command in (job_manager_command(layout), task_manager_command(layout)):
+        # In front of the main class: behind it the JVM would not see it.
+        assert command.index("-Dpekko.scheduler.tick-duration=100ms") < command.index("--configDir") - 1
+
+
 @pytest.fixture
 def jars_of_setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the jars that Maven brought and that are ours, and nothing that is made of Flink's."""
