@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import indexing.shard.shard as shard_module
+import indexing.shard.shard as training_module
 from indexing.lists.inverted_lists import Part
 from indexing.shard.shard import Hit, Shard
 from schemas.deltas.delta import DeltaBatch, Progress
@@ -225,7 +225,7 @@ def test_lists_grow_far_beyond_what_training_saw() -> None:
 def test_what_is_applied_at_the_last_moment_of_a_training_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     shard, _ = filled(64)
     late = random_vectors(2, DIMENSION, seed=9)
-    taken_over = shard_module._parts_since
+    taken_over = training_module._parts_since
     calls: list[int] = []  # the capture; the catch-up, after which one more arrives; the last under the lock
 
     def apply_after(*arguments: Any) -> list[Part]:
@@ -235,7 +235,7 @@ def test_what_is_applied_at_the_last_moment_of_a_training_is_not_lost(monkeypatc
             shard.apply(listed(late[len(calls) - 1 : len(calls)], first=99 + len(calls)))
         return parts
 
-    monkeypatch.setattr(shard_module, "_parts_since", apply_after)
+    monkeypatch.setattr(training_module, "_parts_since", apply_after)
     shard.train(4, nprobe=4, threads=1)
     for number in range(2):
         assert products(shard.search(late[number : number + 1], 1)[0]) == [f"p{100 + number}"]
