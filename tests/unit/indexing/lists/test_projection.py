@@ -132,8 +132,8 @@ def ask(shard: Shard, queries: NDArray[np.float32]) -> ShardAnswer:
 def test_shard_by_either_form_finds_what_passes_and_comes_back_from_its_files(
     form: Form, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexing.shard.shard.default_kind", lambda _count, _dimension: IndexKind.IVF_PCA)
-    monkeypatch.setattr("indexing.shard.shard.train_codec", lambda _kind, sample, _seed: form(sample))
+    monkeypatch.setattr("indexing.shard.training.default_kind", lambda _count, _dimension: IndexKind.IVF_PCA)
+    monkeypatch.setattr("indexing.shard.training.train_codec", lambda _kind, sample, _seed: form(sample))
     vectors, queries = clustered(IMAGES, 300), clustered(40, 300, seed=2)
     shard = shard_of(vectors)
     monkeypatch.undo()
