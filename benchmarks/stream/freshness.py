@@ -24,7 +24,6 @@ import argparse
 import asyncio
 import bisect
 import os
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -186,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if figures:  # also those before one that ended the benchmark
                 _write(arguments, settings, drawn.look.extractor_id, figures)
     for rate, found in figures.items():
-        print(found.get("problem") or f"{rate} {found['event_to_searchable_ms']}", file=sys.stderr)
+        print(found.get("problem") or f"{rate} {found['event_to_searchable_ms']}")
     return 0
 
 

@@ -15,20 +15,21 @@ class Living:
     def __init__(self, layout: Layout, processes: Processes) -> None:
         self._layout = layout
         self._processes = processes
-        self._pids: list[int] | None = None
+        self._pids: set[int] | None = None
+        self._is_known = False
 
     def all_live(self) -> bool:
         """Whether each of them runs; false also once for one that has ended and runs again already."""
-        if self._pids is not None and all(map(_lives, self._pids)):
+        if self._is_known and self._pids is not None and all(map(_lives, self._pids)):
             return True
-        first, records = self._pids is None, [self._processes.running(name) for name in wanted(self._layout)]
-        found = [record.pid for record in records if record is not None]
-        self._pids = found if len(found) == len(records) else None
-        return first and self._pids is not None
+        before, records = self._pids, [self._processes.running(name) for name in wanted(self._layout)]
+        found = {record.pid for record in records if record is not None}
+        self._pids, self._is_known = found if len(found) == len(records) else None, True
+        return self._pids is not None and (before is None or before <= self._pids)
 
     def look_anew(self) -> None:
         """Has the next look read the records: parts may have been added, and a process id given to somebody else."""
-        self._pids = None
+        self._is_known = False
 
 
 def _lives(pid: int) -> bool:

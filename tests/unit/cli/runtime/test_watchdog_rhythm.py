@@ -91,11 +91,14 @@ def test_part_that_was_killed_is_missed_until_another_runs_in_its_place(home: Ho
     assert home.living.all_live()
 
 
-def test_part_that_was_replaced_between_two_looks_is_missed_once(home: Home) -> None:
+@pytest.mark.parametrize("anew", [False, True])
+def test_part_that_was_replaced_between_two_looks_is_missed_once(home: Home, anew: bool) -> None:
     home.start("kafka")
     assert home.living.all_live()
     home.kill("kafka")
     home.start("kafka")
+    if anew:
+        home.living.look_anew()
     assert not home.living.all_live()
     assert home.living.all_live()
 
@@ -106,3 +109,5 @@ def test_part_that_has_been_added_and_does_not_run_is_missed_at_the_next_look(ho
     want(home.layout, Part(name="broker", command=COMMAND, environment={}))
     home.living.look_anew()
     assert not home.living.all_live()
+    home.start("broker")
+    assert home.living.all_live()
