@@ -19,7 +19,6 @@ from vitrine_client.answers import (
     ClicksAccepted,
     ErasureAccepted,
     ErrorBody,
-    Explain,
     FacetAnswer,
     FacetBucket,
     FacetValue,
@@ -27,9 +26,6 @@ from vitrine_client.answers import (
     ImageReceipt,
     IndexStatus,
     ItemSeen,
-    LearnedScore,
-    ListPart,
-    MeasurePart,
     MergedHow,
     PhotoSeen,
     ProductReceipt,
@@ -38,7 +34,6 @@ from vitrine_client.answers import (
     Result,
     SearchedHow,
     SearcherStatus,
-    Shown,
     Suggestion,
     TookMs,
 )
@@ -54,6 +49,7 @@ from vitrine_client.errors import (
     UnexpectedAnswer,
     VitrineClientError,
 )
+from vitrine_client.explained import Explain, LearnedScore, ListPart, MeasurePart, Shown
 from vitrine_client.questions import (
     Box,
     Facet,

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from vitrine_client.answers import AlsoAt, Answer, BatchEntry, Explain, Result, Suggestion
+from vitrine_client.answers import AlsoAt, Answer, BatchEntry, Result, Suggestion
+from vitrine_client.explained import Explain
 
 T = TypeVar("T")
 
