@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import indexing.shard.shard as training_module
+import indexing.shard.training as training_module
 from indexing.lists.inverted_lists import Part
 from indexing.shard.shard import Hit, Shard
 from schemas.deltas.delta import DeltaBatch, Progress
