@@ -195,7 +195,7 @@ function askWords() {
 }
 
 /** A suggested brand or category: it takes the place of the words, as if it was chosen in the panel. */
-function chooseAlso(field, value) {
+function choose(field, value) {
   const chosen = { ...question.chosen, [field]: [value] };
   go({ ...question, words: "", chosen, all: !ask.isLooking(question) });
 }
