@@ -21,7 +21,7 @@ const filters = new Filters(change);
 const items = new Items((box) => change(() => ({ box })));
 const looks = new Looks((look) => change(() => ({ look })));
 const asking = new Asking((question) => photos.of(question));
-const pages = new Pages(asking, { address: addressLike, but: likeThisBut, choose }, (products) => examples.remember(products));
+const pages = new Pages(asking, { address: addressLike, but: likeThisBut, choose: chooseAlso }, (products) => examples.remember(products));
 
 /** @type {import("./question.js").Question} */
 let question = ask.NOTHING;
@@ -55,7 +55,7 @@ function likeThisBut(product) {
 }
 
 /** Only what has that value; what was pressed goes with the list, and the focus moves on to the results. */
-function choose(field, value) {
+function chooseAlso(field, value) {
   change((now) => ask.toggled(now, field, value));
   at("results-title").focus({ preventScroll: true });
 }
