@@ -17,8 +17,10 @@ MOST_WAITING = 2048
 """Spans; some two kilobytes each."""
 BATCH = 256
 SEND_EVERY_S = 1.0
-SEND_TIMEOUT_S = 2.0
-"""For one batch, its further attempts included; after that it is given up. A stop waits no longer either."""
+SEND_TIMEOUT_S = 5.0
+"""For one batch, its further attempts included; after that it is given up."""
+STOP_WAIT_S = 2.0
+"""After that nothing more is sent, when a process ends."""
 _WARN_EVERY_S = 60.0
 
 
@@ -71,8 +73,8 @@ class Outbox(SpanProcessor):
             log.warning("event=traces_dropped spans=%d collector=%s effect=none_but_on_traces", self.dropped, self._url)
 
     def shutdown(self) -> None:
-        """Sends what waits, once; what the collector has not taken within `SEND_TIMEOUT_S` is given up."""
-        patience = threading.Timer(SEND_TIMEOUT_S, self._exporter.shutdown)
+        """Sends what waits, once; what the collector has not taken within `STOP_WAIT_S` is given up."""
+        patience = threading.Timer(STOP_WAIT_S, self._exporter.shutdown)
         patience.daemon = True
         patience.start()
         self._batches.shutdown()  # type: ignore[no-untyped-call]  # OpenTelemetry's

@@ -58,7 +58,7 @@ class DeltaFeed:
     None: such a shard is built from the oldest record on. `accept_gap`: then
     begin there even when earlier records are gone (what did not change since
     will be missing). `queries`: gives recorded queries to warm an index with.
-    `applied`: is told of traced records that a ready shard takes; one that catches up goes old ways again.
+    `applied`: is told of traced records, but for those that a shard catches up with at its start: their ways are old.
     """
 
     def __init__(
@@ -285,7 +285,7 @@ class DeltaFeed:
             metrics.batches.inc()
         metrics.deltas.inc(len(batch))
         note_takedowns(gone, batch.progress, metrics)
-        if message.trace and self._applied is not None and self._searcher.is_ready:
+        if message.trace and self._applied is not None and self._searcher.was_ready:
             self._applied.note(message, began_ns, len(batch), self._searcher.generation)
 
     def _look_at_ends(self, reader: LogReader, known: dict[int, int]) -> dict[int, int]:
