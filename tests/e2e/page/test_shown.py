@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
-from tests.e2e.browser import becomes, shown_ids
-from tests.e2e.shop import Shop
+
+from tests.support.page.browser import becomes, shown_ids
+from tests.support.page.shop import Shop
 
 
 def why(page: Page, product_id: str) -> Locator:
