@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jobs.pipeline.catalogue.carried import Carried
-from tests.unit.pipeline.test_catalogue import World, added, deltas, vector
+from tests.support.stages.catalogue import World, added, deltas, vector
 
 URL = "https://h/1.jpg"
+READER_LOOKS_AGAIN_S = 0.1
+"""Twice the time after which a reader of features that missed one looks what others have written."""
 
 
 @pytest.fixture
@@ -81,6 +84,7 @@ def test_picture_that_was_made_by_request_goes_out_with_the_next_listing_and_the
     late = "https://h/late.jpg"
     assert vectors(world, added("p1", late, price=1)) == [None]
     world.know(late, vector())
+    time.sleep(READER_LOOKS_AGAIN_S)
     assert vectors(world, added("p1", late, price=1)) == [vector()]
     assert vectors(world, added("p1", late, price=2)) == [None]
 
