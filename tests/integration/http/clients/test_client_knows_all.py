@@ -55,10 +55,10 @@ ANSWERED = {"SearchAnswer": sdk.Answer} | {
     name: getattr(sdk, name)
     for name in (
         "CategoryTold", "PhotoSeen", "ItemSeen",
-        "Result", "AlsoAt", "MergedHow", "Explain", "ListPart", "MeasurePart", "LearnedScore", "TookMs", "FacetAnswer",
-        "FacetValue", "FacetBucket", "SearchedHow", "BatchEntry", "ErrorBody", "Suggestion", "ProductReceipt",
-        "ReplicaReceipt", "ImageReceipt", "ClicksAccepted", "ErasureAccepted", "IndexStatus", "SearcherStatus",
-        "GenerationStatus", "Readiness",
+        "Result", "AlsoAt", "MergedHow", "Explain", "ListPart", "MeasurePart", "LearnedScore", "Shown", "TookMs",
+        "FacetAnswer", "FacetValue", "FacetBucket", "SearchedHow", "BatchEntry", "ErrorBody", "Suggestion",
+        "ProductReceipt", "ReplicaReceipt", "ImageReceipt", "ClicksAccepted", "ErasureAccepted", "IndexStatus",
+        "SearcherStatus", "GenerationStatus", "Readiness",
     )
 }  # fmt: skip
 WRAPPED = {
