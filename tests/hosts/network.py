@@ -78,6 +78,14 @@ class Network:
         become = ("unshare", "--uts", "--mount", "sh", "-c", _BECOME, name, str(self._hosts))
         return (*inside, *become, *map(str, disk or ("", "")))
 
+    def listening(self, name: str) -> set[int]:
+        """TCP ports on which somebody on that host answers others than itself."""
+        assert IP is not None
+        inside = [IP, "netns", "exec", self._namespace(name), "ss", "--listening", "--tcp", "--numeric", "--no-header"]
+        lines = subprocess.run(inside, capture_output=True, text=True, check=True).stdout.splitlines()
+        found = (line.split()[3].rpartition(":") for line in lines)
+        return {int(port) for address, _, port in found if not address.startswith(("127.", "[::1]", "[::ffff:127."))}
+
     def cut(self, name: str) -> None:
         """The host's link is down: nothing comes in or out, and nobody is told."""
         _ip("link", "set", self._link(name), "down")

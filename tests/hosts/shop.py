@@ -134,11 +134,11 @@ class Shopper:
     """Asks the front, one question after the other; `with` it.
 
     `failures`: what was no answer. `partial`: answers that lack a shard. `wrong`: those that show what was removed
-    before the moment up to which they say that they are true.
+    before the moment up to which they say that they are true. `options`: of the client, what lets it in.
     """
 
-    def __init__(self, url: str, shop: BackEnd, seed: int) -> None:
-        self._client = httpx.Client(base_url=url, timeout=25.0)
+    def __init__(self, url: str, shop: BackEnd, seed: int, **options: Any) -> None:
+        self._client = httpx.Client(base_url=url, timeout=25.0, **options)
         self._shop = shop
         self._chance = random.Random(seed)
         self.answers = self.partial = 0

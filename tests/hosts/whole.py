@@ -5,6 +5,8 @@ replica of every shard on `one`; another task manager and the other replicas on
 `two`; blenders and the load balancer on `front`. `one` and `two` have a broker
 and a heartbeat each. Every host has a disk of its own, which all of them see
 as the same `VITRINE_HOME`, and shares nothing with the others but the network.
+That network is not trusted: what listens there wants a key, a certificate or a
+password, and none of it is let off by `VITRINE_ALLOW_OPEN_ADDRESS`.
 """
 
 from __future__ import annotations
@@ -27,16 +29,19 @@ from cli.runtime.environment import child_environment
 from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER
 from cli.runtime.programs import REPOSITORY
 from cli.runtime.watchdog.state import NAME as WATCHDOG
+from schemas.access.api_keys import Role
 from schemas.settings import Settings, load_settings
 from tests.hostile.doors.authority import Authority
 from tests.hostile.doors.secure_kafka import SecureKafka
+from tests.hosts.front_door import FrontDoor
 from tests.hosts.network import Network
 from tests.hosts.processes import HostProcesses
 
 SHARDS = 2
 WORKERS = ("one", "two")
 LOG, FRONT = "log", "front"
-GRPC_PORT, HTTP_PORT, FRONT_PORT = 7100, 8000, 8080
+GRPC_PORT, HTTP_PORT, FRONT_PORT = 7100, 8000, 8443
+STORE_PASSWORD = "of-the-stores"
 _NEVER = "1970-01-01T00:00:00Z"
 
 
@@ -45,19 +50,19 @@ class SystemOnHosts:
 
     def __init__(self, network: Network, kafka: SecureKafka, store: RunningServer, folder: Path, **chosen: Any) -> None:
         self.network = network
-        self.url = f"http://{network.address(FRONT)}:{FRONT_PORT}"
-        self.blenders = [f"http://{network.address(FRONT)}:{HTTP_PORT + n}" for n in range(2)]
+        self.url = f"https://{network.address(FRONT)}:{FRONT_PORT}"
+        self.blenders = [f"https://{network.address(FRONT)}:{HTTP_PORT + n}" for n in range(2)]
         self.processes = HostProcesses(folder)
         self._folder = folder
         self._home = folder / "home"
         self._home.mkdir()
-        self._authority = Authority(folder / "services", "services")
+        self.door = FrontDoor(folder, network.address(FRONT))
+        self.authority = Authority(folder / "services", "services")
+        store_password = folder / "store-password"
+        store_password.write_text(STORE_PASSWORD)
         subnet = network.address(WORKERS[0]).rpartition(".")[0]
         self._common = {
             "home": str(self._home),
-            # Shoppers come by the front, over a network of its own; between the services certificates count.
-            "allow_open_address": True,
-            "allowed_hosts": ["*"],
             "shards": SHARDS,
             "replicas": len(WORKERS),
             "event_partitions": 4,
@@ -67,11 +72,12 @@ class SystemOnHosts:
             "flink_address": network.address(WORKERS[0]),
             **_keystore(folder),
             "store": f"redis://{store.host}:{store.port}",
+            "store_password_file": str(store_password),
             "grpc_port": GRPC_PORT,
             "http_drain_s": 2.0,
             "broker_address": ",".join(f"{network.address(each)}:{GRPC_PORT}" for each in WORKERS),
             "searcher_address": f"{subnet}.1{{replica}}:{{port}}",
-            "grpc_tls_ca": str(self._authority.certificate),
+            "grpc_tls_ca": str(self.authority.certificate),
             "snapshot_interval_s": 5.0,
             "heartbeat_interval_ms": 200,
             "heartbeat_rest_interval_ms": 200,
@@ -85,21 +91,21 @@ class SystemOnHosts:
             for part in (*parts, *searchers, "broker", "heartbeat"):
                 self._add(part, host, [sys.executable, "-m", "cli.main", "part", part], self._settings(host))
         for number in range(len(self.blenders)):
-            settings = self._settings(FRONT, http_port=HTTP_PORT + number)
+            settings = self._settings(FRONT, http_port=HTTP_PORT + number, **self.door.settings)
             self._add(f"blender {number}", FRONT, [sys.executable, "-m", "serving.blender"], settings)
         self._add_balancer()
         self.settings = self._settings(WORKERS[0])
 
     def shards(self) -> list[dict[str, Any]]:
         """What a blender shows of every replica."""
-        found: list[dict[str, Any]] = httpx.get(f"{self.url}/v1/index", timeout=10).json()["shards"]
+        found: list[dict[str, Any]] = self.door.get(f"{self.url}/v1/index", Role.OPERATE).json()["shards"]
         return found
 
     def is_whole(self) -> bool:
         """Whether every blender is ready, and sees all replicas serve what is at most two seconds old."""
         try:
             for url in self.blenders:
-                if httpx.get(f"{url}/readyz", timeout=10).status_code != 200:
+                if self.door.get(f"{url}/readyz").status_code != 200:
                     return False
             now_s = time.time()
             seen = self.shards()
@@ -118,6 +124,10 @@ class SystemOnHosts:
             time.sleep(0.2)
         return time.monotonic() - began
 
+    def renew_certificate(self, host: str) -> None:
+        """Of that host's services, which go on."""
+        self.authority.renew(host, self.network.address(host))
+
     def renew_disk(self, host: str) -> None:
         """Another machine takes the place of one that is lost: of its disk the note of the log's epoch is there."""
         disk = self._disk(host)
@@ -131,7 +141,7 @@ class SystemOnHosts:
         return self._folder / f"disk of {host}"
 
     def _settings(self, host: str, **own: Any) -> Settings:
-        certificate, key = self._authority.issue(host, self.network.address(host))
+        certificate, key = self.authority.issue(host, self.network.address(host))
         return load_settings(
             {},
             **self._common,
@@ -151,8 +161,8 @@ class SystemOnHosts:
         balancing = {
             "VITRINE_LISTEN": f"{address}:{FRONT_PORT}",
             "VITRINE_STATS": "127.0.0.1:8405",
-            "VITRINE_HEALTH_HOST": "127.0.0.1",
-            **{f"VITRINE_BLENDER_{n}": url.removeprefix("http://") for n, url in enumerate(self.blenders, 1)},
+            **self.door.balancing,
+            **{f"VITRINE_BLENDER_{n}": url.removeprefix("https://") for n, url in enumerate(self.blenders, 1)},
         }
         command = [str(HAPROXY), "-db", "-f", str(REPOSITORY / "docker" / "haproxy" / "haproxy.cfg")]
         self.processes.add("balancer", FRONT, [*self.network.within(FRONT), *command], {**os.environ, **balancing})
