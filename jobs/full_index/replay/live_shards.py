@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from generations.broker import broker_of
-from jobs.full_index.replay.report import MAX_EXAMPLES, SampleResult
-from jobs.full_index.truth.audit import ExpectedProduct
+from jobs.full_index.replay.report import SampleResult
+from jobs.full_index.truth.audit import MAX_EXAMPLES, ExpectedProduct
 from schemas.access.tier import TierAccess
 from schemas.features.ids import features_of
 from schemas.search_pb2 import ReplicaStatus, StatusResponse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-MAX_EXAMPLES = 20
+from jobs.full_index.truth.audit import CatalogueVerdict
 
 
 class SampleResult(msgspec.Struct, kw_only=True):
@@ -29,24 +29,6 @@ class ShardVerdict(msgspec.Struct, kw_only=True):
     digest: str
     verdict: str
     after: str = ""
-
-
-class CatalogueVerdict(msgspec.Struct, kw_only=True):
-    """The live catalogue against the truth, in products; see `audit.PartitionAudit`."""
-
-    products: int = 0
-    listed: int = 0
-    valid_images: int = 0
-    missing: int = 0
-    unknown: int = 0
-    different: int = 0
-    behind: int = 0
-    moved_on: int = 0
-    examples: list[str] = []
-
-    @property
-    def wrong(self) -> int:
-        return self.missing + self.unknown + self.different
 
 
 class FeatureVerdict(msgspec.Struct, kw_only=True):

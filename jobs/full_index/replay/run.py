@@ -29,7 +29,6 @@ from jobs.full_index.replay.missing import MissingFeatures
 from jobs.full_index.replay.position import ReplayFolder, ReplayPosition
 from jobs.full_index.replay.range import Base, ReplayRange, choose_range
 from jobs.full_index.replay.report import (
-    CatalogueVerdict,
     FeatureVerdict,
     ReplayReport,
     SampleResult,
@@ -46,7 +45,7 @@ from jobs.full_index.replay.stages import (
     ReplayLog,
     StoreCopies,
 )
-from jobs.full_index.truth.audit import PartitionAudit
+from jobs.full_index.truth.audit import CatalogueVerdict, PartitionAudit
 from jobs.full_index.truth.copies import (
     complete_catalogue,
     copy_catalogue,
@@ -246,11 +245,8 @@ class Replay:
             results=self._results("audit"),
         )
         audits = list({audit.partition: audit for audit in answers}.values())
-        verdict = self._report.catalogue
         for audit in audits:
-            for name in ("products", "listed", "valid_images", "missing", "unknown", "different", "behind", "moved_on"):
-                setattr(verdict, name, getattr(verdict, name) + getattr(audit, name))
-            verdict.examples += audit.examples
+            self._report.catalogue.add(audit)
         return audits
 
     # -- the healing ---------------------------------------------------------------------------

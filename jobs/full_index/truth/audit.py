@@ -65,16 +65,14 @@ class MissingFeature(msgspec.Struct, frozen=True, array_like=True):
         return self.extractor_id, self.key
 
 
-class PartitionAudit(msgspec.Struct, kw_only=True):
-    """What one catalogue partition comes to.
+class CatalogueVerdict(msgspec.Struct, kw_only=True):
+    """The live catalogue against the truth, in products.
 
-    The live catalogue against the truth: `missing` (the log has the product,
-    the catalogue has not), `unknown` (the other way round), `different`,
-    `behind` (the stream has not come so far yet), `moved_on` (an event after
-    the range; not compared). `digests`: the truth's, by shard, in hex, to be added up.
+    `missing` (the log has the product, the catalogue has not), `unknown` (the
+    other way round), `different`, `behind` (the stream has not come so far
+    yet), `moved_on` (an event after the range; not compared).
     """
 
-    partition: int
     products: int = 0
     listed: int = 0
     valid_images: int = 0
@@ -84,6 +82,21 @@ class PartitionAudit(msgspec.Struct, kw_only=True):
     behind: int = 0
     moved_on: int = 0
     examples: list[str] = []
+
+    @property
+    def wrong(self) -> int:
+        return self.missing + self.unknown + self.different
+
+    def add(self, part: CatalogueVerdict) -> None:
+        """Takes in what another part of the catalogue comes to."""
+        for name in CatalogueVerdict.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(part, name))
+
+
+class PartitionAudit(CatalogueVerdict, kw_only=True):
+    """What one catalogue partition comes to. `digests`: the truth's, by shard, in hex, to be added up."""
+
+    partition: int
     digests: list[str] = []
     missing_features: list[MissingFeature] = []
     sample: list[ExpectedProduct] = []

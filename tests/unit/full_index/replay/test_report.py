@@ -8,7 +8,6 @@ import json
 from cli.commands.index.replay import as_text
 from jobs.full_index.replay.arguments import add_replay_arguments, replay_arguments
 from jobs.full_index.replay.report import (
-    CatalogueVerdict,
     FeatureVerdict,
     ReplayReport,
     SampleResult,
@@ -16,6 +15,7 @@ from jobs.full_index.replay.report import (
     decode_report,
     encode_report,
 )
+from jobs.full_index.truth.audit import CatalogueVerdict
 
 
 def report(**parts: object) -> ReplayReport:
