@@ -198,7 +198,8 @@ def _wrong_module(module: str, options: list[str]) -> Iterator[str]:
 def missing_settings(document: Document) -> Iterator[str]:
     for name in set(re.findall(r"\bVITRINE_[A-Z][A-Z_]*[A-Z]\b", document.text)):
         setting = name.removeprefix("VITRINE_").lower() in Settings.__struct_fields__
-        if not setting and not re.search(rf"environ[^\n]*{name}\b", sources()):
+        balancer = f"${{{name}}}" in (ROOT / "docker" / "haproxy" / "haproxy.cfg").read_text()
+        if not setting and not balancer and not re.search(rf"environ[^\n]*{name}\b", sources()):
             yield f"{name}, which is no setting and no variable that the code reads"
 
 
