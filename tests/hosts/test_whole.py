@@ -44,7 +44,7 @@ from tests.hosts.whole import (
 from tests.rebuilt import rebuild
 
 EXTRACTOR = "external:shop:16"
-CUTS = [("one", 5.0), ("two", 30.0)]
+CUTS = [("one", 5.0), ("two", 30.0), (LOG, 20.0)]
 if longest := os.environ.get("VITRINE_LONGEST_CUT_S"):
     CUTS.append(("two", float(longest)))  # make hosts
 
@@ -80,6 +80,10 @@ def test_job_on_two_hosts_loses_nothing_when_either_is_cut_off_or_dies(whole: Sy
             time.sleep(seconds)
             whole.network.mend(host)
             took[f"{host} cut off for {seconds:.0f} s"] = whole.await_whole()
+        whole.store.kill()
+        time.sleep(5)
+        whole.store.start()
+        took["stores' server killed, back after 5 s"] = whole.await_whole()
         whole.processes.kill("two")
         time.sleep(5)
         whole.processes.start("two")

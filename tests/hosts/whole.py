@@ -50,6 +50,7 @@ class SystemOnHosts:
 
     def __init__(self, network: Network, kafka: SecureKafka, store: RunningServer, folder: Path, **chosen: Any) -> None:
         self.network = network
+        self.store = store
         self.url = f"https://{network.address(FRONT)}:{FRONT_PORT}"
         self.blenders = [f"https://{network.address(FRONT)}:{HTTP_PORT + n}" for n in range(2)]
         self.processes = HostProcesses(folder)
