@@ -57,8 +57,8 @@ def check_empty(node: KafkaNode, kafka: KafkaAccess) -> None:
         wait_for_kafka(kafka, ANSWER_S)
     except OperatorError as error:
         raise OperatorError(
-            f"the broker {node.number} has an empty folder, and the others do not answer: start those that have the log "
-            "first, or wait until they answer (docs/operations.md, From one Kafka to three)"
+            f"the broker {node.number} has an empty folder, and the others do not answer: start those that have the "
+            "log first, or wait until they answer (docs/operations.md, From one Kafka to three)"
         ) from error
 
 
