@@ -128,7 +128,7 @@ class EventProducer:
 
 def _why(error: KafkaError) -> str:
     if error.code() in (KafkaError._MSG_TIMED_OUT, KafkaError.NOT_ENOUGH_REPLICAS):
-        return f"{error.str()}: too few brokers are there to take it (vitrine status); it may be in the log"
+        return f"{error.str()}: too few of Kafka's brokers are there to take it (vitrine status); it may be in the log"
     return str(error)
 
 

@@ -56,8 +56,8 @@ def too_few_replicas(found: Mapping[str, Replication], wanted: int) -> list[str]
         return []
     fewest = min(found[name].replicas for name in thin)
     return [
-        f"{', '.join(thin)}: on {fewest} broker{'s' if fewest > 1 else ''}, and kafka_replicas says {wanted}: "
-        "vitrine replicate brings them to further ones"
+        f"{', '.join(thin)}: {fewest} replica{'s' if fewest > 1 else ''}, and kafka_replicas says {wanted}: "
+        "vitrine replicate brings them to further brokers of Kafka's"
     ]
 
 
@@ -68,7 +68,7 @@ def replicas_behind(found: Mapping[str, Replication]) -> list[str]:
         return []
     return [
         f"{behind} of {sum(len(topic.assigned) for topic in found.values())} partitions lack a replica that is up to "
-        "date: a broker is away, or catches up; start it where it does not run (vitrine part kafka)"
+        "date: a broker of Kafka's is away, or catches up; start it where it does not run (vitrine part kafka)"
     ]
 
 
@@ -81,8 +81,8 @@ def further_replicas(
     """
     if len(brokers) < wanted:
         raise OperatorError(
-            f"kafka_replicas says {wanted}, and {len(brokers)} brokers answer ({', '.join(map(str, brokers))}): start "
-            "the others, or set VITRINE_KAFKA_REPLICAS to what there are"
+            f"kafka_replicas says {wanted}, and {len(brokers)} of Kafka's brokers answer ({', '.join(map(str, brokers))}): "
+            "start the others, or set VITRINE_KAFKA_REPLICAS to what there are"
         )
     load: Counter[int] = Counter(dict.fromkeys(brokers, 0))
     plan = {}

@@ -48,7 +48,7 @@ def check_kafka_exposure(settings: Settings) -> None:
             "kafka_tls_key": settings.kafka_tls_key,
         }
         if encrypted and (missing := [name for name, value in wanted.items() if not value]):
-            raise OperatorError(f"a broker needs {', '.join(missing)}: by certificates it knows who may connect")
+            raise OperatorError(f"Kafka's broker needs {', '.join(missing)}: by certificates it knows who may connect")
         _check(settings, "Kafka", wanted)
 
 

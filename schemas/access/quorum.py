@@ -71,18 +71,18 @@ def kafka_node(number: int, kafka: KafkaAccess, *, binds: str, cluster: str) -> 
     nodes = tuple((each[1], int(each[2])) for each in found if each is not None)
     if number > len(nodes) or len({*nodes}) < len(nodes):
         raise OperatorError(
-            f"setting kafka_node: {number} is not one of {len({*nodes})} brokers; list every broker once in "
+            f"setting kafka_node: {number} is not one of Kafka's {len({*nodes})} brokers; list every broker once in "
             "kafka_bootstrap, alike on all machines, and number them by their places there"
         )
     if is_loopback(binds) and not is_loopback(nodes[number - 1][0]):
         raise OperatorError(
-            f"the other brokers cannot reach this one at {binds}: set VITRINE_HOST to the address that "
+            f"Kafka's other brokers cannot reach this one at {binds}: set VITRINE_HOST to the address that "
             f"{nodes[number - 1][0]} in kafka_bootstrap means"
         )
     if kafka.authenticated:
         raise OperatorError(
-            "kafka_security_protocol: brokers that run here know each other and their clients by certificates, not by "
-            "passwords; set it to SSL, or leave kafka_node out where a Kafka of your own asks for a password"
+            "kafka_security_protocol: Kafka's brokers that run here know each other and their clients by certificates, not "
+            "by passwords; set it to SSL, or leave kafka_node out where a Kafka of your own asks for a password"
         )
     if cluster and not _CLUSTER.fullmatch(cluster):
         raise OperatorError(

@@ -131,7 +131,7 @@ def test_producer_is_told_why_where_fewer_than_two_are_in_sync(replicated: Repli
     brokers.kill(one, two)
     try:
         with (
-            pytest.raises(TransientError, match="too few brokers"),
+            pytest.raises(TransientError, match="too few of Kafka's brokers"),
             EventProducer(brokers.access, delivery_timeout_s=3) as producer,
         ):
             for partition in range(6):

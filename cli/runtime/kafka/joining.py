@@ -35,8 +35,8 @@ def check_folder(node: KafkaNode, data: Path, before: str) -> None:
         )
     if number != str(node.number):
         raise OperatorError(
-            f"{data} is of the broker {number}, and this is to be {node.number}: set VITRINE_KAFKA_NODE={number}, and "
-            "list the brokers in kafka_bootstrap in the order that they had"
+            f"{data} is of Kafka's broker {number}, and this is to be {node.number}: set VITRINE_KAFKA_NODE={number}, "
+            "and list the brokers in kafka_bootstrap in the order that they had"
         )
     known = before.count("@")
     if known and abs(len(node.nodes) - known) > 1:
@@ -57,8 +57,8 @@ def check_empty(node: KafkaNode, kafka: KafkaAccess) -> None:
         wait_for_kafka(kafka, ANSWER_S)
     except OperatorError as error:
         raise OperatorError(
-            f"the broker {node.number} has an empty folder, and the others do not answer: start those that have the "
-            "log first, or wait until they answer (docs/operations.md, From one Kafka to three)"
+            f"Kafka's broker {node.number} has an empty folder, and the others do not answer: start those that have "
+            "the log first, or wait until they answer (docs/operations.md, From one Kafka to three)"
         ) from error
 
 

@@ -35,14 +35,14 @@ def test_topic_that_has_enough_is_left_alone() -> None:
 
 
 def test_more_replicas_than_brokers_are_refused_with_those_that_answer() -> None:
-    with pytest.raises(OperatorError, match=r"kafka_replicas says 3, and 2 brokers answer \(1, 2\).*REPLICAS"):
+    with pytest.raises(OperatorError, match=r"says 3, and 2 of Kafka's brokers answer \(1, 2\).*REPLICAS"):
         further_replicas({"a": on_one(1)}, [1, 2], 3)
 
 
 def test_what_has_too_few_is_named_with_the_command() -> None:
     assert too_few_replicas({"a": on_one(2)}, 0) == []
     (line,) = too_few_replicas({"a": on_one(2), "b": on_one(1)}, 3)
-    assert line.startswith("a, b: on 1 broker, and kafka_replicas says 3: vitrine replicate")
+    assert line.startswith("a, b: 1 replica, and kafka_replicas says 3: vitrine replicate")
 
 
 def test_replica_that_is_away_and_partition_that_nobody_leads_are_counted() -> None:

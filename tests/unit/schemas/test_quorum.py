@@ -43,7 +43,7 @@ def test_which_machines_run_a_broker(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("chosen", "says"),
     [
-        ({"kafka_node": 4}, "kafka_node: 4 is not one of 3 brokers"),
+        ({"kafka_node": 4}, "kafka_node: 4 is not one of Kafka's 3 brokers"),
         ({"kafka_node": 1, "kafka_bootstrap": "10.0.0.5:9092,10.0.0.5:9092"}, "list every broker once"),
         ({"kafka_node": 1, "kafka_bootstrap": "kafka"}, "'kafka' is no host:port"),
         ({"kafka_node": 2, "host": "127.0.0.1"}, "set VITRINE_HOST to the address that 10.0.0.5"),
