@@ -58,7 +58,7 @@ def wait_for_kafka(bootstrap: Kafka, timeout_s: float = 60.0, broker: int = 0) -
     while True:
         try:
             found = client.list_topics(timeout=2).brokers
-            if broker in found if broker else found:
+            if broker in found or (found and not broker):
                 return
             problem = f"the broker {broker} has not joined" if found else "no broker is registered"
         except KafkaException as error:

@@ -81,8 +81,8 @@ def further_replicas(
     """
     if len(brokers) < wanted:
         raise OperatorError(
-            f"kafka_replicas says {wanted}, and {len(brokers)} of Kafka's brokers answer ({', '.join(map(str, brokers))}): "
-            "start the others, or set VITRINE_KAFKA_REPLICAS to what there are"
+            f"kafka_replicas says {wanted}, and {len(brokers)} of Kafka's brokers answer "
+            f"({', '.join(map(str, brokers))}): start the others, or set VITRINE_KAFKA_REPLICAS to what there are"
         )
     load: Counter[int] = Counter(dict.fromkeys(brokers, 0))
     plan = {}

@@ -81,8 +81,8 @@ def kafka_node(number: int, kafka: KafkaAccess, *, binds: str, cluster: str) -> 
         )
     if kafka.authenticated:
         raise OperatorError(
-            "kafka_security_protocol: Kafka's brokers that run here know each other and their clients by certificates, not "
-            "by passwords; set it to SSL, or leave kafka_node out where a Kafka of your own asks for a password"
+            "kafka_security_protocol: Kafka's brokers that run here know each other and their clients by certificates, "
+            "not by passwords; set it to SSL, or leave kafka_node out where a Kafka of your own asks for a password"
         )
     if cluster and not _CLUSTER.fullmatch(cluster):
         raise OperatorError(
