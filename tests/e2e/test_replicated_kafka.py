@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -40,19 +41,19 @@ class Replicated:
         topics = admin_client(self.brokers.access).list_topics(timeout=10).topics
         return int(topics[PRODUCT_EVENTS].partitions[partition].leader)
 
-    def lose(self, what: str, shop: EventBackEnd, *numbers: int) -> None:
-        """SIGKILL for those brokers, and their start: of one when all is fresh again without it, of two after `AWAY_S`.
+    def lose(self, what: str, shop: EventBackEnd, *numbers: int, by: int = signal.SIGKILL) -> None:
+        """Those brokers end, and start: one when all is fresh again without it, two after `AWAY_S`.
 
         Returns once every replica is up to date.
         """
         began_s, since_ms = time.monotonic(), now_ms()
-        self.brokers.kill(*numbers)
+        self.brokers.end(*numbers, by=by)
         if len(numbers) > 1:
             time.sleep(AWAY_S)
             self.brokers.start(*numbers)
         fresh_s = self._await_fresh(since_ms)
         if len(numbers) == 1:
-            assert any("lack a replica" in line for line in replica_problems(self.system.settings))
+            eventually(lambda: replica_problems(self.system.settings), "the status tells of it")
             self.brokers.start(*numbers)
         back_s = time.monotonic()
         self._await_in_sync()
@@ -106,6 +107,7 @@ def test_brokers_are_killed_one_after_the_other_and_two_at_once_and_nothing_is_l
     ):
         replicated.lose("a broker that leads", shop, replicated.leader(0))
         replicated.lose("the controller's leader", shop, brokers.controller())
+        replicated.lose("a broker that is ended", shop, replicated.leader(1), by=signal.SIGTERM)
         lonely = replicated.leader(0)
         before = len(shop.acknowledged)
         others = [number for number in brokers.numbers if number != lonely]

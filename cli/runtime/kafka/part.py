@@ -12,11 +12,10 @@ from cli.runtime.class_data import class_options
 from cli.runtime.environment import part_environment
 from cli.runtime.jit import LATE, QUICK
 from cli.runtime.kafka.joining import check_empty, check_folder, is_formatted
-from cli.runtime.kafka.properties import node_properties, server_properties
+from cli.runtime.kafka.properties import node_properties, only_node, server_properties
 from cli.runtime.parts import Part
-from cli.runtime.programs import LOOPBACK, jars, java
+from cli.runtime.programs import jars, java
 from schemas.access.exposure import check_kafka_exposure
-from schemas.access.quorum import KafkaNode
 from schemas.errors import OperatorError
 from schemas.layout import Layout
 from schemas.settings import Settings
@@ -61,8 +60,7 @@ def broker_part(settings: Settings) -> Part:
     node = settings.own_broker
     formatted = is_formatted(data)
     if formatted:
-        alone = KafkaNode(1, ((LOOPBACK, settings.kafka_port),), LOOPBACK)
-        check_folder(alone if node is None else node, data, _voters(properties))
+        check_folder(only_node(settings.kafka_port) if node is None else node, data, _voters(properties))
     elif node is not None:
         check_empty(node, settings.kafka)
     text = server_properties(settings.kafka_port, data) if node is None else node_properties(node, settings.kafka, data)

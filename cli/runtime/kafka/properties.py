@@ -12,15 +12,19 @@ from schemas.topics import in_sync_of
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 
+def only_node(port: int) -> KafkaNode:
+    """The only broker, on the loopback address."""
+    return KafkaNode(1, ((LOOPBACK, port),), LOOPBACK)
+
+
 def server_properties(port: int, data: Path) -> str:
-    """Of the only broker, which is bound to the loopback address.
+    """Of the only broker.
 
     Kafka leaves the syncing of its log to the operating system: what a client
     has been told is written survives the broker's death, not the machine's.
     """
-    alone = KafkaNode(1, ((LOOPBACK, port),), LOOPBACK)
     # Else its controller writes a record of nothing twice a second, for followers that are none.
-    return _text(_common(alone, "PLAINTEXT", data) | {"metadata.max.idle.interval.ms": 0})
+    return _text(_common(only_node(port), "PLAINTEXT", data) | {"metadata.max.idle.interval.ms": 0})
 
 
 def node_properties(node: KafkaNode, access: KafkaAccess, data: Path) -> str:
@@ -65,7 +69,8 @@ def _common(node: KafkaNode, protocol: str, data: Path) -> dict[str, object]:
         "num.recovery.threads.per.data.dir": 1,
         "log.segment.bytes": 256 * 1024 * 1024,
         "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
-        # So long a broker that was killed counts as there: others lead its partitions then, and it may come back.
+        # So long a broker that was killed counts as there: until then it cannot come back, and of several brokers
+        # the others wait for it with each record.
         "broker.session.timeout.ms": 6000,
         "broker.heartbeat.interval.ms": 1000,
     }
