@@ -85,6 +85,7 @@ def further_replicas(
             f"({', '.join(map(str, brokers))}): start the others, or set VITRINE_KAFKA_REPLICAS to what there are"
         )
     load: Counter[int] = Counter(dict.fromkeys(brokers, 0))
+    load.update(broker for topic in found.values() for partition in topic.assigned for broker in partition)
     plan = {}
     for name, topic in found.items():
         if topic.replicas >= wanted:
@@ -94,10 +95,11 @@ def further_replicas(
 
 
 def _wider(present: Sequence[int], load: Counter[int], wanted: int, number: int) -> list[int]:
-    """`load`: how many replicas each broker was given before, which is brought up to date."""
+    """`load`: how many replicas each broker has, which is brought up to date."""
     others = sorted((broker for broker in load if broker not in present), key=lambda broker: (load[broker], broker))
-    chosen = sorted([*present, *others[: max(0, wanted - len(present))]])
-    load.update(chosen)
+    further = others[: max(0, wanted - len(present))]
+    load.update(further)
+    chosen = sorted([*present, *further])
     first = number % len(chosen)
     return chosen[first:] + chosen[:first]
 
