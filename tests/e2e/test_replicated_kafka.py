@@ -83,15 +83,17 @@ class Replicated:
 def replicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicated]:
     folder = tmp_path_factory.mktemp("replicated")
     brokers = Brokers(folder, kafka_replicas=3)
-    # Six partitions of events: each broker leads two of them.
-    system = System(folder / "home", encoder=EXTRACTOR, event_partitions=6, **brokers.client)
     try:
         brokers.start()
-        wait_for_kafka(brokers.access, 120.0)
-        system.start()
-        yield Replicated(system, brokers)
+        wait_for_kafka(brokers.access, 300.0)
+        # Its ports are looked for once Kafka has its own. Six partitions of events: each broker leads two of them.
+        system = System(folder / "home", encoder=EXTRACTOR, event_partitions=6, **brokers.client)
+        try:
+            system.start()
+            yield Replicated(system, brokers)
+        finally:
+            system.stop()
     finally:
-        system.stop()
         brokers.end()
 
 

@@ -50,7 +50,7 @@ def test_one_broker_becomes_three_and_the_first_may_be_lost(
     alone = {**ALONE, "kafka_port": int(brokers.addresses[0].rpartition(":")[2])}
     before = brokers.settings(1, **alone)
     brokers.start(1, **alone)
-    wait_for_kafka(before.kafka, 120.0)
+    wait_for_kafka(before.kafka, 300.0)
     ensure_topics(before)
     write(before.kafka, 0, 200)
     commit(before.kafka)
@@ -118,5 +118,6 @@ def cluster_of(data: Path) -> str:
 
 def least_in_sync(kafka: KafkaAccess) -> str:
     resource = ConfigResource(ResourceType.TOPIC, PRODUCT_EVENTS)
-    (future,) = admin_client(kafka).describe_configs([resource]).values()
+    client = admin_client(kafka)
+    (future,) = client.describe_configs([resource]).values()
     return str(future.result()["min.insync.replicas"].value)
