@@ -25,6 +25,8 @@ from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
 from tests.support.serving.world import listed, removed
 
 _EVERY_S = 0.05
+_PATIENCE_S = 300.0
+"""For Kafka to take an event: a shop's back end keeps those that are not acknowledged."""
 
 
 class _Again:
@@ -55,7 +57,7 @@ class BackEnd:
     """
 
     def __init__(self, kafka: KafkaAccess, extractor_id: str, shards: int, seed: int = 1) -> None:
-        self._producer = EventProducer(kafka)
+        self._producer = EventProducer(kafka, delivery_timeout_s=_PATIENCE_S)
         self._extractor_id = extractor_id
         self._shards = shards
         self._chance = random.Random(seed)
@@ -144,7 +146,7 @@ class EventBackEnd(BackEnd):
 
         value = msgspec.json.encode({**event, "product_id": product})
         self._producer.send(PRODUCT_EVENTS, product.encode(), value, None, delivered)
-        self._producer.flush()
+        self._producer.flush(_PATIENCE_S)
         if event["type"] == "product_removed":
             self.removed_ms[product] = stamps[0]
 
