@@ -26,7 +26,7 @@ help:  ## this list
 	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 	@echo "  make bench-NAME     one of: $(BENCHES)"
 
-setup: $(DONE)/packages $(DONE)/jars $(DONE)/class-data $(DONE)/networks $(DONE)/looks  ## install what is missing: virtual environment, Python packages, Maven jars
+setup: $(DONE)/packages $(DONE)/jars $(DONE)/kafka-tools $(DONE)/class-data $(DONE)/networks $(DONE)/looks  ## install what is missing: virtual environment, Python packages, Maven jars
 	@command -v chromium >/dev/null || echo "setup: no chromium, so the tests of the page will be skipped (make browser installs it)"
 
 setup-dev: setup $(DONE)/packages-dev $(DONE)/jars-dev $(DONE)/object-store
@@ -52,10 +52,10 @@ check-code: $(DONE)/packages-dev
 check-units: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store
 	$(PYTEST) -q tests/unit
 
-test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests $(DONE)/looks  ## the tests on real Kafka, Flink and Chromium, beside a running system
+test: $(DONE)/packages-dev $(DONE)/jars $(DONE)/kafka-tools $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests $(DONE)/looks  ## the tests on real Kafka, Flink and Chromium, beside a running system
 	$(PYTEST) tests -m "not drill" --durations=25
 
-drills: $(DONE)/packages-dev $(DONE)/jars $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests $(DONE)/looks  ## whole systems killed, flooded, robbed, swapped under traffic, locked up: one after the other
+drills: $(DONE)/packages-dev $(DONE)/jars $(DONE)/kafka-tools $(DONE)/jars-dev $(DONE)/object-store $(DONE)/class-data $(DONE)/networks-of-tests $(DONE)/looks  ## whole systems killed, flooded, robbed, swapped under traffic, locked up: one after the other
 	$(PY) -m pytest tests -m drill --durations=10
 
 format: $(DONE)/packages-dev
@@ -185,6 +185,14 @@ $(DONE)/jars: docker/kafka/pom.xml docker/flink/pom.xml $(DOORS) $(DONE)/package
 	echo "setup: jars fetched in $$((SECONDS - began)) s"
 	@touch $@
 
+# Beside the broker's jars and not among them: archives of its classes are of those alone.
+$(DONE)/kafka-tools: docker/kafka/tools/pom.xml $(DONE)/jars
+	@echo "setup: Kafka's tools by Maven (1 MB)"
+	@rm -rf .cache/jars/kafka-tools
+	@mvn -Dstyle.color=never --quiet --batch-mode --strict-checksums -f $< dependency:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory="$(CURDIR)/.cache/jars/kafka-tools"
+	@touch $@
+
 # Of tests alone; where Maven cannot bring them, those tests are skipped.
 $(DONE)/jars-dev: docker/flink/operator/pom.xml
 	@echo "setup: the Flink operator's definitions by Maven (1 MB)"
@@ -210,7 +218,7 @@ $(DONE)/unpacked: $(DONE)/jars $(wildcard docker/flink/unpacked/* docker/flink/u
 	else echo "setup: Flink's jars are not taken apart; every start of the system takes some seconds longer"; fi
 
 # Only for speed: `make run` does without, and so does whoever cannot start a system here.
-$(DONE)/class-data: $(DONE)/unpacked $(wildcard cli/runtime/class_data/*.py) cli/runtime/flink/jvm.py cli/runtime/kafka.py
+$(DONE)/class-data: $(DONE)/unpacked $(wildcard cli/runtime/class_data/*.py) cli/runtime/flink/jvm.py $(wildcard cli/runtime/kafka/*.py)
 	@began=$$SECONDS; \
 	echo "setup: archives of Kafka's and Flink's classes, from a system that is started for it (a minute)"; \
 	if $(PY) -m cli.runtime.class_data; then echo "setup: archives made in $$((SECONDS - began)) s"; touch $@; \

@@ -19,12 +19,13 @@ from cli.runtime.supervisor import NAME as SUPERVISOR
 from cli.runtime.system import System
 from cli.runtime.watchdog.state import NAME as WATCHDOG
 from cli.runtime.watchdog.state import read_state
-from cli.topics_view import TopicView, topic_views
+from cli.topics_view import TopicView, topic_views, topics_of
 from generations.broker import broker_of
 from generations.folder import Generations
 from generations.publish import last_report
 from jobs.realtime_index import JOB_NAME
 from messaging.producer import now_ms
+from messaging.replication import INTERNAL, replicas_behind, replications, too_few_replicas
 from schemas.access.objects import FullIndexes
 from schemas.access.tier import TierAccess
 from schemas.errors import CorruptError, OperatorError, TransientError
@@ -114,6 +115,7 @@ def inspect(settings: Settings) -> SystemStatus:
     job: JobView | None = None
     try:
         topics = topic_views(settings.kafka, settings.database_topic)
+        problems += replica_problems(settings)
     except (TransientError, OperatorError) as error:
         problems.append(f"Kafka: {error}")
     try:
@@ -163,6 +165,13 @@ def part_problems(system: System) -> list[str]:
     if records.get(BLENDER) is not None and not is_ready(system.settings.blender):
         problems.append(f"{BLENDER}: is not ready: {system.settings.blender.url}/readyz says why")
     return problems
+
+
+def replica_problems(settings: Settings) -> list[str]:
+    """Topics with fewer replicas than the settings say, and replicas that are not up to date."""
+    _, found = replications(settings.kafka, [*topics_of(settings.database_topic), *INTERNAL])
+    wrong = [*too_few_replicas(found, settings.kafka_replicas), *replicas_behind(found)]
+    return [f"Kafka: {problem}" for problem in wrong]
 
 
 def searcher_problems(held: list[ShardView]) -> list[str]:

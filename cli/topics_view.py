@@ -34,10 +34,15 @@ class TopicView(msgspec.Struct, frozen=True, kw_only=True):
     lag: int | None = None
 
 
+def topics_of(changes: str = "") -> list[str]:
+    """Every topic that a system may have, that of a database's `changes` last."""
+    return [*_SHOWN, changes] if changes else list(_SHOWN)
+
+
 def topic_views(kafka: Kafka, changes: str = "") -> list[TopicView]:
     """The topics that exist, that of a database's `changes` last. Raises `TransientError` where Kafka is silent."""
     groups = STAGE_GROUPS | ({changes: CHANGES_GROUP} if changes else {})
-    shown = [*_SHOWN, changes] if changes else list(_SHOWN)
+    shown = topics_of(changes)
     states = describe(kafka, shown)
     views = []
     for name in shown:

@@ -10,7 +10,12 @@ from schemas.access.kafka import Kafka, access_to
 def client_options(kafka: Kafka) -> dict[str, Any]:
     """What every client of librdkafka's is made with. Raises `OperatorError` for files that cannot be read."""
     access = access_to(kafka)
-    options: dict[str, Any] = {"bootstrap.servers": access.addresses, "security.protocol": access.protocol}
+    options: dict[str, Any] = {
+        "bootstrap.servers": access.addresses,
+        "security.protocol": access.protocol,
+        # A broker that comes back is found again within a second, and not in up to ten.
+        "reconnect.backoff.max.ms": 1000,
+    }
     if access.authenticated:
         options |= {
             "sasl.mechanism": access.mechanism,

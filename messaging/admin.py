@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,10 @@ from messaging.producer import _quiet
 from schemas.access.kafka import Kafka
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings
-from schemas.topics import INDEX_DELTAS, TopicSpec, changes_spec, search_log_specs, topic_specs
+from schemas.topics import INDEX_DELTAS, TopicSpec, changes_spec, in_sync_of, search_log_specs, topic_specs
+
+BROKERS_S = 30.0
+"""For as many brokers to be there as new topics are to have replicas: they are started one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +41,26 @@ class TopicState:
 
 def admin_client(bootstrap: Kafka, on_error: Callable[[KafkaError], None] | None = None) -> AdminClient:
     """`on_error`: told what librdkafka meets on the way, which its calls only know as a failure to get through."""
-    options = {**client_options(bootstrap), "reconnect.backoff.max.ms": 1000}
+    options = client_options(bootstrap)
     if on_error is not None:
         options["error_cb"] = on_error
     return AdminClient(options, logger=_quiet)
 
 
-def wait_for_kafka(bootstrap: Kafka, timeout_s: float = 60.0) -> None:
-    """Returns once a broker answers. Raises `OperatorError` naming the address after `timeout_s`."""
+def wait_for_kafka(bootstrap: Kafka, timeout_s: float = 60.0, broker: int = 0) -> None:
+    """Returns once a broker answers, or once that one has joined the others.
+
+    Raises `OperatorError` naming the address after `timeout_s`.
+    """
     refusals: list[str] = []
     client = admin_client(bootstrap, lambda error: _note_refusal(error, refusals))
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            if client.list_topics(timeout=2).brokers:
+            found = client.list_topics(timeout=2).brokers
+            if broker in found or (found and not broker):
                 return
-            problem = "no broker is registered"
+            problem = f"the broker {broker} has not joined" if found else "no broker is registered"
         except KafkaException as error:
             client.poll(0)
             problem = refusals[-1] if refusals else str(error)
@@ -73,7 +80,8 @@ def _note_refusal(error: KafkaError, refusals: list[str]) -> None:
 def ensure_topics(settings: Settings) -> list[str]:
     """Creates what is missing and returns those names; checks partition counts of what is there.
 
-    The search log's retention is made what the settings say, also where it is there: it is about people.
+    The search log's retention is made what the settings say, also where it is there: it is about people. New topics
+    get the replicas of the settings; of those that are there `messaging.replication` tells.
 
     Raises `OperatorError` when a topic has another number of partitions than
     the settings say: the placement of products and shards depends on it.
@@ -105,42 +113,65 @@ def ensure_topics(settings: Settings) -> list[str]:
                 f"topic {spec.name} has {len(topic.partitions)} partitions, the settings say {spec.partitions}; "
                 f"put the old number back into the settings{_other_way(spec.name, len(topic.partitions))}"
             )
-    new = [
-        NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=-1, config=spec.config)
-        for spec in specs
-        if spec.name in created
-    ]
-    if new:
-        for name, future in client.create_topics(new, operation_timeout=20).items():
-            try:
-                future.result()
-            except KafkaException as error:
-                if "already exists" not in str(error):
-                    raise OperatorError(f"topic {name} could not be created: {error}") from error
+    if new := [spec for spec in specs if spec.name in created]:
+        _create(client, new, settings.kafka_replicas)
         _await_leaders(client, specs)
-    if known := [spec for spec in log_specs if spec.name not in created]:
-        _configure(client, known)
+    configure_topics(client, {spec.name: spec.config for spec in log_specs if spec.name not in created})
     return created
 
 
-def _configure(client: AdminClient, specs: list[TopicSpec]) -> None:
-    """Gives topics that are there the configuration of `specs`."""
+def replicated(replicas: int) -> dict[str, str]:
+    """The configuration of a topic that has so many."""
+    return {"min.insync.replicas": str(in_sync_of(replicas))}
+
+
+def _create(client: AdminClient, specs: list[TopicSpec], replicas: int) -> None:
+    """`replicas`: of each; 0: as many as the brokers give it by themselves."""
+    further = replicated(replicas) if replicas else {}
+    deadline = time.monotonic() + BROKERS_S
+    missing = [
+        NewTopic(spec.name, spec.partitions, replication_factor=replicas or -1, config={**spec.config, **further})
+        for spec in specs
+    ]
+    while missing:
+        refused = []
+        futures = client.create_topics(missing, operation_timeout=20)
+        for topic in missing:
+            try:
+                futures[topic.topic].result()
+            except KafkaException as error:
+                code = error.args[0].code()
+                if code == KafkaError.TOPIC_ALREADY_EXISTS:
+                    continue
+                if code != KafkaError.INVALID_REPLICATION_FACTOR or time.monotonic() > deadline:
+                    raise OperatorError(
+                        f"topic {topic.topic} could not be created: {error}; see that as many brokers run as it is to "
+                        "have replicas (VITRINE_KAFKA_REPLICAS)"
+                    ) from error
+                refused.append(topic)
+        if missing := refused:
+            time.sleep(0.5)
+
+
+def configure_topics(client: AdminClient, configs: Mapping[str, Mapping[str, str]]) -> None:
+    """Sets what `configs` say, by topic, of topics that are there; the rest of their configuration stays."""
+    if not configs:
+        return
     wanted = [
         ConfigResource(
             ResourceType.TOPIC,
-            spec.name,
+            topic,
             incremental_configs=[
-                ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-                for name, value in spec.config.items()
+                ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in config.items()
             ],
         )
-        for spec in specs
+        for topic, config in configs.items()
     ]
     for resource, future in client.incremental_alter_configs(wanted, request_timeout=20).items():
         try:
             future.result()
         except KafkaException as error:
-            raise OperatorError(f"the retention of topic {resource.name} could not be set: {error}") from error
+            raise OperatorError(f"the configuration of topic {resource.name} could not be set: {error}") from error
 
 
 def _other_way(name: str, present: int) -> str:

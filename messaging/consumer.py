@@ -48,7 +48,6 @@ class PartitionsReader:
                 "fetch.error.backoff.ms": 50,
                 "fetch.message.max.bytes": 16 * 1024 * 1024,
                 "queued.max.messages.kbytes": 65_536,
-                "reconnect.backoff.max.ms": 1000,
                 "isolation.level": "read_committed",
             },
             logger=_quiet,

@@ -18,7 +18,7 @@ Headers = list[tuple[str, Any]]
 
 
 class EventProducer:
-    """An idempotent producer that places keys as the Java client does (murmur2).
+    """An idempotent producer that places keys as the Java client does (murmur2): every replica in sync has a record.
 
     `send` only queues; a record is in the log once `flush` returned or its
     `delivered` callback was called without error. Thread-safe.
@@ -45,6 +45,7 @@ class EventProducer:
                 **client_options(bootstrap),
                 "partitioner": "murmur2_random",
                 "enable.idempotence": True,
+                "acks": "all",
                 "linger.ms": linger_ms,
                 "delivery.timeout.ms": int(delivery_timeout_s * 1000),
                 "message.max.bytes": 16 * 1024 * 1024,
@@ -105,7 +106,7 @@ class EventProducer:
         left = self._producer.flush(timeout_s)
         error, self._first_error = self._first_error, None
         if error is not None:
-            raise TransientError("kafka_unavailable", f"a record was not written: {error}")
+            raise TransientError("kafka_unavailable", f"a record was not written: {_why(error)}")
         if left:
             raise TransientError("kafka_unavailable", f"{left} records not written within {timeout_s:.0f} s")
 
@@ -123,6 +124,12 @@ class EventProducer:
     def __exit__(self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
         if kind is None:
             self.flush()
+
+
+def _why(error: KafkaError) -> str:
+    if error.code() in (KafkaError._MSG_TIMED_OUT, KafkaError.NOT_ENOUGH_REPLICAS):
+        return f"{error.str()}: too few of Kafka's brokers are there to take it (vitrine status); it may be in the log"
+    return str(error)
 
 
 class _Quiet:

@@ -43,6 +43,11 @@ SEARCH_LOG_PARTITIONS = 4
 """Of both its topics, so that the clicks on an answer lie in the partition of its search."""
 
 
+def in_sync_of(replicas: int) -> int:
+    """How many of a topic's replicas must have a record before it counts as written: one may be away, the last not."""
+    return max(1, replicas - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
     """One topic and the settings that its meaning depends on."""

@@ -6,10 +6,10 @@ from types import ModuleType
 
 from cli.commands.catalogue import dead_letters, duplicates, erased, import_, produce, report, search
 from cli.commands.index import alias, backup, build, publish, rebuild, rebuild_features, repartition, replay, restore
-from cli.commands.system import keys, part, plan, run, start, status, stop, submit
+from cli.commands.system import keys, part, plan, replicate, run, start, status, stop, submit
 
 COMMANDS: tuple[ModuleType, ...] = (
     run, start, stop, status, import_, produce, search, dead_letters, submit, rebuild, rebuild_features, repartition,
-    backup,
+    replicate, backup,
     restore, replay, build, publish, alias, plan, keys, erased, duplicates, report, part,
 )  # fmt: skip

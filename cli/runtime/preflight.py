@@ -39,7 +39,7 @@ LEAVING_S = 10.0
 def check(settings: Settings, processes: Processes, layout: Layout, *, only_kafka: bool = False) -> None:
     """Raises `OperatorError` for the first thing that would keep the missing processes from running."""
     check_java()
-    if not settings.kafka_bootstrap:
+    if settings.runs_kafka:
         jars("kafka")
     if not only_kafka:
         check_http_exposure(settings)
@@ -127,7 +127,10 @@ def _listener(port: int) -> Any:
 
 def _ports(settings: Settings, only_kafka: bool) -> Iterable[tuple[int, str, str]]:
     """(port, the variable that moves it, the process of ours that listens there)."""
-    if not settings.kafka_bootstrap:
+    if (node := settings.own_broker) is not None:
+        yield node.port, "VITRINE_KAFKA_BOOTSTRAP", KAFKA
+        yield node.port + 1, "VITRINE_KAFKA_BOOTSTRAP (each broker uses the next port too)", KAFKA
+    elif settings.runs_kafka:
         yield settings.kafka_port, "VITRINE_KAFKA_PORT", KAFKA
         yield settings.kafka_port + 1, "VITRINE_KAFKA_PORT (it and the next port are used)", KAFKA
     if only_kafka:

@@ -23,7 +23,10 @@ def jar_folder() -> Path:
 
 
 def jars(kind: str) -> list[Path]:
-    """The jars of `kafka`, `flink` or `doors`, sorted. Raises `OperatorError` when setup has not brought them."""
+    """The jars of `kafka`, `kafka-tools`, `flink` or `doors`, sorted.
+
+    Raises `OperatorError` when setup has not brought them.
+    """
     folder = jar_folder() / kind
     found = sorted(folder.glob("*.jar"))
     if not found:

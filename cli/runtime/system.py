@@ -23,7 +23,9 @@ from cli.runtime.waiting import wait_until
 from cli.runtime.watchdog.part import watchdog_part
 from cli.runtime.watchdog.state import NAME as WATCHDOG
 from cli.runtime.watchdog.state import read_state
+from cli.topics_view import topics_of
 from messaging.admin import ensure_topics, wait_for_kafka
+from messaging.replication import replications, too_few_replicas
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings
 
@@ -146,7 +148,7 @@ class System:
         names = wanted(self.layout)
         if WATCHDOG not in names:
             return names
-        own = [] if self.settings.kafka_bootstrap else [kafka.NAME]
+        own = [kafka.NAME] if self.settings.runs_kafka else []
         serving = [service.name for service in services.services(self.settings)]
         return sorted({*names, *own, JOB_MANAGER, TASK_MANAGER, *serving})
 
@@ -166,21 +168,25 @@ class System:
         return self.supervisor.shut_down() if name == SUPERVISOR else self.supervisor.end(name)
 
     def _begin_kafka(self) -> None:
-        if self.settings.kafka_bootstrap:
+        if not self.settings.runs_kafka:
             return
-        if self.processes.running(kafka.NAME) is None:
-            self._progress.say(f"Kafka: starting on 127.0.0.1:{self.settings.kafka_port}")
-        self.supervisor.begin([kafka.broker_part(self.settings)])
+        node = self.settings.own_broker
+        runs = self.processes.running(kafka.NAME) is not None
+        if not runs:
+            self._progress.say(f"Kafka: starting on {self.settings.bootstrap if node is None else node.address}")
+        # With which others one of several was started stays on record while it runs.
+        if node is None or not runs:
+            self.supervisor.begin([kafka.broker_part(self.settings)])
 
     def _await_kafka(self) -> None:
-        if self.settings.kafka_bootstrap:
+        if not self.settings.runs_kafka:
             wait_for_kafka(self.settings.kafka, 20.0)
             return
         self._wait("Kafka", self._kafka_answers, [kafka.NAME], KAFKA_TIMEOUT_S)
 
     def _kafka_answers(self) -> bool:
         try:
-            wait_for_kafka(self.settings.kafka, 0.0)
+            wait_for_kafka(self.settings.kafka, 0.0, self.settings.kafka_node)
         except OperatorError:
             return False
         return True
@@ -189,6 +195,10 @@ class System:
         created = ensure_topics(self.settings)
         if created:
             self._progress.say(f"Kafka: created the topics {', '.join(created)}")
+        if wanted := self.settings.kafka_replicas:
+            _, found = replications(self.settings.kafka, topics_of(self.settings.database_topic))
+            for problem in too_few_replicas(found, wanted):
+                self._progress.say(f"Kafka: {problem}")
 
     def _begin_flink(self) -> None:
         if self.supervisor.begin(cluster_parts(self.settings, self.processes)):

@@ -37,6 +37,21 @@ def check_flink_exposure(settings: Settings) -> None:
         _check(settings, "Flink, which runs the code it is given,", wanted)
 
 
+def check_kafka_exposure(settings: Settings) -> None:
+    """For one of several brokers of ours. Raises `OperatorError` when whoever reaches it could read and write it."""
+    if settings.own_broker is not None:
+        encrypted = settings.kafka_security_protocol != "PLAINTEXT"
+        wanted = {
+            "kafka_security_protocol": settings.kafka_security_protocol if encrypted else "",
+            "kafka_tls_ca": settings.kafka_tls_ca,
+            "kafka_tls_certificate": settings.kafka_tls_certificate,
+            "kafka_tls_key": settings.kafka_tls_key,
+        }
+        if encrypted and (missing := [name for name, value in wanted.items() if not value]):
+            raise OperatorError(f"Kafka's broker needs {', '.join(missing)}: by certificates it knows who may connect")
+        _check(settings, "Kafka", wanted)
+
+
 def open_host(settings: Settings) -> str:
     """Where a server listens that has neither keys nor encryption (metrics): on the loopback address unless told so."""
     return settings.host if is_loopback(settings.host) or settings.allow_open_address else "127.0.0.1"

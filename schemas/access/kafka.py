@@ -57,6 +57,16 @@ class KafkaAccess:
             raise OperatorError(f"{self.password_file} is empty; write Kafka's password into it")
         return password
 
+    def private_key(self) -> str:
+        """The text of `key`, read now. Raises `OperatorError` for one that Java does not read."""
+        text = secret_text(self.key, "kafka_tls_key")
+        if "-----BEGIN PRIVATE KEY-----" not in text:
+            raise OperatorError(
+                f"{self.key} (kafka_tls_key) is no PKCS#8 key without a password, which Kafka's Java client needs: "
+                "openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW"
+            )
+        return text
+
     def __str__(self) -> str:
         return self.addresses
 

@@ -47,6 +47,15 @@ class SettingFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """First port of Flink's Prometheus reporter (job manager, task managers take the following)."""
     kafka_bootstrap: str = ""
     """Kafka to use, host:port[,host:port]; empty: 127.0.0.1:kafka_port, which `vitrine start` runs."""
+    kafka_node: Annotated[int, Meta(ge=0, le=9)] = 0
+    """Which of the brokers in `kafka_bootstrap` this machine runs, counted from 1; that list then has each of them, in
+    an order that stays (docs/operations.md). 0: none; what `kafka_bootstrap` names is run by somebody else."""
+    kafka_cluster: str = ""
+    """Id of a Kafka of ours that was there before it had these brokers, 22 characters, alike on all their machines;
+    empty: they were made together, and it follows from `kafka_bootstrap`."""
+    kafka_replicas: Annotated[int, Meta(ge=0, le=9)] = 0
+    """Replicas of each topic; all but one of them must have a record before it counts as written. 0: as many as the
+    brokers give a topic by themselves (default.replication.factor, min.insync.replicas)."""
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How every client of ours speaks with Kafka."""

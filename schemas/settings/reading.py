@@ -56,6 +56,8 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         raise OperatorError(f"setting not usable: {error}; see {file} and the VITRINE_* variables") from error
     _ = settings.store_server  # before anything shows it: a password in it is refused
     _ = settings.trace_collector
+    if settings.kafka_node:
+        _ = settings.own_broker
     _ = settings.tier
     _ = settings.layout
     return settings

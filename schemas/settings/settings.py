@@ -8,6 +8,7 @@ from schemas.access.blender import BlenderAccess
 from schemas.access.flink import FlinkNetwork, flink_network
 from schemas.access.kafka import KafkaAccess
 from schemas.access.objects import object_place
+from schemas.access.quorum import KafkaNode, kafka_node
 from schemas.access.store import StoreServer, store_server
 from schemas.access.tier import TierAccess
 from schemas.access.traces import TraceCollector, trace_collector
@@ -55,6 +56,19 @@ class Settings(SettingFields, frozen=True, kw_only=True, forbid_unknown_fields=T
             key=self.kafka_tls_key,
             flink_secrets=str(self.layout.kafka_secrets),
         )
+
+    @property
+    def own_broker(self) -> KafkaNode | None:
+        """Which of several brokers of ours this machine runs; None: the only one, or none (`runs_kafka`).
+
+        Raises `OperatorError` for settings that contradict each other.
+        """
+        return kafka_node(self.kafka_node, self.kafka, binds=self.host, cluster=self.kafka_cluster)
+
+    @property
+    def runs_kafka(self) -> bool:
+        """Whether a broker is among this machine's parts."""
+        return not self.kafka_bootstrap or self.kafka_node > 0
 
     @property
     def store_server(self) -> StoreServer | None:

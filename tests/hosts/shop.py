@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,8 @@ from schemas.topics import INDEX_DELTAS, PRODUCT_EVENTS
 from tests.support.serving.world import listed, removed
 
 _EVERY_S = 0.05
+_PATIENCE_S = 300.0
+"""For Kafka to take an event: a shop's back end keeps those that are not acknowledged."""
 
 
 class _Again:
@@ -54,7 +57,7 @@ class BackEnd:
     """
 
     def __init__(self, kafka: KafkaAccess, extractor_id: str, shards: int, seed: int = 1) -> None:
-        self._producer = EventProducer(kafka)
+        self._producer = EventProducer(kafka, delivery_timeout_s=_PATIENCE_S)
         self._extractor_id = extractor_id
         self._shards = shards
         self._chance = random.Random(seed)
@@ -99,8 +102,25 @@ class BackEnd:
         self._producer.flush()
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """An event that Kafka has taken: where it lies, and when that was told (monotonic, in seconds)."""
+
+    partition: int
+    offset: int
+    value: bytes
+    at_s: float
+
+
 class EventBackEnd(BackEnd):
-    """The same as a shop does it, by events with vectors of its own; and it changes prices."""
+    """The same as a shop does it, by events with vectors of its own; and it changes prices.
+
+    `acknowledged`: each of its events, in the order in which they were sent; it waits for one before it sends the next.
+    """
+
+    def __init__(self, kafka: KafkaAccess, extractor_id: str, shards: int, seed: int = 1) -> None:
+        super().__init__(kafka, extractor_id, shards, seed)
+        self.acknowledged: list[Acknowledged] = []
 
     def _event(self, leave: bool = True) -> None:
         time.sleep(_EVERY_S)
@@ -122,10 +142,11 @@ class EventBackEnd(BackEnd):
         def delivered(error: Any, message: Any) -> None:
             assert error is None, error
             stamps.append(message.timestamp()[1])
+            self.acknowledged.append(Acknowledged(message.partition(), message.offset(), value, time.monotonic()))
 
         value = msgspec.json.encode({**event, "product_id": product})
         self._producer.send(PRODUCT_EVENTS, product.encode(), value, None, delivered)
-        self._producer.flush()
+        self._producer.flush(_PATIENCE_S)
         if event["type"] == "product_removed":
             self.removed_ms[product] = stamps[0]
 

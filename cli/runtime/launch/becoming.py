@@ -26,7 +26,7 @@ from schemas.settings import Settings
 
 def part_names(settings: Settings) -> list[str]:
     """Every part of a system with these settings, in the order in which they start."""
-    own = [] if settings.kafka_bootstrap else [kafka.NAME]
+    own = [kafka.NAME] if settings.runs_kafka else []
     return [*own, JOB_MANAGER, TASK_MANAGER, WATCHDOG, *(service.name for service in services(settings))]
 
 

@@ -139,6 +139,9 @@ def _sink_ddl(name: str, sink: KafkaSink, *, traced: bool) -> str:
         "connector": "kafka",
         "topic": ";".join(plain(topic) for topic in sink.topics),
         **kafka_options(sink.bootstrap),
+        # What Kafka's client does by default, and what nothing is lost by when a broker is.
+        "properties.acks": "all",
+        "properties.enable.idempotence": "true",
         "properties.linger.ms": str(sink.linger_ms),
         "properties.max.request.size": "16777216",
         "properties.buffer.memory": "67108864",

@@ -36,7 +36,9 @@ def access(tmp_path: Path) -> KafkaAccess:
 
 
 def test_open_kafka_is_an_address_alone() -> None:
-    assert client_options("127.0.0.1:9092") == {"bootstrap.servers": "127.0.0.1:9092", "security.protocol": "PLAINTEXT"}
+    options = client_options("127.0.0.1:9092")
+    assert (options["bootstrap.servers"], options["security.protocol"]) == ("127.0.0.1:9092", "PLAINTEXT")
+    assert not [name for name in options if name.startswith(("sasl.", "ssl."))]
     assert connector_properties("127.0.0.1:9092") == {"bootstrap.servers": "127.0.0.1:9092"}
 
 
