@@ -9,7 +9,7 @@ SHELL := bash
 PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
-CODE := disk schemas objects vision feature_store indexing messaging tracing generations sample search_report jobs serving vitrine_client cli benchmarks
+CODE := disk schemas objects devices vision feature_store indexing messaging tracing generations sample search_report jobs serving vitrine_client cli benchmarks
 BENCHES := freshness updates queries serving shard delisted churn scale swap hung store stores extraction retrieval scenes robust colours printed seen doubles filters words meaning ranking build hosts start recovery tail
 # The module of a benchmark: they lie in rooms by what they measure, the large ones in folders of their own.
 ROOMS := stream answering index asking
