@@ -286,7 +286,7 @@ class ShardBuilder:
         wanted = max(nlist, min(sample_size(nlist), SAMPLE_BYTES // (4 * self._dimension)))
         sample = vectors[training_positions(keys, wanted, min(nlist, count))]
         facts["sample"] = len(sample)
-        search, device = choose_search(settings.device, sample, nlist, ITERATIONS)
+        search, device = choose_search(settings.device, sample, nlist, ITERATIONS if given is None else 1)
         if device != CPU:
             facts["device"] = device
         centroids = train_centroids(sample, nlist, settings.seed, search) if given is None else given
