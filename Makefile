@@ -9,7 +9,7 @@ SHELL := bash
 PYTHON ?= python3.11
 PY := .venv/bin/python
 DONE := .cache/done
-CODE := disk schemas objects vision feature_store indexing messaging tracing generations sample search_report jobs serving vitrine_client cli benchmarks
+CODE := disk schemas objects devices vision feature_store indexing messaging tracing generations sample search_report jobs serving vitrine_client cli benchmarks
 BENCHES := freshness updates queries serving shard delisted churn scale swap hung store stores extraction retrieval scenes robust colours printed seen doubles filters words meaning ranking build hosts start recovery tail
 # The module of a benchmark: they lie in rooms by what they measure, the large ones in folders of their own.
 ROOMS := stream answering index asking
@@ -129,6 +129,8 @@ lock: $(DONE)/uv  ## pin and hash the requirements anew from pyproject.toml
 		--python-version 3.11 pyproject.toml -o requirements.txt
 	.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate \
 		--python-version 3.11 --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	.venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--python-version 3.11 --all-extras -c requirements-dev.txt pyproject.toml -o requirements-extras.txt
 
 clean:  ## remove what tools leave behind; the environment and the data in .vitrine stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
@@ -225,7 +227,7 @@ $(DONE)/class-data: $(DONE)/unpacked $(wildcard cli/runtime/class_data/*.py) cli
 	else echo "setup: none; every start of the system takes some 10 s longer"; fi
 
 # Only for speed, too: what is kept is of this code of vision/, this processor and this OpenVINO.
-$(DONE)/networks: $(DONE)/packages $(wildcard vision/*.py vision/*/*.py)
+$(DONE)/networks: $(DONE)/packages $(wildcard devices/*.py vision/*.py vision/*/*.py)
 	@began=$$SECONDS; \
 	echo "setup: the encoder's network, measured and kept for this processor (10 s)"; \
 	if $(PY) -m vision.kept; then echo "setup: measured in $$((SECONDS - began)) s"; touch $@; \

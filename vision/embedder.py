@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vision import extractor
-from vision.kept.embedding import Vectors, kept_vectors
+from vision.kept.embedding import Vectors, device_here, kept_vectors
 from vision.pictures.decode import ImageLimits, decode_image
 from vision.pictures.photo import put_right
 from vision.pictures.preprocess import model_input
@@ -66,18 +66,20 @@ def create_embedder(
 
     Else PyTorch is loaded and measures how it runs best here, which takes some seconds.
 
-    `device`: auto, cpu, cuda, cuda:1, ...; `threads`: CPU threads of the
-    network in this whole process, 0 for PyTorch's default; `bfloat16`: may be
-    used where it is faster, at a loss of recall (`vision.encoding.execution`); `kept`: a
-    kept network will do. Start the process with
-    `vision.environment.MALLOC_ENV`. Raises `OperatorError`.
+    `device`: auto (the faster one of CPU and CUDA's first card, as measured here), cpu, cuda,
+    cuda:1, ...; `threads`: CPU threads of the network in this whole process, 0
+    for PyTorch's default; `bfloat16`: may be used where it is faster, at a
+    loss of recall (`vision.encoding.execution`); `kept`: what was kept will
+    do. Start the process with `vision.environment.MALLOC_ENV`. Raises `OperatorError`.
     """
     facts = extractor.describe(encoder, weights)
-    vectors = kept_vectors(facts.extractor_id, device, threads) if kept and not bfloat16 else None
+    kept = kept and not bfloat16
+    decided = device_here(facts.extractor_id, device) if kept else ""
+    vectors = kept_vectors(facts.extractor_id, decided, threads)
     if vectors is None:
         from vision.encoding.measured import measured_vectors  # PyTorch: seconds
 
-        vectors = measured_vectors(facts, weights, device, threads, bfloat16=bfloat16)
+        vectors = measured_vectors(facts, weights, device, threads, bfloat16=bfloat16, kept=kept, known=decided)
     else:
         logger.info("embedder ready extractor_id=%s execution=kept", facts.extractor_id)
     return Embedder(facts, vectors)

@@ -30,6 +30,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from devices import CPU
 from disk.durable import sync_folder
 from indexing.build.digest import fill_digests
 from indexing.build.lists import EncodedCodes, assign, by_list, by_segment
@@ -45,8 +46,11 @@ from indexing.rows.validity import ValidityBitmap
 from indexing.shard.contents import ShardContents
 from indexing.shard.progress import SourceProgress
 from indexing.snapshot import snapshot
+from indexing.training.choosing import choose_search
+from indexing.training.nearest import CentroidSearch
 from indexing.training.probes import choose_probes, exact_scores
-from indexing.training.train import default_nlist, omp_threads, sample_size, train_centroids
+from indexing.training.search import SearchOver
+from indexing.training.train import ITERATIONS, default_nlist, omp_threads, sample_size, train_centroids
 from schemas.deltas.delta import DeltaBatch
 from schemas.errors import OperatorError
 from schemas.full_index.manifest import ShardManifest
@@ -69,7 +73,8 @@ class BuildSettings:
     vectors, or as many as the given centroids. seed: of the sample and of
     k-means. recall: wanted @10, in (0, 1]. headroom: free space of each
     inverted list, as a part of its entries, for the deltas to come. threads 0:
-    all cores.
+    all cores. device: of k-means and assignment, as in the settings
+    (`indexing.training.choosing`).
     """
 
     kind: IndexKind | None = None
@@ -78,6 +83,7 @@ class BuildSettings:
     recall: float = 0.99
     headroom: float = 0.25
     threads: int = 0
+    device: str = CPU
 
     def __post_init__(self) -> None:
         if self.nlist is not None and self.nlist < 1:
@@ -90,11 +96,12 @@ class BuildSettings:
 
 @dataclass(slots=True)
 class _Trained:
-    """Centroids, and what the manifest says of how they came about."""
+    """Centroids, what the manifest says of how they came about, and who assigns vectors to them."""
 
     centroids: NDArray[np.float32] | None
     facts: dict[str, Any]
     codec: Codec | None = None
+    search: SearchOver = CentroidSearch
 
 
 class ShardBuilder:
@@ -202,7 +209,7 @@ class ShardBuilder:
                 lists = by_segment(vectors, vector_rows)
             else:
                 begins("assign")
-                numbers = assign(vectors, trained.centroids, codec)
+                numbers = assign(vectors, trained.centroids, codec, trained.search)
                 lists = by_list(vectors, vector_rows, numbers, len(trained.centroids))
             contents = ShardContents(
                 extractor_id=self._extractor_id,
@@ -272,15 +279,19 @@ class ShardBuilder:
             nlist = min(default_nlist(count, kind), count) if settings.nlist is None else settings.nlist
             if nlist > count:
                 raise OperatorError(f"{nlist} lists need at least as many vectors, this shard has {count}: lower nlist")
-        facts = {"nlist": nlist, "seed": settings.seed, "vectors": count, "sample": 0}
+        facts: dict[str, Any] = {"nlist": nlist, "seed": settings.seed, "vectors": count, "sample": 0}
         if given is not None and not kind.coded:
-            return _Trained(np.ascontiguousarray(given, dtype=np.float32), facts)
+            search, _ = choose_search(settings.device, vectors, nlist)
+            return _Trained(np.ascontiguousarray(given, dtype=np.float32), facts, search=search)
         wanted = max(nlist, min(sample_size(nlist), SAMPLE_BYTES // (4 * self._dimension)))
         sample = vectors[training_positions(keys, wanted, min(nlist, count))]
         facts["sample"] = len(sample)
-        centroids = train_centroids(sample, nlist, settings.seed) if given is None else given
+        search, device = choose_search(settings.device, sample, nlist, ITERATIONS if given is None else 1)
+        if device != CPU:
+            facts["device"] = device
+        centroids = train_centroids(sample, nlist, settings.seed, search) if given is None else given
         codec = train_codec(kind, sample, settings.seed) if kind.coded else None
-        return _Trained(np.ascontiguousarray(centroids, dtype=np.float32), facts, codec)
+        return _Trained(np.ascontiguousarray(centroids, dtype=np.float32), facts, codec, search)
 
     def _measured(
         self,

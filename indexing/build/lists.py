@@ -9,20 +9,24 @@ from indexing.lists.codec import Codec
 from indexing.lists.view import segment_rows
 from indexing.shard.contents import VectorRows
 from indexing.training.nearest import CentroidSearch
+from indexing.training.search import SearchOver
 
 _ASSIGNED_ROWS = 1 << 14
 
 
 def assign(
-    vectors: NDArray[np.float32], centroids: NDArray[np.float32], codec: Codec | None = None
+    vectors: NDArray[np.float32],
+    centroids: NDArray[np.float32],
+    codec: Codec | None = None,
+    search_over: SearchOver = CentroidSearch,
 ) -> NDArray[np.int32]:
     """The centroid of greatest inner product for each vector, (n,), as a live shard's lists choose it.
 
-    `codec`: by what a scan sees of both, see `Codec.scanned`.
+    `codec`: by what a scan sees of both, see `Codec.scanned`. `search_over`: who finds it.
     """
     if codec is None:
-        return CentroidSearch(centroids).nearest(vectors)[0]
-    search = CentroidSearch(codec.scanned(centroids))
+        return search_over(centroids, None).nearest(vectors)[0]
+    search = search_over(codec.scanned(centroids), None)
     numbers = np.empty(len(vectors), dtype=np.int32)
     for start in range(0, len(vectors), _ASSIGNED_ROWS):
         part = slice(start, start + _ASSIGNED_ROWS)

@@ -1,4 +1,4 @@
-"""Spherical k-means (Lloyd's), assignments by `nearest`: what faiss.Kmeans comes to, in less time."""
+"""Spherical k-means (Lloyd's), assignments by `nearest` or on a card: what faiss.Kmeans comes to, in less time."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from numpy.typing import NDArray
 
 from indexing.lists.projection import principal_axes
 from indexing.training.nearest import CentroidSearch
+from indexing.training.search import SearchOver
 
 _APART = np.float32(1 / 1024)
 """How far the halves of a divided cluster begin from each other, as in faiss."""
 
 
-def spherical_kmeans(sample: NDArray[np.float32], clusters: int, iterations: int, seed: int) -> NDArray[np.float32]:
-    """Centroids of length 1, (clusters, dimension); the same for the same sample and seed.
+def spherical_kmeans(
+    sample: NDArray[np.float32], clusters: int, iterations: int, seed: int, search: SearchOver = CentroidSearch
+) -> NDArray[np.float32]:
+    """Centroids of length 1, (clusters, dimension); the same for the same sample, seed and search.
 
     Begins with `clusters` members of the sample. An iteration assigns all of
     the sample and replaces each centroid by the direction of its members' sum;
     one without members takes half of a large cluster. Ends early when nothing
-    moves any more. Raises `ValueError` for fewer vectors than clusters.
+    moves any more. search: who assigns; sums are the processor's, in one
+    order. Raises `ValueError` for fewer vectors than clusters.
     """
     if len(sample) < clusters:
         raise ValueError(f"{clusters} clusters of {len(sample)} vectors: each needs one at least")
@@ -28,7 +32,7 @@ def spherical_kmeans(sample: NDArray[np.float32], clusters: int, iterations: int
     centroids = _of_length_1(sample[random.permutation(len(sample))[:clusters]])
     before = np.empty(0, dtype=np.int32)
     for _ in range(iterations):
-        numbers, _ = CentroidSearch(centroids, axes).nearest(sample)
+        numbers, _ = search(centroids, axes).nearest(sample)
         if np.array_equal(numbers, before):
             break
         before = numbers

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from indexing.lists.kinds import IndexKind
 from indexing.lists.view import Part
 from indexing.training.kmeans import spherical_kmeans
+from indexing.training.nearest import CentroidSearch
+from indexing.training.search import SearchOver
 
 faiss: Any = _faiss  # its type stubs lack half of what SWIG exports
 
-_ITERATIONS = 10
+ITERATIONS = 10
 _POINTS_PER_CENTROID = 64
 
 
@@ -42,9 +44,11 @@ def default_nlist(vectors: int, kind: IndexKind = IndexKind.IVF_FLAT) -> int:
     return 2 * lists if kind is IndexKind.IVF_PCA else lists
 
 
-def train_centroids(sample: NDArray[np.float32], nlist: int, seed: int) -> NDArray[np.float32]:
-    """(nlist, dimension) float32, of length 1, by spherical k-means; the same for the same sample and seed."""
-    return spherical_kmeans(sample, nlist, _ITERATIONS, seed)
+def train_centroids(
+    sample: NDArray[np.float32], nlist: int, seed: int, search: SearchOver = CentroidSearch
+) -> NDArray[np.float32]:
+    """(nlist, dimension) float32, of length 1, by spherical k-means; the same for the same sample, seed and search."""
+    return spherical_kmeans(sample, nlist, ITERATIONS, seed, search)
 
 
 def sample_vectors(parts: Sequence[Part], wanted: int, seed: int) -> NDArray[np.float32]:

@@ -122,7 +122,8 @@ class SettingFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     further_encoders: list[str] = []
     """Encoders that the streaming job keeps current besides `encoder`: a name, or name=weights file."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1, ..."""
+    """Of networks, and of a build's k-means and assignment: auto (processor or graphics card, by measuring), cpu, cuda,
+    cuda:1, ... (docs/operations.md)."""
     extraction_batch: Count = 32
     """Images per CNN batch at most."""
     extraction_threads: Count = 1

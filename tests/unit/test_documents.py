@@ -24,7 +24,7 @@ from tests.support.flink_metrics import stage_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    "disk", "schemas", "objects", "vision", "feature_store", "indexing", "messaging", "tracing",
+    "disk", "schemas", "objects", "devices", "vision", "feature_store", "indexing", "messaging", "tracing",
     "generations", "sample", "search_report", "jobs", "serving", "vitrine_client", "cli", "benchmarks",
 )  # fmt: skip
 FOLDERS = (*PACKAGES, "tests", "docs", "docker")

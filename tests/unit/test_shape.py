@@ -15,8 +15,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (
-    "disk", "schemas", "objects", "vision", "feature_store", "indexing", "messaging", "tracing", "generations",
-    "sample", "search_report", "jobs", "serving", "vitrine_client", "cli", "benchmarks", "docker", "tests",
+    "disk", "schemas", "objects", "devices", "vision", "feature_store", "indexing", "messaging", "tracing",
+    "generations", "sample", "search_report", "jobs", "serving", "vitrine_client", "cli", "benchmarks", "docker",
+    "tests",
 )  # fmt: skip
 MAX_LINES = 350
 MAX_MODULES = 15

@@ -30,13 +30,6 @@ _ROUNDS = 2
 _BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 
 
-def choose_device(device: str) -> torch.device:
-    """`auto` is CUDA where there is a device, else the CPU. Other names as PyTorch's."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
-
-
 def fastest(network: nn.Module, size: int, device: torch.device, *, bfloat16: bool = False) -> tuple[Backbone, str]:
     """The quickest way to run `network` on batches, and its name for the log. Takes a second or two.
 

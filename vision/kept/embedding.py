@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from devices import AUTO, CPU
+from devices.cards import has_cards
 from vision.kept.folder import HEAD, NETWORK, kept_folder, read_manifest
 from vision.kept.head import KeptHead
 
@@ -17,19 +19,28 @@ log = logging.getLogger(__name__)
 Vectors = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures (n, size, size, 3), RGB, to (n, dimension) of unit length."""
 
-_DEVICES = ("auto", "cpu")
-_CUDA = Path("/dev/nvidiactl")
-"""Where a machine has CUDA, `auto` is for PyTorch to decide."""
+
+def device_here(extractor_id: str, device: str) -> str:
+    """`device`, with `auto` decided as far as that needs no PyTorch: `cpu` without a card, else what was measured.
+
+    It stays `auto` where there is a card and nobody has measured here.
+    """
+    if device != AUTO:
+        return device
+    if not has_cards():
+        return CPU
+    kept = read_manifest(kept_folder(extractor_id))
+    return device if kept is None else kept.device
 
 
 def kept_vectors(extractor_id: str, device: str, threads: int) -> Vectors | None:
     """What `vision.encoding.measured` would come to; None where no network is kept for here. Tenths of a second.
 
-    `threads`: 0 for as many as PyTorch has.
+    `device`: kept networks are for `cpu` alone. `threads`: 0 for as many as PyTorch has.
     """
     folder = kept_folder(extractor_id)
     kept = read_manifest(folder)
-    if kept is None or device not in _DEVICES or (device == "auto" and _CUDA.exists()):
+    if kept is None or device != CPU:
         return None
     try:
         return read_vectors(folder, threads or kept.threads)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from devices import CPU
+from devices.cards import cards
+
 _VISION = Path(__file__).resolve().parents[1]
 _MANIFEST = "kept.json"
 NETWORK = "network.xml"
@@ -18,13 +21,18 @@ _TELLING = ("model name", "flags", "Features", "CPU implementer", "CPU part")
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What a kept network is of; it is of use where all of it is so. `threads`: PyTorch's own number of them."""
+    """What a kept network is of; it is of use where all of it is so. `threads`: PyTorch's own number of them.
+
+    `cards`: the machine's (`devices.cards`). `device`: the faster one, as PyTorch names it; `cpu`: this very network.
+    """
 
     extractor_id: str
     processor: str
     openvino: str
     code: str
     threads: int
+    cards: str = ""
+    device: str = CPU
 
 
 def kept_folder(extractor_id: str) -> Path:
@@ -33,7 +41,7 @@ def kept_folder(extractor_id: str) -> Path:
     return Path(folder) / extractor_id
 
 
-def here(extractor_id: str, threads: int) -> Kept:
+def here(extractor_id: str, threads: int, device: str = CPU) -> Kept:
     """What would be kept on this machine, by this code."""
     return Kept(
         extractor_id=extractor_id,
@@ -41,6 +49,8 @@ def here(extractor_id: str, threads: int) -> Kept:
         openvino=importlib.metadata.version("openvino"),
         code=_code(),
         threads=threads,
+        cards=cards(),
+        device=device,
     )
 
 
@@ -54,7 +64,7 @@ def read_manifest(folder: Path) -> Kept | None:
         found = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=Kept)
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
-    return found if found == here(folder.name, found.threads) else None
+    return found if found == here(folder.name, found.threads, found.device) else None
 
 
 @cache

@@ -51,7 +51,7 @@ def known_of(generation: Generation, texts: TextEncoder) -> Known | None:
         from vision.embedder import create_embedder  # torch: seconds, for builds that come this far
         from vision.known_looks import known_looks
 
-        embedder = create_embedder(generation.encoder, generation.weights, threads=1)
+        embedder = create_embedder(generation.encoder, generation.weights, "cpu", threads=1)
         found = known_looks(embedder, generation.encoder, generation.weights)
     except OperatorError as error:
         log.warning("event=known_looks_left_out problem=%s", error)

@@ -84,6 +84,7 @@ def build_target(settings: Settings, options: BuildOptions, serving: Generation 
             seed=settings.index_seed if options.seed is None else options.seed,
             recall=settings.index_recall if options.recall is None else options.recall,
             headroom=settings.index_headroom if options.headroom is None else options.headroom,
+            device=settings.device,
         ),
     )
     if kind is not None and kind.coded:

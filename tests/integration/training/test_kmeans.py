@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import faiss as _faiss
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
+from indexing.training.card import card_search
 from indexing.training.kmeans import spherical_kmeans
 from indexing.training.nearest import CentroidSearch
 from tests.integration.training.test_nearest import CASES
@@ -32,6 +35,15 @@ def test_sample_is_as_near_to_its_centroids_as_faiss_brings_it(case: str, cluste
     theirs.train(sample)
     np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
     assert similarity(ours, sample) > similarity(theirs.centroids, sample) - 0.01
+
+
+@pytest.mark.parametrize("clusters", [40, 1100])
+def test_card_comes_to_centroids_as_near_and_to_the_same_ones_each_time(clusters: int) -> None:
+    sample = CASES["slowly falling"]
+    search = partial(card_search, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    one, two = (spherical_kmeans(sample, clusters, 10, 0, search) for _ in range(2))
+    assert np.array_equal(one, two)
+    assert abs(similarity(one, sample) - similarity(spherical_kmeans(sample, clusters, 10, 0), sample)) < 0.002
 
 
 def test_same_sample_and_seed_give_the_same_centroids() -> None:

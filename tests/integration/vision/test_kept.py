@@ -17,7 +17,8 @@ from PIL import Image
 from tests.support.pictures.drawn import encoded, product
 from tests.support.pictures.embedding import embed_files
 from vision.embedder import create_embedder
-from vision.kept.embedding import kept_vectors
+from vision.kept import embedding
+from vision.kept.embedding import device_here, kept_vectors
 from vision.kept.folder import NETWORK, kept_folder, read_manifest, write_manifest
 from vision.kept.keep import keep
 from vision.pictures.decode import ImageLimits
@@ -61,7 +62,7 @@ def test_process_that_embeds_by_a_kept_network_loads_no_pytorch(folders: dict[st
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("of_another", ["processor", "openvino", "code", "extractor_id"])
+@pytest.mark.parametrize("of_another", ["processor", "openvino", "code", "extractor_id", "cards"])
 def test_network_of_another_machine_or_code_is_not_used(
     of_another: str, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,5 +87,23 @@ def test_damaged_network_is_passed_over(
     assert "kept_network_unusable" in caplog.text
 
 
-def test_nothing_is_kept_for_cuda() -> None:
-    assert kept_vectors("any", "cuda", 1) is None
+def test_nothing_is_kept_for_cuda(folders: dict[str, Path]) -> None:
+    assert kept_vectors(folders[ENCODERS[0]].name, "cuda", 1) is None
+
+
+def test_device_that_the_setting_leaves_open_is_the_one_that_was_measured_at_set_up(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_NETWORKS", str(tmp_path))
+    name = folders[ENCODERS[0]].name
+    shutil.copytree(folders[ENCODERS[0]], kept_folder(name))
+    kept = read_manifest(kept_folder(name))
+    assert kept is not None
+    monkeypatch.setattr(embedding, "has_cards", lambda: True)
+    assert device_here(name, "auto") == kept.device
+    write_manifest(kept_folder(name), msgspec.structs.replace(kept, device="cuda"))
+    assert device_here(name, "auto") == "cuda"
+    assert [device_here(name, named) for named in ("cpu", "cuda:1")] == ["cpu", "cuda:1"]
+    assert device_here("never_measured", "auto") == "auto"
+    monkeypatch.setattr(embedding, "has_cards", lambda: False)
+    assert device_here("never_measured", "auto") == "cpu"

@@ -23,8 +23,8 @@ from vitrine_client.reading import read_answer, read_batch
 
 ROOT = Path(__file__).resolve().parents[3]
 OURS = (
-    "disk", "schemas", "objects", "vision", "feature_store", "indexing", "messaging", "tracing", "generations",
-    "sample", "search_report", "jobs", "serving", "cli", "benchmarks",
+    "disk", "schemas", "objects", "devices", "vision", "feature_store", "indexing", "messaging", "tracing",
+    "generations", "sample", "search_report", "jobs", "serving", "cli", "benchmarks",
 )  # fmt: skip
 HEAVY = ("numpy", "torch", "faiss", "fastapi", "pyarrow", "pydantic", "grpc", "PIL", "uvicorn")
 FOUND: dict[str, Any] = {
