@@ -1,3 +1,1 @@
-"""The streaming job: wiring and entry. Importing this package, `kept_plan` or `preparation` loads no Flink."""
-
-JOB_NAME = "vitrine-realtime-index"
+"""The streaming job: wiring and entry. Importing this package, `jobs`, `kept_plan` or `preparation` loads no Flink."""
