@@ -23,7 +23,7 @@ from cli.topics_view import TopicView, topic_views
 from generations.broker import broker_of
 from generations.folder import Generations
 from generations.publish import last_report
-from jobs.realtime_index.jobs import EXTRACTION_JOB, STREAM_JOB, StreamJob, stream_jobs
+from jobs.realtime_index.stream_jobs import EXTRACTION_JOB, STREAM_JOB, StreamJob, stream_jobs
 from messaging.producer import now_ms
 from schemas.access.objects import FullIndexes
 from schemas.access.tier import TierAccess
@@ -223,7 +223,8 @@ def generation_state(place: FullIndexes, shards: list[ShardView]) -> tuple[Gener
 
 def job_views(settings: Settings) -> tuple[dict[StreamJob, JobView], list[str]]:
     """The jobs of the stream that Flink has, and what is wrong with those that it should have."""
-    views, problems = {}, []
+    views: dict[StreamJob, JobView] = {}
+    problems: list[str] = []
     for job in stream_jobs(settings):
         what = "job" if job == STREAM_JOB else f"{job.key} job"
         view = job_view(FlinkAccess.of(settings), job)

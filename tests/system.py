@@ -20,7 +20,7 @@ from cli.runtime.flink.job import job_runs
 from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER
 from cli.runtime.kafka import NAME as KAFKA
 from cli.runtime.system import System as Runtime
-from jobs.realtime_index.jobs import stream_jobs
+from jobs.realtime_index.stream_jobs import stream_jobs
 from messaging.producer import EventProducer
 from schemas.access.grpc import channel
 from schemas.access.kafka import KafkaAccess

@@ -23,7 +23,7 @@ from cli.runtime.waiting import wait_until
 from cli.runtime.watchdog.part import watchdog_part
 from cli.runtime.watchdog.state import NAME as WATCHDOG
 from cli.runtime.watchdog.state import read_state
-from jobs.realtime_index.jobs import stream_jobs
+from jobs.realtime_index.stream_jobs import stream_jobs
 from messaging.admin import ensure_topics, wait_for_kafka
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings

@@ -18,11 +18,11 @@ from pyflink.table import StreamTableEnvironment
 from jobs.pipeline.extraction.extractors import configured, warn_of_foreign_serving
 from jobs.pipeline.flink.loading import WORKER_PYTHON
 from jobs.pipeline.flink.mini_cluster import MINI_CLUSTER, workers_in_processes
-from jobs.realtime_index.jobs import STREAM_JOB, StreamJob, stream_jobs
 from jobs.realtime_index.kept_plan import keep
 from jobs.realtime_index.pipeline import build
 from jobs.realtime_index.placement import place
 from jobs.realtime_index.preparation import prepare
+from jobs.realtime_index.stream_jobs import STREAM_JOB, StreamJob, stream_jobs
 from schemas.errors import CorruptError, OperatorError, TransientError
 from schemas.settings import Settings, load_settings, settings_json
 from tracing.opening import check_tracing
@@ -106,8 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="jar of Flink's Kafka connector, to run on a mini-cluster of this process (VITRINE_FLINK_CONNECTOR)",
     )
     parser.add_argument("--keep-plan", type=Path, help="folder in which the submitted plan is kept")
+    # Not --job: Flink's own command line takes that for its --jobmanager.
     parser.add_argument(
-        "--job", default=STREAM_JOB.key, help="stream, or extraction, which is a job where VITRINE_EXTRACTION_APART"
+        "--stream-job", default=STREAM_JOB.key, help="stream, or extraction, a job with VITRINE_EXTRACTION_APART"
     )
     parser.add_argument("--placed", action="store_true", help="on the task managers that take this job alone")
     arguments = parser.parse_args(argv)
@@ -116,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load_settings()
         run(
             settings,
-            _job_of(settings, arguments.job),
+            _job_of(settings, arguments.stream_job),
             connector=arguments.connector,
             plan_folder=arguments.keep_plan,
             placed=arguments.placed,

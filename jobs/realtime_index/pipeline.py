@@ -3,7 +3,7 @@
 They are apart so that a burst of new images never delays a price or a
 removal, and so that the failure of one restarts only that one. The third
 makes product events of a shop's database, where a setting names its topic.
-Which of them one job has, `jobs.realtime_index.jobs` says.
+Which of them one job has, `jobs.realtime_index.stream_jobs` says.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jobs.pipeline.extraction.stage import ExtractionConfig, ExtractionStage
 from jobs.pipeline.flink.topology import KafkaSink, KafkaSource, Region, add_region
 from jobs.pipeline.stage import Stage
 from jobs.pipeline.traced.stage import TracedStage
-from jobs.realtime_index.jobs import CATALOGUE, CHANGES, EXTRACTION, StreamJob
+from jobs.realtime_index.stream_jobs import CATALOGUE, CHANGES, EXTRACTION, StreamJob
 from schemas.access.traces import TraceCollector
 from schemas.settings import Settings
 from schemas.topics import (

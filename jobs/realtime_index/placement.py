@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pyflink.datastream import SlotSharingGroup, StreamExecutionEnvironment
 
-from jobs.realtime_index.jobs import StreamJob
+from jobs.realtime_index.stream_jobs import StreamJob
 
 _DEFAULT = "default"
 """Flink's name of the group of all operators that are given none, as the SQL planner's are."""

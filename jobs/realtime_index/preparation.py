@@ -6,8 +6,8 @@ from feature_store.open import catalogue_is_missing, live_catalogue, make_featur
 from feature_store.products import ProductReader
 from jobs.pipeline.flink.kafka_properties import connector_properties
 from jobs.pipeline.log_epoch import current_epoch, is_made_anew, note_after_loss
-from jobs.realtime_index.jobs import STREAM_JOB, StreamJob
 from jobs.realtime_index.recorded import record_catalogue
+from jobs.realtime_index.stream_jobs import STREAM_JOB, StreamJob
 from messaging.admin import ensure_topics, forget_positions, wait_for_kafka
 from schemas.database.mapping import read_mapping
 from schemas.log_epoch import read_epoch

@@ -15,7 +15,7 @@ from cli.runtime.flink.rest import LIVE_STATES, FlinkRest
 from cli.runtime.watchdog.main import Watchdog
 from cli.runtime.watchdog.state import NAME as WATCHDOG
 from cli.runtime.watchdog.state import read_state
-from jobs.realtime_index.jobs import EXTRACTION_JOB, STREAM_JOB
+from jobs.realtime_index.stream_jobs import EXTRACTION_JOB, STREAM_JOB
 from tests.rebuilt import stream_equals_batch
 from tests.support.whole.pictures import write_pictures
 from tests.support.whole.talking import added

@@ -11,7 +11,7 @@ import argparse
 
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.rest import FlinkRest
-from jobs.realtime_index.jobs import ALL_JOBS
+from jobs.realtime_index.stream_jobs import ALL_JOBS
 from messaging.admin import wait_for_kafka
 from messaging.repartition import repartition
 from schemas.errors import OperatorError, TransientError

@@ -16,9 +16,9 @@ from cli.runtime.flink.rest import FlinkRest, root_cause
 from cli.runtime.programs import REPOSITORY, jars, python
 from disk.locks import locked
 from jobs.pipeline.flink.loading import WORKER_PYTHON
-from jobs.realtime_index.jobs import ALL_JOBS, STREAM_JOB, StreamJob
 from jobs.realtime_index.kept_plan import forget, kept
 from jobs.realtime_index.preparation import prepare
+from jobs.realtime_index.stream_jobs import ALL_JOBS, STREAM_JOB, StreamJob
 from schemas.errors import OperatorError, RejectedError, TransientError
 from schemas.layout import Layout
 from schemas.settings import Settings, settings_json
@@ -117,7 +117,7 @@ def _run_client(settings: Settings, job: StreamJob, access: FlinkAccess, waiting
         *("--pyExecutable", str(WORKER_PYTHON), "--pyClientExecutable", python()),
         *("--jarfile", str(connector[0])),
         *("--python", str(JOB_FILE)),
-        *("--job", job.key),
+        *("--stream-job", job.key),
     ]
     plan = _plan_folder(layout, job)
     forget(plan)

@@ -16,7 +16,7 @@ from cli.runtime.flink.jvm import flink_variables, gateway_options, job_manager_
 from cli.runtime.parts import Part
 from cli.runtime.processes import Processes
 from cli.runtime.programs import java, python
-from jobs.realtime_index.jobs import EXTRACTION_JOB, STREAM_JOB, StreamJob
+from jobs.realtime_index.stream_jobs import EXTRACTION_JOB, STREAM_JOB, StreamJob
 from schemas.layout import Layout
 from schemas.settings import Settings
 

@@ -47,7 +47,7 @@ from cli.runtime.watchdog.rhythm import Rhythm
 from cli.runtime.watchdog.stall import Reading, Stall, Unanswered
 from cli.runtime.watchdog.state import Lag, WatchdogState, read_state, write_state
 from cli.topics_view import TOPICS, topic_views
-from jobs.realtime_index.jobs import ALL_JOBS, CATALOGUE, CHANGES, EXTRACTION, stream_jobs
+from jobs.realtime_index.stream_jobs import ALL_JOBS, CATALOGUE, CHANGES, EXTRACTION, stream_jobs
 from schemas.errors import OperatorError, TransientError
 from schemas.settings import Settings, load_settings, settings_json
 from schemas.topics import EXTRACT_REQUESTS, IMAGE_FEATURES, INDEX_DELTAS, PRODUCT_EVENTS
@@ -171,7 +171,7 @@ class Watchdog:
 
     def _cancel_unknown(self, jobs: list[dict[str, Any]]) -> None:
         """Ends what was a job of its own before the settings changed: another one has its stages now."""
-        unknown = {job.name for job in ALL_JOBS} - {minded.job.name for minded in self._minded}
+        unknown = {each.name for each in ALL_JOBS} - {minded.job.name for minded in self._minded}
         for found in jobs:
             if found["name"] in unknown and found["state"] in LIVE_STATES:
                 log.warning("event=job_of_another_layout cancelled=%s name=%s", found["jid"], found["name"])

@@ -11,7 +11,7 @@ from cli.runtime.flink.parts import manager_of
 from cli.runtime.flink.rest import LIVE_STATES, FlinkRest, tasks_of
 from cli.runtime.watchdog.stall import EXTRACTION_PATIENCE, Reading, Stall, Unanswered
 from cli.runtime.watchdog.submission import Submission
-from jobs.realtime_index.jobs import CATALOGUE, EXTRACTION_JOB, StreamJob, carried_stages
+from jobs.realtime_index.stream_jobs import CATALOGUE, EXTRACTION_JOB, StreamJob, carried_stages
 from schemas.settings import Settings
 
 
@@ -67,7 +67,8 @@ class MindedJob:
         """
         live = [each for each in jobs if each["name"] == self.job.name and each["state"] in LIVE_STATES]
         live.sort(key=lambda each: int(each["start-time"]))
-        kept, further = None, []
+        kept: Found | None = None
+        further: list[str] = []
         for each in live:
             found = Found.of(flink.job(each["jid"]))
             if kept is None and found.fits(self.job.stages(self._settings)):

@@ -22,7 +22,7 @@ from cli.runtime.environment import child_environment
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.rest import FlinkRest
 from cli.runtime.programs import REPOSITORY
-from jobs.realtime_index.jobs import STREAM_JOB
+from jobs.realtime_index.stream_jobs import STREAM_JOB
 from messaging.admin import wait_for_kafka
 from schemas.access.grpc import channel
 from schemas.errors import OperatorError

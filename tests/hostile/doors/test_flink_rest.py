@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cli.runtime.flink.access import KEY_HEADER, FlinkAccess, flink_key
 from cli.runtime.flink.rest import FlinkRest
-from jobs.realtime_index.jobs import STREAM_JOB
+from jobs.realtime_index.stream_jobs import STREAM_JOB
 from tests.hostile.doors.attacker import (
     ATTACK,
     EMBED,

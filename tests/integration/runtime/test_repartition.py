@@ -13,8 +13,8 @@ from cli.runtime.system import System as Runtime
 from feature_store.open import live_catalogue
 from feature_store.products import ProductStore
 from jobs.pipeline.log_epoch import current_epoch, is_made_anew, note_after_loss
-from jobs.realtime_index.jobs import STREAM_JOB
 from jobs.realtime_index.preparation import prepare
+from jobs.realtime_index.stream_jobs import STREAM_JOB
 from messaging.access import client_options
 from messaging.admin import admin_client, describe
 from messaging.producer import EventProducer

@@ -13,7 +13,7 @@ import psutil
 
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.parts import flink_environment, taking_command
-from jobs.realtime_index.jobs import STREAM_JOB, StreamJob
+from jobs.realtime_index.stream_jobs import STREAM_JOB, StreamJob
 from tests.system import System
 
 

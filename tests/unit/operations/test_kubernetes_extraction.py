@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from jobs.realtime_index.jobs import EXTRACTION_JOB, STREAM_JOB, stream_jobs
+from jobs.realtime_index.stream_jobs import EXTRACTION_JOB, STREAM_JOB, stream_jobs
 from schemas.settings import load_settings
 from tests.support.deployed import DOCKER, Document, manifests, named
 from tests.support.flink_operator import operator
@@ -38,9 +38,10 @@ def test_it_differs_from_the_stream_in_its_job_and_its_disk_alone(own: dict[str,
     ours, theirs = (document["spec"] for document in (own["FlinkDeployment"], named("FlinkDeployment", "stream")))
     differing = {key for key in theirs if ours[key] != theirs[key]}
     assert differing == {"job", "podTemplate"}
-    assert ours["job"]["args"] == [*theirs["job"]["args"], "--job", EXTRACTION_JOB.key]
+    assert ours["job"]["args"] == [*theirs["job"]["args"], "--stream-job", EXTRACTION_JOB.key]
     (container,), (of_stream,) = (spec["podTemplate"]["spec"]["containers"] for spec in (ours, theirs))
     assert container["securityContext"] == of_stream["securityContext"]
+    assert ours["podTemplate"]["spec"]["securityContext"] == theirs["podTemplate"]["spec"]["securityContext"]
     volumes = ours["podTemplate"]["spec"]["volumes"]
     assert all("emptyDir" in volume for volume in volumes), "a node of its own reaches no volume of another"
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in volumes}

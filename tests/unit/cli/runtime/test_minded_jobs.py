@@ -10,7 +10,7 @@ import pytest
 from cli.runtime.flink.configuration import task_slots
 from cli.runtime.flink.parts import cluster_names, manager_of
 from cli.runtime.watchdog.minded import Found, MindedJob
-from jobs.realtime_index.jobs import EXTRACTION_JOB, STREAM_JOB, carried_stages, stream_jobs
+from jobs.realtime_index.stream_jobs import EXTRACTION_JOB, STREAM_JOB, carried_stages, stream_jobs
 from schemas.settings import Settings, load_settings
 
 
