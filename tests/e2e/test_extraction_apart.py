@@ -73,7 +73,7 @@ def checkpoints(system: System, name: str) -> int:
         return int(flink.checkpoints(job["jid"])["completed"])
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_loss_of_the_extraction_machine_stops_new_pictures_and_nothing_else(apart: System) -> None:
     assert sits_apart(apart)
     assert any("extraction_source" in each.task for each in placed(apart) if each.job == EXTRACTION_JOB.name)
@@ -110,12 +110,12 @@ def test_loss_of_the_extraction_machine_stops_new_pictures_and_nothing_else(apar
     apart.start()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_jobs_come_back_with_a_job_manager_and_change_their_layout_without_one(apart: System) -> None:
     killed = {JOB_MANAGER: apart.pid(JOB_MANAGER)}
     apart.kill(JOB_MANAGER)
     apart.wait_back(killed)
-    eventually(lambda: sits_apart(apart), "both jobs are back, each in its place", 240)
+    eventually(lambda: sits_apart(apart), "both jobs are back, each in its place", 360)
     log = (apart.runtime.log_folder() / f"{WATCHDOG}.log").read_text()
     assert f"name={EXTRACTION_JOB.name} plan=kept" in log
     urls = write_pictures(apart.home / "apart", range(47_100, 47_103))
@@ -125,14 +125,14 @@ def test_jobs_come_back_with_a_job_manager_and_change_their_layout_without_one(a
     apart.end(WATCHDOG)
     shared = system_settings(apart.home, **(_ports_and_store(apart) | {"extraction_apart": False}))
     watchdog = Watchdog(shared, supervised=False)
-    eventually(watchdog.look, "one job has all stages, and the other is gone", 240, 1.0)
+    eventually(watchdog.look, "one job has all stages, and the other is gone", 360, 1.0)
     with FlinkRest(FlinkAccess.of(shared)) as flink:
         assert [job["name"] for job in flink.jobs() if job["state"] in LIVE_STATES] == [STREAM_JOB.name]
     apart.produce(added("moved-1", urls[1], price=1))
     apart.wait_searchable(["moved-1"])
 
     apart.start()
-    eventually(lambda: sits_apart(apart), "both jobs are there again, each in its place", 240)
+    eventually(lambda: sits_apart(apart), "both jobs are there again, each in its place", 360)
     apart.produce(added("moved-2", urls[2], price=1), priced("moved-1", 9))
     apart.wait_searchable(["moved-2"])
     apart.wait_settled()

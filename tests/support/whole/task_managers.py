@@ -14,6 +14,7 @@ import psutil
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.parts import flink_environment, taking_command
 from jobs.realtime_index.stream_jobs import STREAM_JOB, StreamJob
+from schemas.errors import TransientError
 from tests.system import System
 
 
@@ -58,18 +59,21 @@ class Placed:
 
 
 def placed(system: System) -> list[Placed]:
-    """Every subtask that runs, as Flink's REST interface tells of it."""
+    """Every subtask that runs, as Flink's REST interface tells of it. Raises `TransientError` while it does not."""
     with httpx.Client(base_url=f"http://{FlinkAccess.of(system.settings).address}", trust_env=False) as flink:
 
         def told(path: str) -> Any:
-            return flink.get(path).raise_for_status().json()
+            answer = flink.get(path)
+            if answer.status_code != 200:
+                raise TransientError("flink_unreachable", f"{path}: {answer.status_code}")
+            return answer.json()
 
         offers = {
             manager["id"]: tuple(manager["totalResource"]["extendedResources"])
             for manager in told("/taskmanagers")["taskmanagers"]
         }
         return [
-            Placed(job["name"], vertex["name"], offers[subtask["taskmanager-id"]])
+            Placed(job["name"], vertex["name"], offers.get(subtask["taskmanager-id"], ("is gone",)))
             for job in told("/jobs/overview")["jobs"]
             if job["state"] == "RUNNING"
             for vertex in told(f"/jobs/{job['jid']}")["vertices"]
