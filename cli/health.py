@@ -62,11 +62,11 @@ def process_problems(
     return problems
 
 
-def job_problems(state: str, running: int, tasks: int, failure: str | None) -> list[str]:
-    """The streaming job is not RUNNING with all tasks."""
+def job_problems(state: str, running: int, tasks: int, failure: str | None, what: str = "job") -> list[str]:
+    """The streaming job, or the one that `what` names, is not RUNNING with all tasks."""
     if state == "RUNNING" and tasks > 0 and running == tasks:
         return []
-    return [f"job: {state}, {running} of {tasks} tasks run" + (f"; latest failure: {failure}" if failure else "")]
+    return [f"{what}: {state}, {running} of {tasks} tasks run" + (f"; latest failure: {failure}" if failure else "")]
 
 
 def watchdog_problems(state: WatchdogState, now_s: float) -> list[str]:

@@ -23,7 +23,7 @@ from cli.topics_view import TopicView, topic_views, topics_of
 from generations.broker import broker_of
 from generations.folder import Generations
 from generations.publish import last_report
-from jobs.realtime_index import JOB_NAME
+from jobs.realtime_index.stream_jobs import EXTRACTION_JOB, STREAM_JOB, StreamJob, stream_jobs
 from messaging.producer import now_ms
 from messaging.replication import INTERNAL, replicas_behind, replications, too_few_replicas
 from schemas.access.objects import FullIndexes
@@ -93,6 +93,7 @@ class GenerationState(msgspec.Struct, frozen=True, kw_only=True):
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`shards`: of every generation that a searcher holds, the serving one first of each slot.
 
+    `extraction_job`: where extraction is one of its own.
     `extraction_backlog`: images that are valid and wait for their vector, over all shards of the one that serves.
     """
 
@@ -105,6 +106,7 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int | None
     problems: list[str]
     generation: GenerationState | None = None
+    extraction_job: JobView | None = None
 
 
 def inspect(settings: Settings) -> SystemStatus:
@@ -112,18 +114,15 @@ def inspect(settings: Settings) -> SystemStatus:
     system = System(settings)
     problems = part_problems(system)
     topics: list[TopicView] = []
-    job: JobView | None = None
+    jobs: dict[StreamJob, JobView] = {}
     try:
         topics = topic_views(settings.kafka, settings.database_topic)
         problems += replica_problems(settings)
     except (TransientError, OperatorError) as error:
         problems.append(f"Kafka: {error}")
     try:
-        job = job_view(FlinkAccess.of(settings))
-        if job is None:
-            problems.append("job: Flink has none; the watchdog submits it, and vitrine start starts the watchdog")
-        else:
-            problems += health.job_problems(job.state, job.running_tasks, job.tasks, job.failure)
+        jobs, missing = job_views(settings)
+        problems += missing
     except TransientError as error:
         problems.append(f"Flink: {error}")
     held: list[ShardView] = []
@@ -141,7 +140,8 @@ def inspect(settings: Settings) -> SystemStatus:
         home=settings.home,
         processes=system.running(),
         topics=topics,
-        job=job,
+        job=jobs.get(STREAM_JOB),
+        extraction_job=jobs.get(EXTRACTION_JOB),
         shards=held,
         extraction_backlog=sum(view.pending for view in first_replicas(shards)) if shards else None,
         dead_letters=letters[0] if letters else None,
@@ -230,13 +230,28 @@ def generation_state(place: FullIndexes, shards: list[ShardView]) -> tuple[Gener
     return state, problems
 
 
-def job_view(access: FlinkAccess) -> JobView | None:
+def job_views(settings: Settings) -> tuple[dict[StreamJob, JobView], list[str]]:
+    """The jobs of the stream that Flink has, and what is wrong with those that it should have."""
+    views: dict[StreamJob, JobView] = {}
+    problems: list[str] = []
+    for job in stream_jobs(settings):
+        what = "job" if job == STREAM_JOB else f"{job.key} job"
+        view = job_view(FlinkAccess.of(settings), job)
+        if view is None:
+            problems.append(f"{what}: Flink has none; the watchdog submits it, and vitrine start starts the watchdog")
+            continue
+        views[job] = view
+        problems += health.job_problems(view.state, view.running_tasks, view.tasks, view.failure, what)
+    return views, problems
+
+
+def job_view(access: FlinkAccess, job: StreamJob = STREAM_JOB) -> JobView | None:
     """The live job, or the latest that ended; None when Flink knows none."""
     with FlinkRest(access) as flink:
-        known: list[dict[str, Any]] = [job for job in flink.jobs() if job["name"] == JOB_NAME]
+        known: list[dict[str, Any]] = [each for each in flink.jobs() if each["name"] == job.name]
         if not known:
             return None
-        found = flink.live_job(JOB_NAME) or max(known, key=lambda job: int(job["start-time"]))
+        found = flink.live_job(job.name) or max(known, key=lambda job: int(job["start-time"]))
         running, tasks = flink.running_tasks(found["jid"])
         counts = flink.checkpoints(found["jid"])
         return JobView(

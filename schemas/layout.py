@@ -55,6 +55,11 @@ class Layout:
         return self.flink / "job-plan"
 
     @property
+    def extraction_plan(self) -> Path:
+        """The same of extraction, where it is a job of its own."""
+        return self.flink / "extraction-plan"
+
+    @property
     def kafka_secrets(self) -> Path:
         """What Flink's own clients need to get into Kafka (`jobs/pipeline/flink/kafka_properties.py`)."""
         return self.flink / "kafka-secrets.properties"

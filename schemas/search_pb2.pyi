@@ -231,7 +231,7 @@ class StatusRequest(_message.Message):
     def __init__(self, asker: _Optional[str] = ..., generations: _Optional[_Iterable[str]] = ..., extractor_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ShardStatus(_message.Message):
-    __slots__ = ("shard", "replica", "ready", "images", "searchable", "pending", "digest", "watermark_ms", "delta_offset", "lag", "extractor_id", "generation", "memory_bytes", "error", "index_kind", "rows", "shards", "serving", "delta_offsets", "failed", "health", "refused_images", "life", "recall", "recall_spread", "recall_queries", "nprobe", "refused")
+    __slots__ = ("shard", "replica", "ready", "images", "searchable", "pending", "digest", "watermark_ms", "delta_offset", "lag", "extractor_id", "generation", "memory_bytes", "error", "index_kind", "rows", "shards", "serving", "delta_offsets", "failed", "health", "refused_images", "life", "recall", "recall_spread", "recall_queries", "nprobe", "filtered_recall", "filtered_recall_spread", "filtered_recall_queries", "refused")
     class DeltaOffsetsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -273,6 +273,9 @@ class ShardStatus(_message.Message):
     RECALL_SPREAD_FIELD_NUMBER: _ClassVar[int]
     RECALL_QUERIES_FIELD_NUMBER: _ClassVar[int]
     NPROBE_FIELD_NUMBER: _ClassVar[int]
+    FILTERED_RECALL_FIELD_NUMBER: _ClassVar[int]
+    FILTERED_RECALL_SPREAD_FIELD_NUMBER: _ClassVar[int]
+    FILTERED_RECALL_QUERIES_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     shard: int
     replica: int
@@ -301,8 +304,11 @@ class ShardStatus(_message.Message):
     recall_spread: float
     recall_queries: int
     nprobe: int
+    filtered_recall: float
+    filtered_recall_spread: float
+    filtered_recall_queries: int
     refused: _containers.ScalarMap[str, int]
-    def __init__(self, shard: _Optional[int] = ..., replica: _Optional[int] = ..., ready: bool = ..., images: _Optional[int] = ..., searchable: _Optional[int] = ..., pending: _Optional[int] = ..., digest: _Optional[bytes] = ..., watermark_ms: _Optional[int] = ..., delta_offset: _Optional[int] = ..., lag: _Optional[int] = ..., extractor_id: _Optional[str] = ..., generation: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., error: _Optional[str] = ..., index_kind: _Optional[str] = ..., rows: _Optional[int] = ..., shards: _Optional[int] = ..., serving: bool = ..., delta_offsets: _Optional[_Mapping[int, int]] = ..., failed: bool = ..., health: _Optional[str] = ..., refused_images: _Optional[int] = ..., life: _Optional[str] = ..., recall: _Optional[float] = ..., recall_spread: _Optional[float] = ..., recall_queries: _Optional[int] = ..., nprobe: _Optional[int] = ..., refused: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    def __init__(self, shard: _Optional[int] = ..., replica: _Optional[int] = ..., ready: bool = ..., images: _Optional[int] = ..., searchable: _Optional[int] = ..., pending: _Optional[int] = ..., digest: _Optional[bytes] = ..., watermark_ms: _Optional[int] = ..., delta_offset: _Optional[int] = ..., lag: _Optional[int] = ..., extractor_id: _Optional[str] = ..., generation: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., error: _Optional[str] = ..., index_kind: _Optional[str] = ..., rows: _Optional[int] = ..., shards: _Optional[int] = ..., serving: bool = ..., delta_offsets: _Optional[_Mapping[int, int]] = ..., failed: bool = ..., health: _Optional[str] = ..., refused_images: _Optional[int] = ..., life: _Optional[str] = ..., recall: _Optional[float] = ..., recall_spread: _Optional[float] = ..., recall_queries: _Optional[int] = ..., nprobe: _Optional[int] = ..., filtered_recall: _Optional[float] = ..., filtered_recall_spread: _Optional[float] = ..., filtered_recall_queries: _Optional[int] = ..., refused: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class StatusResponse(_message.Message):
     __slots__ = ("shards", "serving", "serving_extractor_id")

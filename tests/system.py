@@ -20,6 +20,7 @@ from cli.runtime.flink.job import job_runs
 from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER
 from cli.runtime.kafka import NAME as KAFKA
 from cli.runtime.system import System as Runtime
+from jobs.realtime_index.stream_jobs import stream_jobs
 from messaging.producer import EventProducer
 from schemas.access.grpc import channel
 from schemas.access.kafka import KafkaAccess
@@ -225,8 +226,9 @@ class System:
         eventually(lambda: not any(self.searchable_images(product_id)), f"{product_id} is gone", timeout_s)
 
     def wait_job(self, timeout_s: float = 120.0) -> None:
-        """Until all tasks of the streaming job run (say, after a worker was killed)."""
-        eventually(lambda: job_runs(FlinkAccess.of(self.settings)), "all tasks of the job run", timeout_s)
+        """Until all tasks of the stream's jobs run (say, after a worker was killed)."""
+        access, jobs = FlinkAccess.of(self.settings), stream_jobs(self.settings)
+        eventually(lambda: job_runs(access, jobs), "all tasks of the job run", timeout_s)
 
     def search(self, photo: bytes, limit: int = 10) -> dict[str, Any]:
         """`POST /v1/search/image`; raises for a status other than 200."""

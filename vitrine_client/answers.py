@@ -239,7 +239,8 @@ class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     `serving`: of the generation that answers queries which name none; `health`: what the broker thinks of it;
     `refused`: what was not taken since the start, by reason. `recall`: @10, the mean of `recall_queries` live queries
-    of the last hour, None without any; `recall_spread`: the standard deviation of one query's.
+    of the last hour, None without any; `recall_spread`: the standard deviation of one query's. These are queries
+    without a filter; `filtered_recall` and so on are of those with one (0 from a server of before).
     """
 
     generation: str
@@ -266,6 +267,9 @@ class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
     recall_spread: float
     recall_queries: int
     error: str | None
+    filtered_recall: float | None = None
+    filtered_recall_spread: float = 0.0
+    filtered_recall_queries: int = 0
 
 
 class GenerationStatus(msgspec.Struct, frozen=True, kw_only=True):

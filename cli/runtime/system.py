@@ -11,7 +11,7 @@ from pathlib import Path
 from cli.runtime import kafka, preflight, services
 from cli.runtime.flink import job
 from cli.runtime.flink.access import FlinkAccess
-from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER, cluster_parts
+from cli.runtime.flink.parts import EXTRACTION_MANAGER, JOB_MANAGER, TASK_MANAGER, cluster_names, cluster_parts
 from cli.runtime.flink.rest import FlinkRest
 from cli.runtime.home_encoder import another_encoder, remember_encoder
 from cli.runtime.parts import wanted
@@ -24,6 +24,7 @@ from cli.runtime.watchdog.part import watchdog_part
 from cli.runtime.watchdog.state import NAME as WATCHDOG
 from cli.runtime.watchdog.state import read_state
 from cli.topics_view import topics_of
+from jobs.realtime_index.stream_jobs import stream_jobs
 from messaging.admin import ensure_topics, wait_for_kafka
 from messaging.replication import replications, too_few_replicas
 from schemas.errors import OperatorError, TransientError
@@ -104,11 +105,15 @@ class System:
                 self._await_services(shards)
 
     def submit_job(self, at: str | None = None) -> bool:
-        """The streaming job, to the Flink at host:port `at` (default: ours). False: it runs already."""
+        """The jobs of the stream, to the Flink at host:port `at` (default: ours). False: they run already."""
         with self._locked():
             remember_encoder(self.settings)
             try:
-                return job.submit_job(self.settings, self._waiting_for_client, at=at)
+                submitted = [
+                    job.submit_job(self.settings, self._waiting_for_client, job=each, at=at)
+                    for each in stream_jobs(self.settings)
+                ]
+                return any(submitted)
             except TransientError as error:
                 raise OperatorError(f"{error.detail}; start Flink, or name another by --flink") from error
 
@@ -119,12 +124,12 @@ class System:
             present = {*self.processes.names(), *wanted(self.layout)}
             serving = [service.name for service in reversed(services.services(self.settings))]
             # The watchdog first, which would bring the others back; the supervisor last.
-            known = [*serving, TASK_MANAGER, JOB_MANAGER, kafka.NAME, SUPERVISOR]
+            known = [*serving, TASK_MANAGER, EXTRACTION_MANAGER, JOB_MANAGER, kafka.NAME, SUPERVISOR]
             # Records of another configuration (more shards, say) come before what they depend on.
             order = [WATCHDOG, *sorted(present - {*known, WATCHDOG}), *known]
             for name in order:
                 if name == TASK_MANAGER and self.processes.running(JOB_MANAGER) is not None:
-                    self._cancel_job()
+                    self._cancel_jobs()
                 if name in present and self._end(name):
                     self._progress.say(f"{name}: stopped")
                     stopped.append(name)
@@ -150,7 +155,7 @@ class System:
             return names
         own = [kafka.NAME] if self.settings.runs_kafka else []
         serving = [service.name for service in services.services(self.settings)]
-        return sorted({*names, *own, JOB_MANAGER, TASK_MANAGER, *serving})
+        return sorted({*names, *own, *cluster_names(self.settings), *serving})
 
     def log_folder(self) -> Path:
         return self.layout.logs
@@ -205,7 +210,7 @@ class System:
             self._progress.say(f"Flink: starting, dashboard on http://127.0.0.1:{self.settings.flink_port}")
 
     def _await_flink(self) -> None:
-        names = [TASK_MANAGER, JOB_MANAGER]
+        names = cluster_names(self.settings)
         self._wait("Flink's task manager", self._flink_has_slots, names, FLINK_TIMEOUT_S)
 
     def _flink_has_slots(self) -> bool:
@@ -226,10 +231,10 @@ class System:
 
     def _await_job(self, since: float) -> None:
         """Raises `OperatorError` as soon as the watchdog says why the job cannot be submitted."""
-        names = [WATCHDOG, JOB_MANAGER, TASK_MANAGER]
+        names = [WATCHDOG, *cluster_names(self.settings)]
 
         def runs() -> bool:
-            if job.job_runs(self._flink):
+            if job.job_runs(self._flink, stream_jobs(self.settings)):
                 return True
             state = read_state(self.layout)
             if state.written_at > since and (state.failure or state.given_up):
@@ -243,9 +248,9 @@ class System:
     def _waiting_for_client(self) -> None:
         self._progress.waiting("Flink's client, which plans the job")
 
-    def _cancel_job(self) -> None:
+    def _cancel_jobs(self) -> None:
         try:
-            if job.cancel_job(self._flink):
+            if job.cancel_jobs(self._flink):
                 self._progress.say("streaming job: cancelled; its position is in Kafka")
         except TransientError as error:
             # The processes are about to end anyway, and a replay from the last committed offsets is harmless.

@@ -77,6 +77,10 @@ class PassingRows:
             scores, rows = lists.scan(queries, k, mask.selector, count)
         return scores, rows
 
+    def exactly(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The best there are of the rows as they were last looked for: what a scan should find. Slow."""
+        return self._state.lists.exactly(queries, k, self._mask.selector)
+
     def hit(self, number: int, score: float, longest: int) -> Hit | None:
         """As `ForwardIndex.hit`, None also where the row does not pass as it is shown. Any thread."""
         return hit_that_passes(self._state, self._attributes, self._tree, self._writes, number, score, longest)

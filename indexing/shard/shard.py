@@ -41,6 +41,7 @@ from indexing.shard.writer import DeltaWriter
 from schemas.deltas.delta import DeltaBatch
 from schemas.found import Hit
 from schemas.full_index.manifest import ShardManifest
+from schemas.query.filters import Filter
 from schemas.query.indexed import Indexed
 
 __all__ = ["Hit", "ImageState", "ProductState", "Shard", "ShardStats"]
@@ -93,9 +94,9 @@ class Shard:
         if isinstance(lists := self._state.lists, CodedLists):
             lists.effort = effort
 
-    def recalls(self, vectors: NDArray[np.float32], limit: int) -> list[float]:
+    def recalls(self, vectors: NDArray[np.float32], limit: int, tree: Filter | None = None) -> list[float]:
         """Recall @10 of searches for each of these vectors, see `indexing.shard.recall`. Any thread; slow."""
-        return recalls(self._state, vectors, limit)
+        return recalls(self._state, vectors, limit, tree)
 
     @property
     def training(self) -> dict[str, Any]:

@@ -1,3 +1,4 @@
-"""The streaming job: wiring and entry. Importing this package, `kept_plan` or `preparation` loads no Flink."""
+"""The streaming job: wiring and entry.
 
-JOB_NAME = "vitrine-realtime-index"
+Importing this package, or of it `stream_jobs`, `kept_plan` or `preparation`, loads no Flink.
+"""

@@ -30,7 +30,7 @@ _PACKAGES = (
 class KeptPlan(msgspec.Struct, frozen=True, kw_only=True):
     """`graph`: Flink's serialized execution plan. `artifacts`: files of the job by Flink's name for them.
 
-    All are paths. `epoch`, `settings` (as JSON) and `code` (`code_digest`) are
+    All are paths. `epoch` (0: it reads no log), `settings` (as JSON) and `code` (`code_digest`) are
     what it was planned for: it is of use for nothing else.
     """
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from feature_store.open import catalogue_is_missing, live_catalogue, make_stores
+from feature_store.open import catalogue_is_missing, live_catalogue, make_features, make_stores
 from feature_store.products import ProductReader
 from jobs.pipeline.flink.kafka_properties import connector_properties
 from jobs.pipeline.log_epoch import current_epoch, is_made_anew, note_after_loss
 from jobs.realtime_index.recorded import record_catalogue
+from jobs.realtime_index.stream_jobs import STREAM_JOB, StreamJob
 from messaging.admin import ensure_topics, forget_positions, wait_for_kafka
 from schemas.database.mapping import read_mapping
 from schemas.log_epoch import read_epoch
@@ -14,10 +15,24 @@ from schemas.settings import Settings
 from schemas.topics import CATALOGUE_GROUP
 
 
-def prepare_log(settings: Settings) -> int:
+def prepare(job: StreamJob, settings: Settings) -> int:
     """Writes the file of secrets for Flink's clients, waits for Kafka, creates topics; returns the log's epoch.
 
-    A mapping that the changes' stage could not read is noticed here.
+    Of extraction apart from the rest, which reads no log, its store alone is made, and 0 is returned.
+    """
+    connector_properties(settings.kafka)  # a password may be another than when the job was planned
+    if job == STREAM_JOB and settings.database_topic:
+        read_mapping(settings.database_mapping)  # one that the changes' stage could not read is noticed here
+    wait_for_kafka(settings.kafka)
+    ensure_topics(settings)
+    if job == STREAM_JOB:
+        return _prepare_log(settings)
+    make_features(settings)
+    return 0
+
+
+def _prepare_log(settings: Settings) -> int:
+    """Makes log, stores and positions fit each other; returns the log's epoch.
 
     Where the catalogue store is missing (new, or lost), the whole log will be
     read again: the group's committed offsets stand for a store that is not there.
@@ -27,11 +42,6 @@ def prepare_log(settings: Settings) -> int:
     Where the note of the epoch was lost with its machine and the store was not,
     a new epoch begins: else the store might take events for applied ones.
     """
-    connector_properties(settings.kafka)  # a password may be another than when the job was planned
-    if settings.database_topic:
-        read_mapping(settings.database_mapping)
-    wait_for_kafka(settings.kafka)
-    ensure_topics(settings)
     missing = catalogue_is_missing(settings)
     if missing or is_made_anew(settings.kafka, settings.layout.log_epoch):
         forget_positions(settings.kafka, CATALOGUE_GROUP)

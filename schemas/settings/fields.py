@@ -114,6 +114,12 @@ class SettingFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Slots of the task manager; 0: as many as the job needs and as many again. With fewer than `parallelism` more task
     managers must come (docs/operations.md), and the stores must lie on a server."""
 
+    extraction_apart: bool = False
+    """Pictures are extracted by a job of its own, on task managers that take nothing else (the part `flink-extraction`,
+    docs/operations.md): while there is none of them new pictures wait, and nothing else does."""
+    extraction_parallelism: Annotated[int, Meta(ge=0, le=4096)] = 0
+    """Parallel subtasks of that job, each with a network of its own; 0: `parallelism`."""
+
     encoder: str = "efficientnet_lite0_blocks"
     """Encoder by name: efficientnet_lite0|1|2, each with _composite, _blocks or neither, or a torchvision model;
     external:NAME:DIMENSION: events bring the vectors (docs/events.md), and no network is loaded."""

@@ -78,7 +78,7 @@ class SearcherMetricFamilies:
                 _of_index(lambda index: index.waiting()[1]),
             ),
             (
-                gauge("recall_at_10", "Recall @10 of sampled live queries of the last hour"),
+                gauge("recall_at_10", "Recall @10 of sampled live queries of the last hour, those without a filter"),
                 lambda s: s.recall.figures.mean,
             ),
             (
@@ -86,6 +86,18 @@ class SearcherMetricFamilies:
                 lambda s: s.recall.figures.spread,
             ),
             (gauge("recall_queries", "How many queries these are of"), lambda s: s.recall.figures.queries),
+            (
+                gauge("filtered_recall_at_10", "Recall @10 of sampled live queries of the last hour with a filter"),
+                lambda s: s.recall.filtered.mean,
+            ),
+            (
+                gauge("filtered_recall_spread", "Standard deviation of a query's recall @10, of the same queries"),
+                lambda s: s.recall.filtered.spread,
+            ),
+            (
+                gauge("filtered_recall_queries", "How many queries these are of"),
+                lambda s: s.recall.filtered.queries,
+            ),
             (gauge("nprobe", "Lists that a query looks through"), _of_index(lambda index: index.stats().nprobe)),
             (gauge("effort", "Times as much as the build chose that it does"), _of_index(lambda index: index.effort)),
             (

@@ -15,6 +15,7 @@ from schemas.errors import TransientError
 from schemas.found import Hit, encode_found
 from schemas.full_index.generation import LIVE
 from schemas.query.facets import encode_counts
+from schemas.query.filters import Filter
 from schemas.query.indexed import Indexed
 from schemas.search_pb2 import (
     DetailsRequest,
@@ -224,8 +225,7 @@ class SearcherService:
         found, listed = answer.found, answer.listed
         if request.explain:
             found, listed = [self._with_shown(index, hits) for hits in found], self._with_shown(index, listed)
-        if question.tree is None:
-            self._sample(question.vectors, request)
+        self._sample(question.vectors, request, question.tree)
         elapsed_s = time.perf_counter() - began
         pending, refused = index.waiting()
         self.metrics.search_seconds.observe(elapsed_s)
@@ -251,10 +251,10 @@ class SearcherService:
         shown = [index.with_shown(hit) for hit in hits]
         return shown if self.indexed.picture_colours else [msgspec.structs.replace(hit, colours=0) for hit in shown]
 
-    def _sample(self, vectors: Vectors, request: SearchRequest) -> None:
+    def _sample(self, vectors: Vectors, request: SearchRequest, tree: Filter | None = None) -> None:
         """Queries that say themselves how much is to be looked through check or compare, and are no shopper's."""
         if len(vectors) and not request.nprobe:
-            self.recall.offer(vectors, request.limit)
+            self.recall.offer(vectors, request.limit, tree)
 
     def measure_recall(self) -> None:
         """Answers one of the sampled queries exactly as well, where one waits. Of one thread; may take long."""
@@ -302,6 +302,9 @@ class SearcherService:
             status.digest, status.nprobe = stats.digest, stats.nprobe
             recall = self.recall.figures
             status.recall, status.recall_spread, status.recall_queries = recall.mean, recall.spread, recall.queries
+            filtered = self.recall.filtered
+            status.filtered_recall, status.filtered_recall_spread = filtered.mean, filtered.spread
+            status.filtered_recall_queries = filtered.queries
             status.watermark_ms = index.watermark_ms()
         return StatusResponse(shards=[status])
 

@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from benchmarks.load.store_server import RunningServer
 from cli.runtime.flink.access import FlinkAccess
-from cli.runtime.flink.jvm import task_manager_command
-from cli.runtime.flink.parts import flink_environment
 from cli.runtime.flink.rest import FlinkRest
 from tests.rebuilt import stream_equals_batch
 from tests.support.whole.pictures import write_pictures
 from tests.support.whole.talking import added
+from tests.support.whole.task_managers import another_task_manager, end, workers
 from tests.system import System, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.drill]
-
-
-@contextmanager
-def another_task_manager(system: System) -> Iterator[subprocess.Popen[bytes]]:
-    """As another machine's would, it reads the cluster's configuration and joins; ends with its Python workers."""
-    with (system.home / "another.log").open("ab") as log:
-        process = subprocess.Popen(
-            task_manager_command(system.settings.layout),
-            env=flink_environment(system.settings),
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield process
-    finally:
-        end(process)
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL for it, and for its workers, which lose their machine with it."""
-    if process.poll() is None:
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        for member in family:
-            member.kill()
-        process.wait(60)
-
-
-def workers(pid: int) -> int:
-    """Flink's Python workers below that task manager."""
-    below = psutil.Process(pid).children(recursive=True)
-    return sum("pyflink.fn_execution" in " ".join(each.cmdline()) for each in below if each.is_running())
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import argparse
 
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.rest import FlinkRest
-from jobs.realtime_index import JOB_NAME
+from jobs.realtime_index.stream_jobs import ALL_JOBS
 from messaging.admin import wait_for_kafka
 from messaging.repartition import repartition
 from schemas.errors import OperatorError, TransientError
@@ -42,9 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def job_lives(settings: Settings) -> bool:
-    """Whether the Flink of this machine has it; on another one whoever follows docs/operations.md has stopped it."""
+    """Whether the Flink of this machine has it, or extraction as a job of its own.
+
+    On another machine whoever follows docs/operations.md has stopped it.
+    """
     with FlinkRest(FlinkAccess.of(settings)) as flink:
         try:
-            return flink.live_job(JOB_NAME) is not None
+            return any(flink.live_job(job.name) is not None for job in ALL_JOBS)
         except TransientError:
             return False

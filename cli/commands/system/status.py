@@ -41,9 +41,11 @@ def as_text(status: SystemStatus) -> str:
             for topic in status.topics
         ]
         parts.append(table(("topic", "partitions", "records", "lag"), rows))
-    if (job := status.job) is not None:
+    for what, job in (("job", status.job), ("extraction job", status.extraction_job)):
+        if job is None:
+            continue
         parts.append(
-            f"job {job.state}, {job.running_tasks} of {job.tasks} tasks run, "
+            f"{what} {job.state}, {job.running_tasks} of {job.tasks} tasks run, "
             f"{job.checkpoints_completed} checkpoints" + (f", latest failure: {job.failure}" if job.failure else "")
         )
     if (generation := status.generation) is not None:

@@ -41,9 +41,12 @@ class BatchClient:
     def run(self, arguments: Sequence[str], *, cluster: bool, waiting: Callable[[], None]) -> int:
         """The client's exit code; `waiting` is called about once a second. Interrupted, it ends client and jobs.
 
-        Raises `OperatorError` where Kafka does not answer, before anything is started.
+        Raises `OperatorError` where Kafka does not answer, before anything is started; and for a cluster whose task
+        managers take one job each: who asks for a slot and names none of them may get any.
         """
         settings, layout = self._settings, self._layout
+        if cluster:
+            self._check_shared()
         wait_for_kafka(settings.kafka, _KAFKA_S)
         if not (layout.flink_conf / "config.yaml").exists():
             write_configuration(settings)
@@ -79,6 +82,7 @@ class BatchClient:
 
     def cancel_left_over(self) -> None:
         """Ends the jobs of a client that was killed. Raises `OperatorError` when the cluster does not answer."""
+        self._check_shared()
         try:
             with FlinkRest(self._flink) as flink:
                 for name in self._job_names:
@@ -86,6 +90,13 @@ class BatchClient:
                         flink.cancel(job["jid"])
         except TransientError as error:
             raise OperatorError(f"{error.detail}; vitrine start starts Flink") from error
+
+    def _check_shared(self) -> None:
+        if self._settings.extraction_apart:
+            raise OperatorError(
+                f"task managers that take extraction alone would get a part of the {self._command} "
+                "(VITRINE_EXTRACTION_APART): run it without --cluster, on a Flink of its own"
+            )
 
     def _command_line(self, arguments: Sequence[str], cluster: bool) -> list[str]:
         if not cluster:

@@ -60,7 +60,7 @@ def flink_config(settings: Settings, rpc_port: int) -> str:
     job manager every second.
     """
     layout = settings.layout
-    slots = settings.task_slots or max(4, 2 * settings.parallelism)
+    slots = task_slots(settings)
     network = settings.flink_network or FlinkNetwork(LOOPBACK, rpc_port, LOOPBACK)
     last_metrics_port = min(settings.metrics_port + 9, 65535)
     return f"""\
@@ -111,6 +111,11 @@ metrics.reporter.prom.factory.class: org.apache.flink.metrics.prometheus.Prometh
 metrics.reporter.prom.port: {settings.metrics_port}-{last_metrics_port}
 env.java.opts.all: {" ".join(java_options())} -Dconsole.log.level=WARN
 {_between_machines(settings.flink_network)}"""
+
+
+def task_slots(settings: Settings) -> int:
+    """Slots of a task manager: as the setting says, else as many as a job needs and as many again."""
+    return settings.task_slots or max(4, 2 * max(settings.parallelism, settings.extraction_parallelism))
 
 
 def _between_machines(network: FlinkNetwork | None) -> str:

@@ -11,8 +11,8 @@ import glob
 import os
 import re
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cli.runtime.class_data import archive_options, class_options
@@ -90,7 +90,13 @@ def job_manager_command(layout: Layout) -> list[str]:
     return [*_java(_JOB_MANAGER, layout, options), "--configDir", str(layout.flink_conf)]
 
 
-def task_manager_command(layout: Layout) -> list[str]:
+def task_manager_command(
+    layout: Layout, *, offers: Mapping[str, int] | None = None, log: str | None = None
+) -> list[str]:
+    """`offers`: units by name of the external resources that slots may ask for, which only count for Flink.
+
+    `log`: its part of the log file's name, where another task manager of this machine has the usual one.
+    """
     memory = TASK_MANAGER_MEMORY
     heap = memory["framework.heap.size"] + memory["task.heap.size"]
     direct = memory["framework.off-heap.size"] + memory["task.off-heap.size"] + memory["network.max"]
@@ -99,7 +105,11 @@ def task_manager_command(layout: Layout) -> list[str]:
         *(f"-Xms{heap}m", f"-Xmx{heap}m", f"-XX:MaxDirectMemorySize={direct}m"),
         f"-XX:MaxMetaspaceSize={memory['jvm-metaspace.size']}m",
     ]
-    return [*_java(_TASK_MANAGER, layout, options), "--configDir", str(layout.flink_conf)]
+    program = _TASK_MANAGER if log is None else replace(_TASK_MANAGER, log=log)
+    offered = offers or {}
+    resources = [f"-Dexternal-resources={';'.join(offered)}"] if offered else []
+    resources += [f"-Dexternal-resource.{name}.amount={amount}" for name, amount in offered.items()]
+    return [*_java(program, layout, options), "--configDir", str(layout.flink_conf), *resources]
 
 
 def client_command(layout: Layout) -> list[str]:

@@ -45,6 +45,14 @@ class FlinkRest:
         """Slots of all registered task managers."""
         return int(self._get("/overview")["slots-total"])
 
+    def slots_for(self, resource: str) -> int:
+        """Slots of the registered task managers that offer this external resource."""
+        return sum(
+            manager["slotsNumber"]
+            for manager in self._get("/taskmanagers")["taskmanagers"]
+            if resource in manager["totalResource"]["extendedResources"]
+        )
+
     def jobs(self) -> list[dict[str, Any]]:
         """All jobs the job manager remembers: `jid`, `name`, `state`, `start-time` (ms), tasks by state."""
         jobs: list[dict[str, Any]] = self._get("/jobs/overview")["jobs"]
@@ -60,8 +68,7 @@ class FlinkRest:
 
     def running_tasks(self, job_id: str) -> tuple[int, int]:
         """(tasks that run, all tasks) of a job."""
-        tasks = [vertex["tasks"] for vertex in self.job(job_id)["vertices"]]
-        return sum(task["RUNNING"] for task in tasks), sum(sum(task.values()) for task in tasks)
+        return tasks_of(self.job(job_id))
 
     def failure(self, job_id: str) -> str | None:
         """The latest failure's first line, when the job ever failed."""
@@ -118,6 +125,12 @@ class FlinkRest:
                 "flink_unreachable", f"{self.address}{path}: {error or type(error).__name__}"
             ) from error
         return response
+
+
+def tasks_of(job: Mapping[str, Any]) -> tuple[int, int]:
+    """The same, from what `FlinkRest.job` gives."""
+    tasks = [vertex["tasks"] for vertex in job["vertices"]]
+    return sum(task["RUNNING"] for task in tasks), sum(sum(task.values()) for task in tasks)
 
 
 def root_cause(text: str) -> str:

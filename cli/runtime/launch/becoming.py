@@ -12,7 +12,7 @@ import os
 
 from cli.runtime import kafka
 from cli.runtime.environment import child_environment
-from cli.runtime.flink.parts import JOB_MANAGER, TASK_MANAGER, cluster_parts
+from cli.runtime.flink.parts import cluster_names, cluster_parts
 from cli.runtime.home_encoder import remember_encoder
 from cli.runtime.parts import Part
 from cli.runtime.processes import Processes
@@ -27,7 +27,7 @@ from schemas.settings import Settings
 def part_names(settings: Settings) -> list[str]:
     """Every part of a system with these settings, in the order in which they start."""
     own = [kafka.NAME] if settings.runs_kafka else []
-    return [*own, JOB_MANAGER, TASK_MANAGER, WATCHDOG, *(service.name for service in services(settings))]
+    return [*own, *cluster_names(settings), WATCHDOG, *(service.name for service in services(settings))]
 
 
 def become(settings: Settings, name: str) -> None:
@@ -35,7 +35,7 @@ def become(settings: Settings, name: str) -> None:
     layout = settings.layout
     layout.make()
     processes = Processes(layout)
-    # One part at a time: of Flink's two, whichever comes first writes the address that both find each other by.
+    # One part at a time: of Flink's, whichever comes first writes the address that both find each other by.
     with locked(layout.run / "becoming.lock"):
         running = processes.running(name)
         if running is not None and running.pid != os.getpid():
@@ -54,5 +54,5 @@ def _part(settings: Settings, processes: Processes, name: str) -> Part:
         return kafka.broker_part(settings)
     if name == WATCHDOG:
         return watchdog_part(settings, NO_SUPERVISOR)
-    parts = cluster_parts(settings, processes) if name in (JOB_MANAGER, TASK_MANAGER) else service_parts(settings)
+    parts = cluster_parts(settings, processes) if name in cluster_names(settings) else service_parts(settings)
     return next(part for part in parts if part.name == name)

@@ -65,7 +65,8 @@ class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
     `refused`: parts of index-deltas that were not taken since the start, by reason.
     `nprobe`: lists that a query looks through. `recall`: @10, the mean of the
     `recall_queries` sampled live queries of the last hour, None without any;
-    `recall_spread`: the standard deviation of one query's.
+    `recall_spread`: the standard deviation of one query's; with `filtered_` the
+    same of queries with a filter, which the others are without.
     """
 
     generation: str
@@ -91,6 +92,9 @@ class SearcherStatus(msgspec.Struct, frozen=True, kw_only=True):
     recall: float | None
     recall_spread: float
     recall_queries: int
+    filtered_recall: float | None
+    filtered_recall_spread: float
+    filtered_recall_queries: int
     error: str | None
 
 

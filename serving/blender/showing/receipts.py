@@ -143,5 +143,8 @@ def _searcher(status: ShardStatus) -> SearcherStatus:
         recall=status.recall if status.recall_queries else None,
         recall_spread=status.recall_spread,
         recall_queries=status.recall_queries,
+        filtered_recall=status.filtered_recall if status.filtered_recall_queries else None,
+        filtered_recall_spread=status.filtered_recall_spread,
+        filtered_recall_queries=status.filtered_recall_queries,
         error=status.error or None,
     )

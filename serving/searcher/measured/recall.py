@@ -2,6 +2,8 @@
 
 Queries' threads offer, one other thread measures. What a query pays is one
 random number, and a copy of its vector where that is in the sample.
+Those with a filter are told apart: what they look through follows rules of
+their own (`indexing/shard/passing.py`), and would hide what the others miss.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexing.shard.shard import Shard
+from schemas.query.filters import Filter
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +69,35 @@ class Tally:
         return RecallFigures(self._count, mean, math.sqrt(max(0.0, self._squares / self._count - mean * mean)))
 
 
+class Hour:
+    """Recalls of the last hour. Of one thread, but for `figures`, which any may read."""
+
+    def __init__(self) -> None:
+        self._known: deque[tuple[float, float]] = deque()
+        self._tally = Tally()
+        self.figures = RecallFigures()
+
+    def add(self, now: float, recall: float) -> None:
+        self._known.append((now, recall))
+        self._tally.add(recall)
+        self.figures = self._tally.figures
+
+    def forget(self, now: float) -> None:
+        """What was measured over an hour ago, and what is too much to keep."""
+        while self._known and (self._known[0][0] < now - WINDOW_S or len(self._known) >= MOST_KEPT):
+            self._tally.add(self._known.popleft()[1], -1)
+        self.figures = self._tally.figures
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampled:
+    """`vectors`: (1, dimension). `tree`: the filter, if any."""
+
+    vectors: NDArray[np.float32]
+    limit: int
+    tree: Filter | None
+
+
 def followed(effort: float, figures: RecallFigures, wanted: float) -> float:
     """The effort after so much was measured with this one: more where the recall is surely below what is wanted.
 
@@ -98,42 +130,45 @@ class LiveRecall:
         self._labels = labels
         self._chance = chance
         self._clock = clock
-        self._waiting: deque[tuple[NDArray[np.float32], int]] = deque(maxlen=MOST_WAITING)
-        self._known: deque[tuple[float, float]] = deque()
-        self._hour, self._since = Tally(), Tally()
+        self._waiting: deque[_Sampled] = deque(maxlen=MOST_WAITING)
+        self._plain, self._filtered, self._since = Hour(), Hour(), Tally()
         self._training: object = None
-        self.figures = RecallFigures()
-        """Of the last hour."""
 
-    def offer(self, vectors: NDArray[np.float32], limit: int) -> None:
-        """A query that was answered. Its first vector stands for all of them."""
+    @property
+    def figures(self) -> RecallFigures:
+        """Of the last hour's queries without a filter."""
+        return self._plain.figures
+
+    @property
+    def filtered(self) -> RecallFigures:
+        """Of those with one."""
+        return self._filtered.figures
+
+    def offer(self, vectors: NDArray[np.float32], limit: int, tree: Filter | None = None) -> None:
+        """A query that was answered, among the rows that pass `tree`. Its first vector stands for all of them."""
         if self._share and self._chance() < self._share:
-            self._waiting.append((vectors[:1].copy(), limit))
+            self._waiting.append(_Sampled(vectors[:1].copy(), limit, tree))
 
     def measure(self, shard: Shard) -> bool:
         """Measures the query that has waited longest; False: none does."""
         now = self._clock()
-        self._forget(now)
+        for hour in (self._plain, self._filtered):
+            hour.forget(now)
         try:
-            vectors, limit = self._waiting.popleft()
+            query = self._waiting.popleft()
         except IndexError:
             return False
         if shard.training is not self._training:  # other lists, of which nothing is known yet
             self._training, self._since = shard.training, Tally()
-        for recall in shard.recalls(vectors, limit):
-            self._known.append((now, recall))
-            self._hour.add(recall)
-            self._since.add(recall)
-        self.figures = self._hour.figures
+        for recall in shard.recalls(query.vectors, query.limit, query.tree):
+            if query.tree is None:
+                self._plain.add(now, recall)
+                self._since.add(recall)
+            else:
+                self._filtered.add(now, recall)
         if self._since.figures.queries >= MEASURED_BETWEEN:
             self._follow(shard)
         return True
-
-    def _forget(self, now: float) -> None:
-        """What was measured over an hour ago, and what is too much to keep."""
-        while self._known and (self._known[0][0] < now - WINDOW_S or len(self._known) >= MOST_KEPT):
-            self._hour.add(self._known.popleft()[1], -1)
-        self.figures = self._hour.figures
 
     def _follow(self, shard: Shard) -> None:
         figures, self._since = self._since.figures, Tally()

@@ -22,7 +22,7 @@ from cli.runtime.environment import child_environment
 from cli.runtime.flink.access import FlinkAccess
 from cli.runtime.flink.rest import FlinkRest
 from cli.runtime.programs import REPOSITORY
-from jobs.realtime_index import JOB_NAME
+from jobs.realtime_index.stream_jobs import STREAM_JOB
 from messaging.admin import wait_for_kafka
 from schemas.access.grpc import channel
 from schemas.errors import OperatorError
@@ -214,7 +214,7 @@ def _command_line(process: psutil.Process) -> str:
 
 def _flink_views(system: System) -> dict[str, str]:
     with FlinkRest(FlinkAccess.of(system.settings)) as rest:
-        job = rest.live_job(JOB_NAME)
+        job = rest.live_job(STREAM_JOB.name)
     assert job is not None
     with httpx.Client(base_url=f"http://127.0.0.1:{system.settings.flink_port}", trust_env=False, timeout=30) as client:
         manager = client.get("/taskmanagers").json()["taskmanagers"][0]["id"]

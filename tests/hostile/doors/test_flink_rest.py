@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cli.runtime.flink.access import KEY_HEADER, FlinkAccess, flink_key
 from cli.runtime.flink.rest import FlinkRest
-from jobs.realtime_index import JOB_NAME
+from jobs.realtime_index.stream_jobs import STREAM_JOB
 from tests.hostile.doors.attacker import (
     ATTACK,
     EMBED,
@@ -62,7 +62,7 @@ def job(system: System, flink: str) -> Iterator[str]:
 
 def _live(system: System) -> str:
     with FlinkRest(FlinkAccess.of(system.settings)) as rest:
-        job = rest.live_job(JOB_NAME)
+        job = rest.live_job(STREAM_JOB.name)
     assert job is not None, "the streaming job is gone"
     return str(job["jid"])
 
@@ -110,10 +110,10 @@ def test_dashboard_shows_the_job_and_offers_nothing_that_changes_it(browser: Bro
     broken: list[str] = []
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.goto(flink)
-    expect(page.get_by_text(JOB_NAME).first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text(STREAM_JOB.name).first).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_text("Submit New Job")).to_have_count(0)
     page.goto(f"{flink}/#/job/running/{job}/overview")
-    expect(page.get_by_text(JOB_NAME).first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text(STREAM_JOB.name).first).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_text("Cancel Job")).to_have_count(0)
     got = page.evaluate(ATTACK, [flink, job])
     page.close()

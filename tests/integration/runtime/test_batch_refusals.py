@@ -44,3 +44,12 @@ def test_build_that_cannot_be_is_refused_for_that_and_not_for_kafka(
     assert main(["build", *options]) == 2
     assert told in capsys.readouterr().err
     assert not (load_settings().layout.logs / "build.log").exists(), "no client was started"
+
+
+@pytest.mark.parametrize("command", ["build", "replay"])
+def test_task_managers_of_extraction_get_no_part_of_a_batch_job(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_EXTRACTION_APART", "true")
+    assert main([command, "--cluster"]) == 2
+    assert "run it without --cluster" in capsys.readouterr().err

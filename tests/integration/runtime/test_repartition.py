@@ -13,7 +13,8 @@ from cli.runtime.system import System as Runtime
 from feature_store.open import live_catalogue
 from feature_store.products import ProductStore
 from jobs.pipeline.log_epoch import current_epoch, is_made_anew, note_after_loss
-from jobs.realtime_index.preparation import prepare_log
+from jobs.realtime_index.preparation import prepare
+from jobs.realtime_index.stream_jobs import STREAM_JOB
 from messaging.access import client_options
 from messaging.admin import admin_client, describe
 from messaging.producer import EventProducer
@@ -113,8 +114,8 @@ def test_job_on_a_machine_without_the_note_begins_above_what_the_store_has(setti
     store = ProductStore(live_catalogue(moved))
     store.write(3, [ProductRecord("p", sequence(4, 10), True, None, {}, [])], 0)
     store.close()
-    assert prepare_log(moved) == 5
-    assert prepare_log(moved) == 5
+    assert prepare(STREAM_JOB, moved) == 5
+    assert prepare(STREAM_JOB, moved) == 5
 
 
 def test_machine_without_the_note_begins_above_what_is_known(settings: Settings) -> None:

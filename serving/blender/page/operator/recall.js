@@ -11,6 +11,8 @@ const COLUMNS = [
   ["Recall @10", (each) => (each.recall === null ? NONE : each.recall.toFixed(4))],
   ["Spread", (each) => (each.recall === null ? NONE : each.recall_spread.toFixed(4))],
   ["Queries", (each) => words.count(each.recall_queries)],
+  ["Recall @10, filtered", (each) => (each.filtered_recall === null ? NONE : each.filtered_recall.toFixed(4))],
+  ["Filtered queries", (each) => words.count(each.filtered_recall_queries)],
   ["Lists looked through", (each) => words.count(each.nprobe)],
   ["Index", (each) => each.index_kind || NONE],
 ];

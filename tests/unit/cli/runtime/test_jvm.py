@@ -61,6 +61,17 @@ def test_clocks_of_flinks_rpc_system_are_slow_in_both_its_processes(tmp_path: Pa
         assert command.index("-Dpekko.scheduler.tick-duration=100ms") < command.index("--configDir") - 1
 
 
+def test_task_manager_offers_what_slots_may_ask_for_and_writes_a_log_of_its_own(tmp_path: Path) -> None:
+    plain = task_manager_command(Layout(tmp_path))
+    command = task_manager_command(Layout(tmp_path), offers={"extraction": 4}, log="extraction-0")
+    at = command.index("--configDir")
+    assert command[at + 2 :] == ["-Dexternal-resources=extraction", "-Dexternal-resource.extraction.amount=4"]
+    assert plain[plain.index("--configDir") + 2 :] == []
+    logs = [next(option for option in each if option.startswith("-Dlog.file=")) for each in (plain, command)]
+    assert "taskexecutor-0" in logs[0]
+    assert "extraction-0" in logs[1]
+
+
 @pytest.fixture
 def jars_of_setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the jars that Maven brought and that are ours, and nothing that is made of Flink's."""

@@ -53,6 +53,8 @@ def test_whole_system_expects_every_part_also_one_that_was_ended_by_hand(layout:
     want(layout, Part(name=WATCHDOG, command=[], environment={}))
     expected = {"kafka", "flink-jobmanager", "flink-taskmanager", "searcher-0-0", "broker", "blender", "heartbeat"}
     assert set(system.expected()) == expected | {WATCHDOG}
+    apart = System(load_settings({}, home=str(layout.home), shards=1, extraction_apart=True), Silent())
+    assert set(apart.expected()) == expected | {WATCHDOG, "flink-extraction"}
 
 
 def test_stopping_a_part_that_there_is_not_names_those_that_there_are(layout: Layout) -> None:

@@ -175,21 +175,24 @@ def test_a_searcher_tells_what_its_thread_has_measured_of_plain_searches() -> No
     plain = world.query(world.direction(1))
     checking, filtered, worded = (SearchRequest.FromString(plain.SerializeToString()) for _ in range(3))
     checking.nprobe, worded.words = 3, "lamp"
-    filtered.filter = encode_filter(parse_filter({"brand": "acme"}, Fields.declared([])))
+    filtered.filter = encode_filter(parse_filter({"brand": "Acme"}, Fields.declared([])))
     for request in (plain, checking, filtered, worded):
         searcher.search(request)
     measuring = Measuring(lambda: [searcher], "0-0")
     measuring.start()
     deadline = time.monotonic() + 60
-    while (status := searcher.status().shards[0]).recall_queries < 2:
+    while (status := searcher.status().shards[0]).recall_queries + status.filtered_recall_queries < 3:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     measuring.stop()
-    assert not searcher.recall.measure(searcher.index or pytest.fail("no shard")), "the plain and the worded one alone"
+    assert not searcher.recall.measure(searcher.index or pytest.fail("no shard")), "all but the one that checks"
     assert (status.recall, status.recall_spread, status.nprobe) == (1.0, 0.0, 1)
+    assert (status.filtered_recall, status.filtered_recall_spread, status.filtered_recall_queries) == (1.0, 0.0, 1)
     labels = {"shard": "0", "replica": "0", "generation": "live"}
     told = {
         name: registry.get_sample_value(f"vitrine_searcher_{name}", labels)
-        for name in ("recall_at_10", "recall_queries")
+        for name in ("recall_at_10", "recall_queries", "filtered_recall_at_10", "filtered_recall_queries")
     }
-    assert told == {"recall_at_10": 1.0, "recall_queries": 2.0}
+    assert told == {
+        "recall_at_10": 1.0, "recall_queries": 2.0, "filtered_recall_at_10": 1.0, "filtered_recall_queries": 1.0,
+    }  # fmt: skip
