@@ -17,7 +17,10 @@ from indexing.training.search import SearchOver
 log = logging.getLogger(__name__)
 
 _WORTH = 2e12
-"""Multiplications from which on a card is thought of: some 20 s of a core, where loading PyTorch takes five."""
+"""Multiplications from which on a card is thought of: some 20 s of a core, where loading PyTorch takes five.
+
+Reckoned; not timed with a card.
+"""
 _TRIED = 4096
 """Vectors by which the two are compared."""
 
