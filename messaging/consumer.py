@@ -111,6 +111,19 @@ class PartitionsReader:
         """Offsets that the next records will get, by partition. Raises `TransientError` as `beginning_offsets` does."""
         return {partition: self._watermarks(partition, timeout_s)[1] for partition in self.positions}
 
+    def told_ends(self) -> dict[int, int]:
+        """`end_offsets` as the latest answers to fetches told them: half a second old at most while the broker answers.
+
+        Nobody is asked, so that it never waits: a broker that dies may hold up
+        a question for longer than its time limit. Of a partition that nothing
+        was told of yet: its position.
+        """
+        return {partition: max(position, self._told_end(partition)) for partition, position in self.positions.items()}
+
+    def _told_end(self, partition: int) -> int:
+        """Below 0 where nothing was told."""
+        return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)[1])
+
     def close(self) -> None:
         self._consumer.close()
 

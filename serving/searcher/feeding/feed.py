@@ -253,7 +253,7 @@ class DeltaFeed:
             if messages:
                 next_look = min(next_look, time.monotonic() + LOOK_AT_END_S)
             if time.monotonic() >= next_look:
-                ends = self._look_at_ends(reader, ends)
+                ends = reader.told_ends()
                 if searcher.is_ready:
                     self._trainer.train_when_due(shard)
                 behind = _behind(reader.positions, ends) > 0

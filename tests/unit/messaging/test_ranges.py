@@ -29,6 +29,9 @@ class Scripted:
     def end_offsets(self, timeout_s: float = 1.0) -> dict[int, int]:
         return {0: 10}
 
+    def told_ends(self) -> dict[int, int]:
+        return self.end_offsets()
+
     def close(self) -> None: ...
 
 

@@ -69,6 +69,7 @@ class Stalling:
         self._ends_from = ends_from
         self.positions = self._reader.positions
         self.beginning_offsets = self._reader.beginning_offsets
+        self.told_ends = self._reader.told_ends
         self.close = self._reader.close
 
     def poll(self, max_records: int = 1000, timeout_s: float = 0.1) -> list[Message]:
