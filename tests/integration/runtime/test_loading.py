@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from jobs.pipeline.flink.loading import WORKER_PYTHON
+from schemas.deltas.delta import DeltaBatch, Progress, encode_deltas
+from tests.support.serving.world import listed
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -42,3 +46,19 @@ def test_workers_python_is_the_python_that_the_environment_names() -> None:
         sys.executable, "-c", "import sys; print(sys.argv, sys.prefix)", "one two"
     )
     assert "--provision_endpoint" in said(str(WORKER_PYTHON), "-m", "pyflink.fn_execution.beam.beam_boot", "--help")
+
+
+def test_searcher_that_applies_its_first_deltas_loads_nothing_for_it() -> None:
+    """pyarrow's way to numpy loads pandas: seconds in which a process that has just started would follow no log."""
+    batch = DeltaBatch("external:shop:3", [Progress(0, 1, 1, 1)])
+    listed(batch, "product", [np.ones(3, np.float32)])
+    code = (
+        "import sys; import serving.searcher.main; from indexing.shard.shard import Shard;"
+        "from schemas.deltas.delta import decode_deltas; before = set(sys.modules);"
+        "Shard('external:shop:3', 3).apply(decode_deltas(sys.stdin.buffer.read()));"
+        "print({name.partition('.')[0] for name in set(sys.modules) - before} - {'numpy'})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, input=encode_deltas(batch), capture_output=True, check=True
+    )
+    assert done.stdout.strip() == b"set()"

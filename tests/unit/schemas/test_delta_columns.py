@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, Progress, decode_deltas, encode_deltas
+from schemas.deltas.delta import DELTA_SCHEMA, DeltaBatch, Progress, _values, decode_deltas, encode_deltas
 from schemas.ids import image_id
 
 
@@ -59,3 +61,23 @@ def test_null_among_shared_attributes_is_none() -> None:
     columns = [*records.columns[:place], lacking, *records.columns[place + 1 :]]
     read = decode_deltas(rewritten(value, pa.RecordBatch.from_arrays(columns, schema=DELTA_SCHEMA)))
     assert read.attributes == [b'{"title":"0"}', None, b'{"title":"1"}', None]
+
+
+_KINDS = {
+    pa.int64(): st.integers(-(2**63), 2**63 - 1),
+    pa.float64(): st.floats(allow_nan=False),
+    pa.bool_(): st.booleans(),
+    pa.string(): st.text(max_size=5),
+    pa.binary(): st.binary(max_size=5),
+    pa.binary(3): st.binary(min_size=3, max_size=3),
+    pa.dictionary(pa.int32(), pa.binary()): st.sampled_from([b"", b"a", b"bc"]),
+}
+
+
+@pytest.mark.parametrize("kind", _KINDS, ids=str)
+@given(data=st.data())
+def test_column_is_read_as_arrow_reads_it(kind: pa.DataType, data: st.DataObject) -> None:
+    values = data.draw(st.lists(st.one_of(st.none(), _KINDS[kind]), max_size=20))
+    begin = data.draw(st.integers(0, len(values)))
+    column = pa.array(values, kind).slice(begin)
+    assert _values(column) == column.to_pylist()
