@@ -114,9 +114,9 @@ class PartitionsReader:
     def told_ends(self) -> dict[int, int]:
         """`end_offsets` as the latest answers to fetches told them: half a second old at most while the broker answers.
 
-        Nobody is asked, so that it never waits: a broker that dies may hold up
-        a question for longer than its time limit. Of a partition that nothing
-        was told of yet: its position.
+        Nobody is asked, so that it never waits: a broker that has died holds up
+        a question until its time limit, and with it whoever reads. Of a
+        partition that nothing was told of yet: its position.
         """
         return {partition: max(position, self._told_end(partition)) for partition, position in self.positions.items()}
 

@@ -10,17 +10,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import grpc
 import pytest
 
 from messaging.admin import ensure_topics, wait_for_kafka
 from schemas.access.kafka import KafkaAccess
 from schemas.errors import OperatorError
-from schemas.search_pb2 import StatusRequest
-from schemas.search_pb2_grpc import SearchStub
 from schemas.settings import load_settings
-from tests.hostile.doors.authority import Authority
-from tests.hosts.drill import ON_HOSTS, kafka_on
+from tests.hosts.drill import ON_HOSTS, assert_strangers_are_refused, kafka_on
 from tests.hosts.network import Network
 from tests.hosts.shop import BackEnd, Shopper
 from tests.hosts.tier import FRONT, GRPC_PORT, LOG, SHARDS, TWINS, TierOnHosts
@@ -82,15 +78,11 @@ def test_hosts_that_vanish_and_come_back_cost_no_answer_and_lose_nothing(tier: T
 
 
 def test_nobody_comes_in_over_the_network_without_a_certificate(tier: TierOnHosts, tmp_path: Path) -> None:
-    stranger, key = Authority(tmp_path / "stranger", "stranger").issue("stranger")
-    ca = tier.authority.certificate.read_bytes()
-    theirs = grpc.ssl_channel_credentials(ca, key.read_bytes(), stranger.read_bytes())
-    for host in TWINS:
-        for port in (GRPC_PORT, GRPC_PORT + 1 + TWINS.index(host)):
-            address = f"{tier.network.address(host)}:{port}"
-            for channel in (grpc.insecure_channel(address), grpc.secure_channel(address, theirs)):
-                with channel, pytest.raises(grpc.RpcError) as refused:
-                    SearchStub(channel).Status(StatusRequest(), timeout=10)  # type: ignore[no-untyped-call]
-                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    services = [
+        f"{tier.network.address(host)}:{port}"
+        for number, host in enumerate(TWINS)
+        for port in (GRPC_PORT, GRPC_PORT + 1 + number)
+    ]
+    assert_strangers_are_refused(services, tier.authority, tmp_path)
     with pytest.raises(OperatorError):
         wait_for_kafka(KafkaAccess(tier.kafka.addresses), 0.0)

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import grpc
 import httpx
 import pytest
 import redis
@@ -23,11 +22,8 @@ from schemas.access.api_keys import Role
 from schemas.access.flink import DEFAULT_PORT
 from schemas.access.kafka import KafkaAccess
 from schemas.errors import OperatorError
-from schemas.search_pb2 import StatusRequest
-from schemas.search_pb2_grpc import SearchStub
 from tests.e2e.test_task_managers import workers
-from tests.hostile.doors.authority import Authority
-from tests.hosts.drill import ON_HOSTS, kafka_on
+from tests.hosts.drill import ON_HOSTS, assert_strangers_are_refused, kafka_on
 from tests.hosts.network import Network
 from tests.hosts.shop import BackEnd, EventBackEnd, Shopper
 from tests.hosts.whole import (
@@ -160,14 +156,12 @@ def test_nobody_comes_in_from_the_network_without_what_each_door_wants(whole: Sy
         ).status_code == 403  # fmt: skip
         with pytest.raises(httpx.TransportError):
             httpx.get(url.replace("https://", "http://") + "/readyz", timeout=10)
-    theirs = stranger(whole, tmp_path)
-    for replica, host in enumerate(WORKERS):
-        for port in (GRPC_PORT, GRPC_PORT + 1 + replica):
-            address = f"{network.address(host)}:{port}"
-            for channel in (grpc.insecure_channel(address), grpc.secure_channel(address, theirs)):
-                with channel, pytest.raises(grpc.RpcError) as refused:
-                    SearchStub(channel).Status(StatusRequest(), timeout=10)  # type: ignore[no-untyped-call]
-                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    services = [
+        f"{network.address(host)}:{port}"
+        for replica, host in enumerate(WORKERS)
+        for port in (GRPC_PORT, GRPC_PORT + 1 + replica)
+    ]
+    assert_strangers_are_refused(services, whole.authority, tmp_path)
     with pytest.raises(OperatorError):
         wait_for_kafka(KafkaAccess(settings.kafka.addresses), 0.0)
     assert settings.store_server is not None
@@ -176,14 +170,6 @@ def test_nobody_comes_in_from_the_network_without_what_each_door_wants(whole: Sy
         pytest.raises(redis.AuthenticationError),
     ):
         client.get("applied")
-
-
-def stranger(whole: SystemOnHosts, folder: Path) -> grpc.ChannelCredentials:
-    """Trusts our authority, and has a certificate of another one."""
-    certificate, key = Authority(folder / "stranger", "stranger").issue("stranger")
-    return grpc.ssl_channel_credentials(
-        whole.authority.certificate.read_bytes(), key.read_bytes(), certificate.read_bytes()
-    )
 
 
 def test_what_listens_beyond_its_host_is_what_has_a_door(whole: SystemOnHosts) -> None:
